@@ -1,0 +1,218 @@
+"""From tables without mistakes to the values the venue runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tidegate.config import convert
+from tidegate.config.builtin import FEE_TIER_DEFAULT
+from tidegate.config.rules import fee_tiers, merged_instruments
+from tidegate.config.rules_firms import (
+    account_of,
+    holders,
+    is_broker_session,
+)
+from tidegate.config.schema import ConfigFile, FirmTable, HolderTable, KeyTable, SessionTable
+from tidegate.config.services import served_ports, service_of
+from tidegate.config.values import (
+    ApiKey,
+    SecretSource,
+    SessionAccess,
+    SessionId,
+    TlsPolicy,
+    VenueConfig,
+)
+from tidegate.model import settings as core
+
+_DUPLICATE_LOGON: Final = {"reject": core.DUPLICATE_REJECT, "displace": core.DUPLICATE_DISPLACE}
+_CL_ORD_ID_POLICY: Final = {
+    "increasing": core.CL_ORD_ID_INCREASING,
+    "timed": core.CL_ORD_ID_TIMED,
+}
+
+
+def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueConfig:
+    """The configuration of `file`. File names in it are relative to `base`."""
+    venue = file.venue
+    keys: dict[str, ApiKey] = {}
+    sessions: dict[SessionId, SessionAccess] = {}
+    for firm in file.firm:
+        firm_keys = _firm_keys(firm, secrets)
+        for session in firm.session:
+            access = _session_access(file, firm, session, firm_keys)
+            sessions[access.session_id] = access
+        for name, (account, secret) in firm_keys.items():
+            keys[name] = ApiKey(
+                name=name,
+                secret=secret,
+                firm=firm.name,
+                account=account,
+                sessions=tuple(
+                    session_id
+                    for session_id, access in sessions.items()
+                    if name in access.key_names
+                ),
+            )
+    return VenueConfig(
+        profile=venue.profile,
+        host=venue.host,
+        ports=served_ports(venue.port_offset),
+        tls=_tls_policy(file, base),
+        durability=venue.durability or ("process" if venue.profile == "uat" else "disk"),
+        snapshot_every_records=venue.snapshot_every_records,
+        segment_bytes=venue.segment_bytes,
+        logon_timeout_s=venue.logon_timeout_s,
+        settings=_venue_settings(file),
+        sessions=sessions,
+        keys=keys,
+    )
+
+
+def _firm_keys(firm: FirmTable, secrets: SecretSource) -> dict[str, tuple[str, bytes]]:
+    """Key name to account and secret. An account that sessions use and no key is bound to gets a
+    generated one."""
+    keys: dict[str, tuple[str, bytes]] = {}
+    for key in firm.key:
+        account = _known(account_of(firm, key.account))
+        if key.name is None:
+            name, secret = secrets.key(account)
+        else:
+            name, secret = key.name, _secret_of(key, key.name, secrets)
+        keys[name] = (account, secret)
+    for session in firm.session:
+        account = _known(account_of(firm, session.account))
+        if account not in {bound for bound, _ in keys.values()}:
+            name, secret = secrets.key(account)
+            keys[name] = (account, secret)
+    return keys
+
+
+def _secret_of(key: KeyTable, name: str, secrets: SecretSource) -> bytes:
+    return secrets.secret(name) if key.secret is None else convert.secret(key.secret)
+
+
+def _session_access(
+    file: ConfigFile,
+    firm: FirmTable,
+    session: SessionTable,
+    firm_keys: dict[str, tuple[str, bytes]],
+) -> SessionAccess:
+    service = service_of(session.market, session.role)
+    account = _known(account_of(firm, session.account))
+    key_names = session.keys
+    if key_names is None:
+        key_names = [name for name, (bound, _) in firm_keys.items() if bound == account]
+    return SessionAccess(
+        firm=firm.name,
+        account=account,
+        market=session.market,
+        role=session.role,
+        sender_comp_id=session.sender_comp_id,
+        target_comp_id=session.target_comp_id or service.target_comp_id,
+        service=service.name,
+        port=service.port + file.venue.port_offset,
+        broker=is_broker_session(firm, session),
+        enabled=session.enabled,
+        networks=tuple(convert.network(text) for text in session.networks),
+        key_names=tuple(key_names),
+        nonce_window_ms=(
+            file.venue.nonce_window_ms
+            if session.nonce_window_ms is None
+            else session.nonce_window_ms
+        ),
+        tls=session.tls,
+    )
+
+
+def _tls_policy(file: ConfigFile, base: Path | None) -> TlsPolicy:
+    directory = base or Path()
+    venue = file.venue
+    return TlsPolicy(
+        minimum=venue.tls,
+        certificate=directory / venue.tls_certificate if venue.tls_certificate else None,
+        key=directory / venue.tls_key if venue.tls_key else None,
+        ca=directory / venue.tls_ca if venue.tls_ca else None,
+        names=tuple(venue.tls_names),
+    )
+
+
+def _venue_settings(file: ConfigFile) -> core.VenueSettings:
+    accounts: list[core.AccountSettings] = []
+    sessions: list[core.SessionSettings] = []
+    for firm in file.firm:
+        accounts += _account_settings(file, firm)
+        sessions += [_session_settings(firm, session) for session in firm.session]
+    return core.VenueSettings(
+        rollover_s=convert.second_of_day(file.venue.rollover_at),
+        rollover_length_s=file.venue.rollover_length_s,
+        instruments=[
+            texts.instrument() for texts, _ in merged_instruments(file) if texts is not None
+        ],
+        accounts=accounts,
+        sessions=sessions,
+    )
+
+
+def _account_settings(file: ConfigFile, firm: FirmTable) -> list[core.AccountSettings]:
+    settings: list[core.AccountSettings] = []
+    for holder in holders(firm, ()):
+        maker_rate, taker_rate = _rates(file, holder.table, holder.parent)
+        settings.append(
+            core.AccountSettings(
+                account=holder.table.id,
+                firm=firm.name,
+                parent=holder.parent.id if holder.parent is not None else "",
+                maker_rate=maker_rate,
+                taker_rate=taker_rate,
+                enabled=holder.table.enabled,
+                deposits=[
+                    core.Deposit(asset=asset, amount=convert.money(amount))
+                    # Sorted: the order of lines in a file is no fact about the venue.
+                    for asset, amount in sorted(holder.table.balances.items())
+                    if convert.money(amount) > 0
+                ],
+            )
+        )
+    return settings
+
+
+def _rates(file: ConfigFile, table: HolderTable, parent: HolderTable | None) -> tuple[int, int]:
+    """Maker and taker rate in millionths. A sub-account that says nothing pays as its account."""
+    if table.maker_percent is not None and table.taker_percent is not None:
+        return convert.rate(table.maker_percent), convert.rate(table.taker_percent)
+    if table.fee_tier is None and parent is not None:
+        return _rates(file, parent, None)
+    maker, taker = fee_tiers(file)[table.fee_tier or FEE_TIER_DEFAULT]
+    return convert.rate(maker), convert.rate(taker)
+
+
+def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
+    service = service_of(session.market, session.role)
+    return core.SessionSettings(
+        sender_comp_id=session.sender_comp_id,
+        target_comp_id=session.target_comp_id or service.target_comp_id,
+        account=_known(account_of(firm, session.account)),
+        broker=is_broker_session(firm, session),
+        enabled=session.enabled,
+        heartbeat_min_s=session.heartbeat_min_s,
+        heartbeat_max_s=session.heartbeat_max_s,
+        sending_time_tolerance_s=session.sending_time_tolerance_s,
+        cancel_on_disconnect=session.cancel_on_disconnect,
+        cancel_on_logout=session.cancel_on_logout,
+        cancel_on_rollover=session.cancel_on_rollover,
+        duplicate_logon=_DUPLICATE_LOGON[session.duplicate_logon],
+        errors_per_second_max=session.errors_per_second_max,
+        token_bucket_points=session.token_bucket_points,
+        token_bucket_refill_per_s=session.token_bucket_refill_per_s,
+        cl_ord_id_policy=_CL_ORD_ID_POLICY[session.cl_ord_id_policy],
+        cancel_scope_comp_id=session.cancel_scope == "comp_id",
+        mass_cancel_account=session.mass_cancel_scope == "account",
+        stp_group=session.stp_group,
+    )
+
+
+def _known(account: str | None) -> str:
+    """An account that `check` has found to exist."""
+    assert account is not None
+    return account

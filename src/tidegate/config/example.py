@@ -1,0 +1,140 @@
+"""A configuration file with every option in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_EXAMPLE: Final = """\
+# A Tidegate venue, with every option there is. Values in [venue] and [session_defaults] are the
+# defaults. Times are UTC. Amounts, prices and percentages are decimal numbers in quotes.
+
+[venue]
+profile = "uat"                  # "uat" generates keys; "production" wants every key given
+host = "127.0.0.1"               # address or name to listen on
+port_offset = 0                  # added to every port: Spot trading is 4001 + port_offset
+tls = "1.3"                      # lowest TLS version; "1.2" lets older clients in
+# tls_certificate = "venue.pem"  # own certificate (chain) in PEM; default: the venue makes one
+# tls_key = "venue.key"          # its private key in PEM
+# tls_ca = "ca.pem"              # what clients verify it with; default: what their system trusts
+tls_names = []                   # more host names and addresses for the certificate made here
+# durability = "process"         # "process" survives kill -9, "disk" also a loss of power;
+                                 # default: "process" for uat, "disk" for production
+snapshot_every_records = 200_000 # journal records between snapshots: bounds the time of a restart
+segment_bytes = 67_108_864       # size in bytes at which the journal starts a new file
+rollover_at = "22:00:00"         # time of day at which sessions end and numbers start again
+rollover_length_s = 30           # seconds for which logons are refused then
+nonce_window_ms = 5000           # a logon's nonce may differ from the venue's clock by so many
+                                 # milliseconds; at most 5000 in production, 60000 in uat
+logon_timeout_s = 10             # seconds a new connection has for its logon
+built_in_instruments = true      # fifteen well-known pairs, from BTC/USD to LTC/USD
+
+# What a session has unless it says otherwise. Everything here may stand in a session too.
+[session_defaults]
+networks = ["127.0.0.0/8", "::1/128"] # addresses that may log on, in CIDR form
+heartbeat_min_s = 5              # shortest HeartBtInt (108) in seconds
+heartbeat_max_s = 300            # longest, in seconds
+cancel_on_disconnect = true      # for logons without CancelOrdersOnDisconnect (8674)
+cancel_on_logout = false         # also after an orderly logout
+cancel_on_rollover = false       # also at the daily rollover
+errors_per_second_max = 100      # rejected messages in one second before the session is ended
+token_bucket_points = 0          # size of the session's own rate limit, in points; 0: none
+token_bucket_refill_per_s = 0    # points that come back in a second
+# nonce_window_ms = 5000         # default: that of [venue]
+tls = "required"                 # "any" lets clear text in, on a loopback host only
+duplicate_logon = "reject"       # a second logon: "reject" it, or "displace" the first
+cl_ord_id_policy = "increasing"  # "timed" also wants numbers to be the time in microseconds
+cancel_scope = "session"         # reach of a cancel: "session" until its numbers start again, or
+                                 # "comp_id" for all that the SenderCompID has open
+mass_cancel_scope = "comp_id"    # reach of the widest mass cancel: "comp_id" or "account"
+sending_time_tolerance_s = 120   # seconds that SendingTime (52) may differ from the venue's clock
+enabled = true                   # false refuses logons
+
+# Rows to add to the fee ladder, which has "0" (0.25 / 0.40 percent), "10k", "50k", "100k", "250k",
+# "500k", "1M", "2.5M", "5M" and "10M". The name of a built-in row replaces that row.
+[fees.tiers."friends"]
+maker_percent = "0"
+taker_percent = "0.05"
+
+# Another pair. For a built-in one, only what shall be different.
+[[instrument]]
+symbol = "XMR/USD"
+price_decimals = 2               # decimals of a price, 0 to 10
+tick = "0.01"                    # smallest step of a price, in the second asset
+qty_min = "0.03"                 # smallest order, in the first asset (8 decimals)
+cost_min = "0.5"                 # smallest value of an order, in the second asset (10 decimals)
+
+[[instrument]]
+symbol = "BTC/USD"
+qty_min = "0.0001"
+
+# Firms. A uat file without any gets the firms ACME and BETA and the broker PRIME, with balances.
+[[firm]]
+name = "NORTHWIND"
+broker = false                   # true: its accounts may have sub-accounts
+
+[[firm.account]]
+id = "NORTHWIND-1"
+enabled = true                   # false refuses its orders
+fee_tier = "100k"                # a row of the ladder; default: "0"
+
+[firm.account.balances]          # what the account is opened with
+USD = "250000"
+BTC = "12.5"
+
+[[firm.account]]
+id = "NORTHWIND-2"
+maker_percent = "0.01"           # or percentages of its own, both of them, in place of fee_tier
+taker_percent = "0.02"
+balances = { EUR = "1000000" }
+
+[[firm.key]]
+name = "northwind-desk"          # what the client sends as Username (553); default: generated
+# secret = "c2l4dGVlbiBieXRlcyBvciBtb3Jl"  # base64; default: generated once and kept
+account = "NORTHWIND-1"          # may be left out when the firm has one account
+
+[[firm.key]]                     # generated name and secret, in the data directory's secrets.json
+account = "NORTHWIND-2"
+
+[[firm.session]]
+sender_comp_id = "NORTHWIND"     # SenderCompID (49) of the client
+target_comp_id = "KRAKEN-TRD"    # default: what the market and role have
+market = "spot"                  # the one market of this version
+role = "trading"                 # the one role of this version
+account = "NORTHWIND-1"          # may be left out when the firm has one account
+keys = ["northwind-desk"]        # default: all keys of the account
+networks = ["127.0.0.0/8", "10.20.0.0/16", "2001:db8:20::/48"]
+stp_group = "northwind-desk"     # self-trade prevention among sessions; default: the account
+
+[[firm.session]]
+sender_comp_id = "NORTHWIND-ALGO"
+account = "NORTHWIND-2"
+duplicate_logon = "displace"
+cancel_on_disconnect = false
+
+[[firm]]
+name = "HARBOUR"
+broker = true
+
+[[firm.account]]
+id = "HARBOUR-1"
+fee_tier = "friends"
+
+[[firm.account.sub_account]]     # named in AllocAccount (79)
+id = "HARBOUR-1-ANNA"
+enabled = true
+fee_tier = "50k"                 # default: as the account
+balances = { USD = "100000" }
+
+[[firm.account.sub_account]]
+id = "HARBOUR-1-BERT"
+balances = { USD = "100000", ETH = "20" }
+
+[[firm.session]]
+sender_comp_id = "HARBOUR"
+broker = true                    # orders name a sub-account; default: as the firm
+"""
+
+
+def example() -> str:
+    """A complete TOML file with a comment on every option: its unit, and its default."""
+    return _EXAMPLE

@@ -1,0 +1,224 @@
+"""Rules of the venue, its instruments and its fees that go beyond types and ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tidegate.config import convert
+from tidegate.config.builtin import FEE_TIERS
+from tidegate.config.lines import KeyPath
+from tidegate.config.problems import Findings
+from tidegate.config.schema import ConfigFile, InstrumentTable
+from tidegate.model.instruments import ASSET_ALIASES, BUILT_IN, Instrument, make_instrument
+from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
+
+PRODUCTION_NONCE_WINDOW_MS_MAX: Final = 5_000
+
+_SYMBOL: Final = re.compile(r"([A-Z0-9.]{1,16})/([A-Z0-9.]{1,16})", re.ASCII)
+
+
+class InstrumentTexts:
+    """A pair as a file gives it: all fields still texts, built-in values filled in."""
+
+    def __init__(
+        self, symbol: str, price_decimals: int, tick: str, qty_min: str, cost_min: str
+    ) -> None:
+        self.symbol = symbol
+        self.price_decimals = price_decimals
+        self.tick = tick
+        self.qty_min = qty_min
+        self.cost_min = cost_min
+
+    def instrument(self) -> Instrument:
+        return make_instrument(
+            self.symbol, self.price_decimals, self.tick, self.qty_min, self.cost_min
+        )
+
+
+def convertible(
+    findings: Findings, path: KeyPath, text: str, reader: Callable[[str], object]
+) -> bool:
+    """Whether `reader` takes `text`; its complaint becomes a problem of `path`."""
+    try:
+        reader(text)
+    except ValueError as error:
+        findings.add(path, f"{path[-1]} {error}")
+        return False
+    return True
+
+
+def check_venue(file: ConfigFile, findings: Findings, base: Path | None) -> None:
+    """`[venue]`. File names are looked at only where `base`, their directory, is known."""
+    venue = file.venue
+    convertible(findings, ("venue", "host"), venue.host, convert.host)
+    convertible(findings, ("venue", "rollover_at"), venue.rollover_at, convert.second_of_day)
+    for index, name in enumerate(venue.tls_names):
+        path: KeyPath = ("venue", "tls_names", index)
+        if findings.sound(path):
+            try:
+                convert.host(name)
+            except ValueError as error:
+                findings.add(path, f"tls_names[{index}] {error}")
+    nonce_path: KeyPath = ("venue", "nonce_window_ms")
+    check_nonce_window(file, findings, nonce_path, venue.nonce_window_ms)
+    _check_certificate_files(file, findings, base)
+
+
+def check_nonce_window(
+    file: ConfigFile, findings: Findings, path: KeyPath, nonce_window_ms: int | None
+) -> None:
+    """Only UAT may take logons from clocks that are far off."""
+    if file.venue.profile != "production" or nonce_window_ms is None:
+        return
+    if nonce_window_ms > PRODUCTION_NONCE_WINDOW_MS_MAX:
+        findings.add(
+            path,
+            f"nonce_window_ms must be at most {PRODUCTION_NONCE_WINDOW_MS_MAX} in the production "
+            f"profile, not {nonce_window_ms}",
+        )
+
+
+def _check_certificate_files(file: ConfigFile, findings: Findings, base: Path | None) -> None:
+    venue = file.venue
+    if bool(venue.tls_certificate) != bool(venue.tls_key):
+        missing = "tls_key" if venue.tls_certificate else "tls_certificate"
+        given = "tls_certificate" if venue.tls_certificate else "tls_key"
+        if findings.sound(("venue", missing), ("venue", given)):
+            findings.add(("venue", given), f"{given} needs {missing} beside it")
+    if venue.tls_ca and not venue.tls_certificate and findings.sound(("venue", "tls_certificate")):
+        findings.add(
+            ("venue", "tls_ca"),
+            "tls_ca goes with tls_certificate and tls_key; without them the venue makes its own",
+        )
+    if base is None:
+        return
+    for name in ("tls_certificate", "tls_key", "tls_ca"):
+        text = getattr(venue, name)
+        if text and not (base / text).is_file():
+            findings.add(("venue", name), f'{name} names no file: "{base / text}"')
+
+
+def merged_instruments(file: ConfigFile) -> list[tuple[InstrumentTexts | None, int | None]]:
+    """Built-in pairs as the file changes them, then the file's own, each with its index in the
+    file (None: untouched). A new pair that lacks a field is None here and `check` says so."""
+    rows: dict[str, tuple[InstrumentTexts | None, int | None]] = {}
+    if file.venue.built_in_instruments:
+        rows = {row[0]: (InstrumentTexts(*row), None) for row in BUILT_IN}
+    known = {row[0]: InstrumentTexts(*row) for row in BUILT_IN}
+    if not file.venue.built_in_instruments:
+        known = {}
+    for index, table in enumerate(file.instrument):
+        if table.symbol:
+            rows[table.symbol] = (_merged(table, known.get(table.symbol)), index)
+    return list(rows.values())
+
+
+def _merged(table: InstrumentTable, known: InstrumentTexts | None) -> InstrumentTexts | None:
+    price_decimals, tick = table.price_decimals, table.tick
+    qty_min, cost_min = table.qty_min, table.cost_min
+    if known is not None:
+        price_decimals = known.price_decimals if price_decimals is None else price_decimals
+        tick = known.tick if tick is None else tick
+        qty_min = known.qty_min if qty_min is None else qty_min
+        cost_min = known.cost_min if cost_min is None else cost_min
+    if price_decimals is None or tick is None or qty_min is None or cost_min is None:
+        return None
+    return InstrumentTexts(table.symbol, price_decimals, tick, qty_min, cost_min)
+
+
+def assets_of(file: ConfigFile) -> set[str]:
+    """Every asset that some pair trades."""
+    symbols = [table.symbol for table in file.instrument]
+    if file.venue.built_in_instruments:
+        symbols += [row[0] for row in BUILT_IN]
+    return {asset for symbol in symbols for asset in symbol.split("/") if asset}
+
+
+def check_instruments(file: ConfigFile, findings: Findings) -> None:
+    """`[[instrument]]`: names, completeness, and numbers in the units they are counted in."""
+    if not file.venue.built_in_instruments and not file.instrument:
+        findings.add(
+            ("venue", "built_in_instruments"),
+            "built_in_instruments is false and there is no [[instrument]]: nothing could trade",
+        )
+    built_in = {row[0] for row in BUILT_IN} if file.venue.built_in_instruments else set()
+    first_line: dict[str, int] = {}
+    for index, table in enumerate(file.instrument):
+        path: KeyPath = ("instrument", index)
+        if not table.symbol:
+            continue
+        _check_symbol(findings, (*path, "symbol"), table.symbol)
+        if table.symbol in first_line:
+            findings.add(
+                (*path, "symbol"),
+                f"symbol {table.symbol} is given twice, first in line {first_line[table.symbol]}",
+            )
+        first_line.setdefault(table.symbol, findings.lines.line((*path, "symbol")))
+        if table.symbol not in built_in:
+            for name in ("price_decimals", "tick", "qty_min", "cost_min"):
+                if getattr(table, name) is None and findings.sound((*path, name)):
+                    findings.add(
+                        path, f"{name} is missing, and {table.symbol} is not a built-in pair"
+                    )
+    for texts, position in merged_instruments(file):
+        if texts is not None and position is not None:
+            _check_sizes(findings, ("instrument", position), texts)
+
+
+def _check_symbol(findings: Findings, path: KeyPath, symbol: str) -> None:
+    match = _SYMBOL.fullmatch(symbol)
+    if match is None:
+        findings.add(
+            path, f'symbol must be two assets in capitals such as "BTC/USD", not "{symbol}"'
+        )
+        return
+    if match[1] == match[2]:
+        findings.add(path, f"symbol must join two different assets, not {symbol}")
+    for asset in match.groups():
+        if asset in ASSET_ALIASES:
+            findings.add(
+                path, f"symbol must use {ASSET_ALIASES[asset]}; {asset} is another spelling of it"
+            )
+
+
+def _check_sizes(findings: Findings, path: KeyPath, texts: InstrumentTexts) -> None:
+    decimals_path = (*path, "price_decimals")
+    if findings.sound(decimals_path):
+        _check_positive(findings, (*path, "tick"), texts.tick, texts.price_decimals)
+    _check_positive(findings, (*path, "qty_min"), texts.qty_min, LOT_DECIMALS)
+    if findings.sound((*path, "cost_min")):
+        convertible(
+            findings,
+            (*path, "cost_min"),
+            texts.cost_min,
+            lambda text: convert.decimal(text, MONEY_DECIMALS),
+        )
+
+
+def _check_positive(findings: Findings, path: KeyPath, text: str, decimals: int) -> None:
+    if not findings.sound(path):
+        return
+    if (
+        convertible(findings, path, text, lambda value: convert.decimal(value, decimals))
+        and convert.decimal(text, decimals) == 0
+    ):
+        findings.add(path, f"{path[-1]} must be above 0")
+
+
+def check_fees(file: ConfigFile, findings: Findings) -> None:
+    """`[fees.tiers]`: percentages."""
+    for name, tier in file.fees.tiers.items():
+        path: KeyPath = ("fees", "tiers", name)
+        if tier.maker_percent:
+            convertible(findings, (*path, "maker_percent"), tier.maker_percent, convert.rate)
+        if tier.taker_percent:
+            convertible(findings, (*path, "taker_percent"), tier.taker_percent, convert.rate)
+
+
+def fee_tiers(file: ConfigFile) -> dict[str, tuple[str, str]]:
+    """The ladder: row name to maker and taker percent."""
+    own = {name: (tier.maker_percent, tier.taker_percent) for name, tier in file.fees.tiers.items()}
+    return {**FEE_TIERS, **own}

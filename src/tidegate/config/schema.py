@@ -1,0 +1,195 @@
+"""The configuration file as typed tables: names, types, ranges and defaults.
+
+Rules that need more than one value, or a parser of their own, are in `rules` and `rules_firms`.
+A field that has to be given carries `REQUIRED` and an empty default, so that a file with a mistake
+in one place can still be examined everywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct, field
+
+from tidegate.config.services import PORT_OFFSET_MAX
+
+REQUIRED: Final = Meta(extra={"required": True})
+SECRET: Final = Meta(extra={"secret": True})  # never repeated in a message
+TIME_OF_DAY: Final = Meta(extra={"time_of_day": True})  # a bare TOML time will do as well
+
+NONCE_WINDOW_MS_MAX: Final = 60_000  # beyond it a captured logon stays good for too long
+
+CompId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]{1,64}$",
+        description="a text of 1 to 64 printable ASCII characters without spaces",
+    ),
+]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$",
+        description="a text of 1 to 64 letters, digits, dots, colons, dashes and underscores",
+    ),
+]
+KeyName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]{1,128}$",
+        description="a text of 1 to 128 printable ASCII characters without spaces",
+    ),
+]
+SelfTradeGroup = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]{0,64}$",
+        description="a text of at most 64 printable ASCII characters without spaces",
+    ),
+]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+NonceWindow = Annotated[int, Meta(ge=1, le=NONCE_WINDOW_MS_MAX)]
+Heartbeat = Annotated[int, Meta(ge=1, le=3_600)]
+DecimalText = Annotated[str, Meta(description='a plain decimal number in quotes, such as "0.5"')]
+
+
+class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[venue]`: what there is one of."""
+
+    profile: Literal["uat", "production"] = "uat"
+    host: str = "127.0.0.1"
+    port_offset: Annotated[int, Meta(ge=0, le=PORT_OFFSET_MAX)] = 0
+    tls: Literal["1.3", "1.2"] = "1.3"
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    tls_names: list[str] = []
+    durability: Literal["process", "disk"] | None = None
+    snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 200_000
+    segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 32)] = 64 << 20
+    rollover_at: Annotated[str, TIME_OF_DAY] = "22:00:00"
+    rollover_length_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
+    nonce_window_ms: NonceWindow = 5_000
+    logon_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
+    built_in_instruments: bool = True
+
+
+class InstrumentTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[[instrument]]`: a new pair, or another value for some field of a built-in one."""
+
+    symbol: Annotated[str, REQUIRED] = ""
+    price_decimals: Annotated[int, Meta(ge=0, le=10)] | None = None
+    tick: DecimalText | None = None
+    qty_min: DecimalText | None = None
+    cost_min: DecimalText | None = None
+
+
+class FeeTierTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """One row of the fee ladder, in percent of the traded value."""
+
+    maker_percent: Annotated[DecimalText, REQUIRED] = ""
+    taker_percent: Annotated[DecimalText, REQUIRED] = ""
+
+
+class FeesTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[fees]`: rows to add to the built-in ladder, or to put in place of its rows."""
+
+    tiers: dict[str, FeeTierTable] = {}
+
+
+class SessionItems(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[session_defaults]`: what every session has and a session may set for itself."""
+
+    networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    heartbeat_min_s: Heartbeat = 5
+    heartbeat_max_s: Heartbeat = 300
+    cancel_on_disconnect: bool = True
+    cancel_on_logout: bool = False
+    cancel_on_rollover: bool = False
+    errors_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    token_bucket_points: Count = 0
+    token_bucket_refill_per_s: Count = 0
+    nonce_window_ms: NonceWindow | None = None
+    tls: Literal["required", "any"] = "required"
+    duplicate_logon: Literal["reject", "displace"] = "reject"
+    cl_ord_id_policy: Literal["increasing", "timed"] = "increasing"
+    cancel_scope: Literal["session", "comp_id"] = "session"
+    mass_cancel_scope: Literal["comp_id", "account"] = "comp_id"
+    sending_time_tolerance_s: Annotated[int, Meta(ge=1, le=86_400)] = 120
+    enabled: bool = True
+
+
+class SessionTable(SessionItems, forbid_unknown_fields=True, kw_only=True):
+    """`[[firm.session]]`: one FIX session."""
+
+    sender_comp_id: Annotated[CompId, REQUIRED] = ""
+    target_comp_id: CompId | None = None
+    market: Literal["spot", "derivatives"] = "spot"
+    role: Literal["trading", "market_data_l2", "market_data_l3"] = "trading"
+    account: str | None = None
+    broker: bool | None = None
+    keys: list[str] | None = None
+    stp_group: SelfTradeGroup = ""
+
+
+class KeyTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[[firm.key]]`: an API key. What is left out is generated once and kept."""
+
+    name: KeyName | None = None
+    secret: Annotated[str, SECRET] | None = None
+    account: str | None = None
+
+
+class HolderTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What accounts and sub-accounts share."""
+
+    id: Annotated[Name, REQUIRED] = ""
+    enabled: bool = True
+    fee_tier: str | None = None
+    maker_percent: DecimalText | None = None
+    taker_percent: DecimalText | None = None
+    balances: dict[str, DecimalText] = {}
+
+
+class SubAccountTable(HolderTable, forbid_unknown_fields=True, kw_only=True):
+    """`[[firm.account.sub_account]]`: what a broker's order names in AllocAccount (79)."""
+
+
+class AccountTable(HolderTable, forbid_unknown_fields=True, kw_only=True):
+    """`[[firm.account]]`: balances and fees."""
+
+    sub_account: list[SubAccountTable] = []
+
+
+class FirmTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[[firm]]`: who accounts, keys and sessions belong to."""
+
+    name: Annotated[Name, REQUIRED] = ""
+    broker: bool = False
+    account: list[AccountTable] = []
+    key: list[KeyTable] = []
+    session: list[SessionTable] = []
+
+
+class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    venue: VenueTable = field(default_factory=VenueTable)
+    instrument: list[InstrumentTable] = []
+    fees: FeesTable = field(default_factory=FeesTable)
+    session_defaults: SessionItems = field(default_factory=SessionItems)
+    firm: list[FirmTable] = []
+
+
+TABLES: Final[dict[str, type[Struct]]] = {
+    "[venue]": VenueTable,
+    "[[instrument]]": InstrumentTable,
+    "[fees]": FeesTable,
+    "[fees.tiers]": FeeTierTable,
+    "[session_defaults]": SessionItems,
+    "[[firm]]": FirmTable,
+    "[[firm.account]]": AccountTable,
+    "[[firm.account.sub_account]]": SubAccountTable,
+    "[[firm.key]]": KeyTable,
+    "[[firm.session]]": SessionTable,
+}

@@ -1,0 +1,57 @@
+"""The services of a venue: which market and role has which port and which TargetCompID."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Service(NamedTuple):
+    """One listener. `port` is the number before the configured offset; `served` tells whether
+    this version has it."""
+
+    name: str
+    market: str
+    role: str
+    port: int
+    target_comp_id: str
+    served: bool
+
+
+SERVICES: Final = (
+    Service("spot_market_data_l2", "spot", "market_data_l2", 4000, "KRAKEN-MD", served=False),
+    Service("spot_trading", "spot", "trading", 4001, "KRAKEN-TRD", served=True),
+    Service(
+        "derivatives_market_data_l2",
+        "derivatives",
+        "market_data_l2",
+        4002,
+        "KRAKEN-DRV-MD",
+        served=False,
+    ),
+    Service("derivatives_trading", "derivatives", "trading", 4003, "KRAKEN-DRV-TRD", served=False),
+    Service(
+        "derivatives_market_data_l3",
+        "derivatives",
+        "market_data_l3",
+        4004,
+        "KRAKEN-DRV-MD",
+        served=False,
+    ),
+    Service("spot_market_data_l3", "spot", "market_data_l3", 4005, "KRAKEN-MD", served=False),
+)
+
+PORT_MAX: Final = 65_535
+PORT_OFFSET_MAX: Final = PORT_MAX - max(service.port for service in SERVICES)
+
+
+def service_of(market: str, role: str) -> Service:
+    """The service of a market and role; every pair the schema lets through has one."""
+    for service in SERVICES:
+        if (service.market, service.role) == (market, role):
+            return service
+    raise AssertionError(f"no service for {market} {role}")
+
+
+def served_ports(port_offset: int) -> dict[str, int]:
+    """Service name to TCP port, of the services this version has."""
+    return {service.name: service.port + port_offset for service in SERVICES if service.served}

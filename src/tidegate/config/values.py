@@ -1,0 +1,111 @@
+"""What a configuration comes to: the core's settings, and what the shells keep for themselves."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from tidegate.config.convert import Network
+from tidegate.model.settings import VenueSettings
+
+SessionId = tuple[str, str]
+"""SenderCompID and TargetCompID as the client writes them."""
+
+
+class SecretSource(Protocol):
+    """Where generated keys and secrets come from. The same question gets the same answer."""
+
+    def key(self, account: str) -> tuple[str, bytes]:
+        """Name and secret of the key generated for `account`."""
+
+    def secret(self, name: str) -> bytes:
+        """The secret generated for the key `name` that the file gives no secret for."""
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """An API key. `secret` is decoded; `sessions` are those it may log on. A printed key does not
+    show its secret, so that it stays out of logs and tracebacks."""
+
+    name: str
+    secret: bytes
+    firm: str
+    account: str
+    sessions: tuple[SessionId, ...]
+
+    def __repr__(self) -> str:
+        return f"ApiKey(name={self.name!r}, account={self.account!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("name", self.name), ("account", self.account)]
+
+
+class SessionAccess(Struct, frozen=True, kw_only=True):
+    """What the gateway checks before it gives a logon to the core. `tls` is `required`, or `any`
+    for a session which may also come over plain TCP."""
+
+    firm: str
+    account: str
+    market: str
+    role: str
+    sender_comp_id: str
+    target_comp_id: str
+    service: str
+    port: int
+    broker: bool
+    enabled: bool
+    networks: tuple[Network, ...]
+    key_names: tuple[str, ...]
+    nonce_window_ms: int
+    tls: Literal["required", "any"]
+
+    @property
+    def session_id(self) -> SessionId:
+        return (self.sender_comp_id, self.target_comp_id)
+
+    def admits(self, address: str) -> bool:
+        """Whether the peer's IP address is in one of the session's networks. An IPv4 address in
+        IPv6 clothes, as a dual-stack listener reports it, counts as the IPv4 address."""
+        peer = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+            peer = peer.ipv4_mapped
+        return any(peer in network for network in self.networks)
+
+
+class TlsPolicy(Struct, frozen=True, kw_only=True):
+    """TLS of the listeners. Own files are either a certificate and its key, or neither; then the
+    venue makes a certificate for `host`, `names` and this machine's loopback names."""
+
+    minimum: Literal["1.3", "1.2"]
+    certificate: Path | None
+    key: Path | None
+    ca: Path | None
+    names: tuple[str, ...]
+
+
+class VenueConfig(Struct, frozen=True, kw_only=True):
+    """A whole configuration without mistakes.
+
+    `settings` go to the core and hold no secret and no network. Everything else stays in the
+    shells. `ports` are TCP ports by service name, offset included; `sessions` and `keys` are in
+    the order of the file.
+    """
+
+    profile: Literal["uat", "production"]
+    host: str
+    ports: dict[str, int]
+    tls: TlsPolicy
+    durability: Literal["process", "disk"]
+    snapshot_every_records: int
+    segment_bytes: int
+    logon_timeout_s: int
+    settings: VenueSettings
+    sessions: dict[SessionId, SessionAccess]
+    keys: dict[str, ApiKey]
+
+    @property
+    def plain_allowed(self) -> bool:
+        """Whether some session may come without TLS; otherwise listeners take TLS alone."""
+        return any(session.tls == "any" for session in self.sessions.values())

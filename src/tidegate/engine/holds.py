@@ -1,0 +1,62 @@
+"""How much money an order needs, and what a fill costs. Money in 1e-10 of its asset.
+
+A buyer pays in the quote asset, fee included; a seller pays in the base asset, fee included
+(FIX dialect: fee in quote for buys, in base for sells).
+
+A resting or arriving limit order holds what its leaves cost at its own price and its higher rate,
+rounded up once: `hold(L) = ceil(x * L)`, where x is the exact cost of one lot. A fill of l lots
+takes `money = floor(price * l)` and `fee = floor(money * rate)`. The hold always covers it:
+
+- `hold(L) - hold(L - l) >= floor(x * l)`, because `ceil(a + b) >= floor(a) + ceil(b)`;
+- money is whole, so `money + fee = floor(money * (1 + rate)) <= floor(x * l)`, as the price of a
+  fill is never worse than the order's and its rate never higher than the hold's.
+
+So after a fill the hold shrinks to `hold(L - l)`, the cost is taken from the difference, and what
+is left of the difference (price improvement, maker rate, rounding) becomes available again: no
+balance can go below zero by trading.
+"""
+
+from __future__ import annotations
+
+from tidegate.engine.order import Order
+from tidegate.model.instruments import Instrument
+from tidegate.model.orders import BUY
+from tidegate.model.scaled import LOT_MONEY, RATE_UNIT, ceil_div
+
+
+def fee_money(amount: int, rate: int) -> int:
+    """The fee on `amount` at `rate` millionths, rounded down."""
+    # Split at whole units of the rate: the same value, but the products stay unboxed integers.
+    whole = amount // RATE_UNIT
+    return whole * rate + (amount - whole * RATE_UNIT) * rate // RATE_UNIT
+
+
+def buy_hold(instrument: Instrument, price: int, lots: int, rate: int) -> int:
+    """Quote money for `lots` at `price` with a fee of `rate`, rounded up once."""
+    exact = price * lots * instrument.money_factor  # money times the divisor
+    unit = instrument.money_divisor * RATE_UNIT
+    factor = RATE_UNIT + rate
+    whole = exact // unit  # split as above
+    return whole * factor + ceil_div((exact - whole * unit) * factor, unit)
+
+
+def sell_hold(lots: int, rate: int) -> int:
+    """Base money for `lots` with a fee of `rate`, rounded up."""
+    amount = lots * LOT_MONEY
+    whole = amount // RATE_UNIT
+    return amount + whole * rate + ceil_div((amount - whole * RATE_UNIT) * rate, RATE_UNIT)
+
+
+def order_hold(order: Order, price: int, lots: int) -> int:
+    """What the order holds for `lots` open at `price`; the price does not matter to a sell."""
+    rate = order.taker_rate
+    if order.maker_rate > rate:  # an odd fee schedule must not break the proof above
+        rate = order.maker_rate
+    if order.side == BUY:
+        return buy_hold(order.instrument, price, lots, rate)
+    return sell_hold(lots, rate)
+
+
+def held_asset(order: Order) -> str:
+    """The asset that the order pays in, fee included."""
+    return order.instrument.quote if order.side == BUY else order.instrument.base

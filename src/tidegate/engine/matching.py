@@ -1,0 +1,187 @@
+"""Matching: price-time priority, trades at the resting price, self-trade prevention.
+
+Everything that a match does stands here: it shrinks holds, moves money, closes what is filled, and
+tells each step as an event. Acceptance, amends and cancels are in `spot`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.engine.book import OrderBook
+from tidegate.engine.events import Event, canceled_event, trade_event
+from tidegate.engine.holds import fee_money, held_asset, order_hold
+from tidegate.engine.ledger import Ledger
+from tidegate.engine.open_orders import OpenOrders
+from tidegate.engine.order import Order
+from tidegate.model.instruments import Instrument
+from tidegate.model.orders import (
+    BUY,
+    MAKER,
+    MARKET,
+    STP_CANCEL_NEWEST,
+    STP_CANCEL_OLDEST,
+    TAKER,
+)
+from tidegate.model.rejects import CANCELED_SELF_TRADE
+from tidegate.model.scaled import LOT_MONEY
+
+PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
+
+
+class Market:
+    """One instrument, its book, and the count of its trades so far."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.book = OrderBook()
+        self.trade_count = 0
+
+
+class Reach:
+    """What an order would do on arrival: how many lots it would fill, and what they would cost a
+    buyer, taker fee included, in 1e-10 of the quote asset."""
+
+    def __init__(self, filled_lots: int, cost_money: int) -> None:
+        self.filled_lots = filled_lots
+        self.cost_money = cost_money
+
+
+def price_limit(order: Order) -> int:
+    """The worst price at which the order trades: its own, or none for market orders."""
+    if order.ord_type != MARKET:
+        return order.price
+    return PRICE_LIMIT if order.side == BUY else 0
+
+
+def reach(market: Market, order: Order) -> Reach:
+    """Walks the book as `Matcher.match` would, to the lot and to the last unit of money, and
+    changes nothing."""
+    limit = price_limit(order)
+    opposite = market.book.opposite(order.side)
+    wanted = order.leaves_lots
+    cost = 0
+    for level in opposite:
+        if not opposite.within(level.price, limit):
+            break
+        for maker in level:
+            if maker.stp_group == order.stp_group:
+                if order.stp_mode == STP_CANCEL_OLDEST:
+                    continue
+                return Reach(order.leaves_lots - wanted, cost)
+            lots = min(wanted, maker.leaves_lots)
+            money = market.instrument.money(level.price, lots)
+            cost += money + fee_money(money, order.taker_rate)
+            wanted -= lots
+            if wanted == 0:
+                return Reach(order.leaves_lots, cost)
+    return Reach(order.leaves_lots - wanted, cost)
+
+
+def _hold_after(order: Order, lots: int, cost: int) -> int:
+    """What the order holds after a fill of `lots` that takes `cost`."""
+    if order.ord_type == MARKET and order.side == BUY:
+        return order.held_money - cost  # it holds the exact cost of all its fills
+    leaves = order.leaves_lots - lots
+    return 0 if leaves == 0 else order_hold(order, order.price, leaves)
+
+
+class Matcher:
+    """Matches orders against books. `events` collects what happened until it is taken."""
+
+    def __init__(self, ledger: Ledger, open_orders: OpenOrders) -> None:
+        self._ledger = ledger
+        self._open_orders = open_orders
+        self.events: list[Event] = []
+        self.next_trade_number = 1
+
+    def match(self, market: Market, order: Order, now_ns: int) -> bool:
+        """Trades an order that does not rest against the book. True where a remainder lives on;
+        the caller lets it rest or closes it. False where the order is filled or, by self-trade
+        prevention, canceled; then nothing is left to do.
+
+        The incoming order's mode decides about orders of the same group: cancel the newest (its
+        own remainder), the oldest (the resting one), or both, the resting one first. Fills against
+        others before that stand.
+        """
+        book = market.book
+        limit = price_limit(order)
+        while order.leaves_lots > 0:
+            maker = book.first_match(order.side, limit)
+            if maker is None:
+                return True
+            if maker.stp_group == order.stp_group:
+                if order.stp_mode != STP_CANCEL_NEWEST:
+                    self.close(market, maker, now_ns, CANCELED_SELF_TRADE)
+                if order.stp_mode != STP_CANCEL_OLDEST:
+                    self.close(market, order, now_ns, CANCELED_SELF_TRADE)
+                    return False
+                continue
+            self._trade(market, order, maker, now_ns)
+        if self._open_orders.get(order.number) is not None:  # an amended order
+            self._open_orders.remove(order)
+        return False
+
+    def close(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
+        """Ends an order, resting or not: frees its hold and tells it is canceled. What is filled
+        stays filled."""
+        if order.resting:
+            market.book.remove(order)
+        if self._open_orders.get(order.number) is not None:
+            self._open_orders.remove(order)
+        if order.held_money != 0:
+            self._ledger.release(order.account, held_asset(order), order.held_money)
+            order.held_money = 0
+        self.events.append(canceled_event(order, now_ns, text))
+
+    def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
+        """One match: the maker's side first, then the taker's."""
+        lots = min(taker.leaves_lots, maker.leaves_lots)
+        price = maker.price
+        money = market.instrument.money(price, lots)
+        trade_number = self.next_trade_number
+        self.next_trade_number += 1
+        market.trade_count += 1
+        market.book.reduce(maker, lots)
+        event = self._fill(maker, taker.account, price, lots, money, MAKER, now_ns)
+        event.trade_number = trade_number
+        event.pair_trade_number = market.trade_count
+        event = self._fill(taker, maker.account, price, lots, money, TAKER, now_ns)
+        event.trade_number = trade_number
+        event.pair_trade_number = market.trade_count
+        if maker.leaves_lots == 0:
+            market.book.remove(maker)
+            self._open_orders.remove(maker)
+
+    def _fill(
+        self,
+        order: Order,
+        counterparty: int,
+        price: int,
+        lots: int,
+        money: int,
+        liquidity: int,
+        now_ns: int,
+    ) -> Event:
+        """One side of a match: pays the other account and the fee, and tells the fill."""
+        amount = money if order.side == BUY else lots * LOT_MONEY
+        fee = fee_money(amount, order.maker_rate if liquidity == MAKER else order.taker_rate)
+        hold = _hold_after(order, lots, amount + fee)
+        asset = held_asset(order)
+        freed = order.held_money - hold
+        self._ledger.settle(asset, order.account, counterparty, freed, amount, fee)
+        order.held_money = hold
+        order.cum_lots += lots
+        order.value += price * lots
+        order.gross_money += money
+        order.fee_money += fee
+        order.amended = False  # a fill takes OrdStatus (39) from 5 back to 1 or 2
+        event = trade_event(order, now_ns)
+        event.last_price = price
+        event.last_lots = lots
+        event.last_money = money
+        event.last_fee_money = fee
+        event.fee_asset = asset
+        event.liquidity = liquidity
+        self.events.append(event)
+        return event

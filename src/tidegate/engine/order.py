@@ -1,0 +1,140 @@
+"""An order as the engine holds it, from acceptance to its end."""
+
+from __future__ import annotations
+
+from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import Instrument
+from tidegate.model.orders import order_id_text
+
+
+class Order:
+    """Prices in the instrument's price units, quantities in lots, money in 1e-10 of its asset.
+
+    `session` and `epoch` say where the order was entered: the session's index and the number of
+    its current life between two resets of its sequence numbers. `previous`, `next` and `resting`
+    belong to the price level in which the order rests.
+    """
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        account: int,
+        session: int,
+        epoch: int,
+        instrument: Instrument,
+        side: int,
+        ord_type: int,
+        time_in_force: int,
+        price: int,
+        qty_lots: int,
+        post_only: bool,
+        stp_mode: int,
+        stp_group: bytes,
+        cl_ord_id: bytes,
+        symbol: bytes,
+        exec_inst: bytes,
+        alloc_account: bytes,
+        maker_rate: int,
+        taker_rate: int,
+        entered_ns: int,
+    ) -> None:
+        self.number = number
+        self.order_id: bytes = order_id_text(number)
+        self.account = account
+        self.session = session
+        self.epoch = epoch
+        self.instrument = instrument
+        self.side = side
+        self.ord_type = ord_type
+        self.time_in_force = time_in_force
+        self.price = price  # 0 on market orders
+        self.qty_lots = qty_lots
+        self.post_only = post_only
+        self.stp_mode = stp_mode
+        self.stp_group = stp_group  # orders of one group never trade with each other
+        self.cl_ord_id = cl_ord_id  # the latest accepted request's
+        self.orig_cl_ord_id: bytes = b""  # the one before
+        self.symbol = symbol  # as entered; may be an alias
+        self.exec_inst = exec_inst  # as entered
+        self.alloc_account = alloc_account
+        self.maker_rate = maker_rate  # millionths
+        self.taker_rate = taker_rate
+        self.entered_ns = entered_ns
+        self.cum_lots = 0
+        self.value = 0  # sum of price x lots over the fills, for AvgPx
+        self.gross_money = 0  # quote money of the fills, as the ledger moved it
+        self.fee_money = 0  # fees of the fills, in the fee's asset
+        self.held_money = 0  # what the ledger holds for it now
+        self.amended = False
+        self.resting = False
+        self.previous: Order | None = None
+        self.next: Order | None = None
+
+    @property
+    def leaves_lots(self) -> int:
+        return self.qty_lots - self.cum_lots
+
+    def save(self, encoder: Encoder) -> None:
+        """Everything but the instrument and the place in the book, which the book's own layout
+        tells."""
+        encoder.uint(self.number)
+        encoder.uint(self.account)
+        encoder.sint(self.session)
+        encoder.uint(self.epoch)
+        encoder.uint(self.side)
+        encoder.uint(self.ord_type)
+        encoder.uint(self.time_in_force)
+        encoder.uint(self.price)
+        encoder.uint(self.qty_lots)
+        encoder.flag(value=self.post_only)
+        encoder.uint(self.stp_mode)
+        encoder.blob(self.stp_group)
+        encoder.blob(self.cl_ord_id)
+        encoder.blob(self.symbol)
+        encoder.blob(self.exec_inst)
+        encoder.blob(self.alloc_account)
+        encoder.uint(self.maker_rate)
+        encoder.uint(self.taker_rate)
+        encoder.uint(self.entered_ns)
+        encoder.blob(self.orig_cl_ord_id)
+        encoder.uint(self.cum_lots)
+        encoder.uint(self.value)
+        encoder.uint(self.gross_money)
+        encoder.uint(self.fee_money)
+        encoder.uint(self.held_money)
+        encoder.flag(value=self.amended)
+
+    @staticmethod
+    def load(decoder: Decoder, instrument: Instrument) -> Order:
+        """An order that does not rest yet. Raises `CodecError`."""
+        order = Order(
+            number=decoder.uint(),
+            account=decoder.uint(),
+            session=decoder.sint(),
+            epoch=decoder.uint(),
+            instrument=instrument,
+            side=decoder.uint(),
+            ord_type=decoder.uint(),
+            time_in_force=decoder.uint(),
+            price=decoder.uint(),
+            qty_lots=decoder.uint(),
+            post_only=decoder.flag(),
+            stp_mode=decoder.uint(),
+            stp_group=decoder.blob(),
+            cl_ord_id=decoder.blob(),
+            symbol=decoder.blob(),
+            exec_inst=decoder.blob(),
+            alloc_account=decoder.blob(),
+            maker_rate=decoder.uint(),
+            taker_rate=decoder.uint(),
+            entered_ns=decoder.uint(),
+        )
+        order.orig_cl_ord_id = decoder.blob()
+        order.cum_lots = decoder.uint()
+        order.value = decoder.uint()
+        order.gross_money = decoder.uint()
+        order.fee_money = decoder.uint()
+        order.held_money = decoder.uint()
+        order.amended = decoder.flag()
+        return order

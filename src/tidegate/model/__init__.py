@@ -1,0 +1,1 @@
+"""Values that every room shares: numbers, time, instruments, accounts, orders, limits, rejects."""

@@ -1,0 +1,130 @@
+"""Assets and Spot instruments, and the pairs that every venue starts with.
+
+Sizes and minimums of the built-in pairs are those of the venue whose dialect this is, as recorded
+in the autumn of 2026. A configuration may add pairs and change minimums.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.scaled import (
+    LOT_DECIMALS,
+    MONEY_DECIMALS,
+    POWERS_OF_TEN,
+    from_text,
+)
+
+
+class Instrument:
+    """A Spot pair. Prices are counted in `10**-price_decimals` of the quote asset, quantities in
+    lots of 1e-8 of the base asset, `cost_min_money` in 1e-10 of the quote asset."""
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        base: str,
+        quote: str,
+        price_decimals: int,
+        tick_units: int,
+        qty_min_lots: int,
+        cost_min_money: int,
+    ) -> None:
+        self.symbol = symbol
+        self.base = base
+        self.quote = quote
+        self.price_decimals = price_decimals
+        self.tick_units = tick_units
+        self.qty_min_lots = qty_min_lots
+        self.cost_min_money = cost_min_money
+        self.symbol_text: bytes = symbol.encode()
+        # price units x lots -> money: divide by this (DOGE/USD has more decimals than money) ...
+        shift = price_decimals + LOT_DECIMALS - MONEY_DECIMALS
+        self.money_divisor = POWERS_OF_TEN[shift] if shift > 0 else 1
+        # ... or multiply by this (BTC/USD has fewer). One of the two is 1.
+        self.money_factor = POWERS_OF_TEN[-shift] if shift < 0 else 1
+
+    def money(self, price: int, lots: int) -> int:
+        """The quote money of `lots` at `price`, rounded down to 1e-10."""
+        product = price * lots
+        if self.money_divisor == 1:
+            return product * self.money_factor
+        return product // self.money_divisor
+
+    def save(self, encoder: Encoder) -> None:
+        encoder.text(self.symbol)
+        encoder.text(self.base)
+        encoder.text(self.quote)
+        encoder.uint(self.price_decimals)
+        encoder.uint(self.tick_units)
+        encoder.uint(self.qty_min_lots)
+        encoder.uint(self.cost_min_money)
+
+    @staticmethod
+    def load(decoder: Decoder) -> Instrument:
+        return Instrument(
+            symbol=decoder.text(),
+            base=decoder.text(),
+            quote=decoder.text(),
+            price_decimals=decoder.uint(),
+            tick_units=decoder.uint(),
+            qty_min_lots=decoder.uint(),
+            cost_min_money=decoder.uint(),
+        )
+
+
+# symbol, price decimals, tick, minimum quantity, minimum cost
+BUILT_IN: Final = [
+    ("BTC/USD", 1, "0.1", "0.00005", "0.5"),
+    ("ETH/USD", 2, "0.01", "0.001", "0.5"),
+    ("SOL/USD", 2, "0.01", "0.06", "0.5"),
+    ("DOGE/USD", 7, "0.0000001", "50", "0.5"),
+    ("ETH/BTC", 6, "0.000001", "0.001", "0.00002"),
+    ("BTC/USDT", 1, "0.1", "0.00005", "0.5"),
+    ("ETH/USDT", 2, "0.01", "0.001", "0.5"),
+    ("BTC/EUR", 1, "0.1", "0.00005", "0.45"),
+    ("ETH/EUR", 2, "0.01", "0.001", "0.45"),
+    ("EUR/USD", 5, "0.00001", "0.5", "0.5"),
+    ("USDT/USD", 5, "0.00001", "5", "0.5"),
+    ("USDC/USD", 4, "0.0001", "5", "0.5"),
+    ("XRP/USD", 5, "0.00001", "2", "0.5"),
+    ("ADA/USD", 6, "0.000001", "6", "0.5"),
+    ("LTC/USD", 2, "0.01", "0.05", "0.5"),
+]
+
+# Older spellings that orders may use; reports echo what the order was entered with.
+ASSET_ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE"}
+
+
+def symbol_aliases(instrument: Instrument) -> list[str]:
+    """Other spellings of an instrument's symbol: `XBT/USD` for `BTC/USD`."""
+    names = [instrument.symbol]
+    for alias, asset in ASSET_ALIASES.items():
+        base = alias if instrument.base == asset else instrument.base
+        quote = alias if instrument.quote == asset else instrument.quote
+        name = f"{base}/{quote}"
+        if name not in names:
+            names.append(name)
+    return names[1:]
+
+
+def make_instrument(
+    symbol: str, price_decimals: int, tick: str, qty_min: str, cost_min: str
+) -> Instrument:
+    """An instrument from plain decimal texts. Raises `ValueError` naming the text at fault."""
+    base, _, quote = symbol.partition("/")
+    return Instrument(
+        symbol=symbol,
+        base=base,
+        quote=quote,
+        price_decimals=price_decimals,
+        tick_units=from_text(tick, price_decimals),
+        qty_min_lots=from_text(qty_min, LOT_DECIMALS),
+        cost_min_money=from_text(cost_min, MONEY_DECIMALS),
+    )
+
+
+def built_in_instruments() -> list[Instrument]:
+    return [make_instrument(*row) for row in BUILT_IN]

@@ -1,0 +1,28 @@
+"""Every bound of the core, by name.
+
+A queue, buffer or table without a bound is an outage waiting for a hostile peer. Each name here is
+used where the bound is enforced and has a test of what happens at the bound. Bounds that an
+operator may want to move are settings (`model.settings`); these are not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# wire
+FRAME_BYTES_MAX: Final = 16_384  # a whole frame, from `8=` to the SOH behind `10=nnn`
+FIELDS_MAX: Final = 256  # fields of one frame
+NUMBER_DIGITS_MAX: Final = 18  # of a scaled number; below 2**62, so it stays unboxed
+
+# session
+HELD_MESSAGES_MAX: Final = 1_024  # held while a gap before them is being filled
+RESENDS_PENDING_MAX: Final = 16  # sweeps a peer may have asked for and not yet read
+TEST_REQUEST_BYTES_MAX: Final = 256  # of TestReqID (112), which is echoed
+
+# order entry
+CL_ORD_ID_DIGITS_MAX: Final = 18
+UUID_WINDOW_S: Final = 120  # a COMB UUID's time may differ this much from the venue's
+CL_ORD_IDS_REMEMBERED_MAX: Final = 1_000_000  # UUIDs within their window, per session
+
+# venue
+TURN_BYTES_MAX: Final = 4 * 1024 * 1024  # of one journal batch; a turn stops taking input there

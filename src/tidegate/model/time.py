@@ -1,0 +1,100 @@
+"""Time as nanoseconds since 1970 UTC, and FIX's text forms of it, by arithmetic alone.
+
+The core never reads a clock: every time here came with a record.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
+S_PER_DAY: Final = 86_400
+
+_DAYS_TO_EPOCH: Final = 719_468  # from 0000-03-01 to 1970-01-01
+
+
+def civil_from_days(days: int) -> tuple[int, int, int]:
+    """Year, month and day of a day number since 1970-01-01 (proleptic Gregorian calendar)."""
+    shifted = days + _DAYS_TO_EPOCH
+    era = shifted // 146_097
+    day_of_era = shifted - era * 146_097
+    year_of_era = (
+        day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096
+    ) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month_shifted = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month_shifted + 2) // 5 + 1
+    month = month_shifted + 3 if month_shifted < 10 else month_shifted - 9
+    year = year_of_era + era * 400 + (1 if month <= 2 else 0)
+    return year, month, day
+
+
+def days_from_civil(year: int, month: int, day: int) -> int:
+    """The day number since 1970-01-01; the inverse of `civil_from_days`."""
+    shifted = year - 1 if month <= 2 else year
+    era = shifted // 400
+    year_of_era = shifted - era * 400
+    day_of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+    day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
+    return era * 146_097 + day_of_era - _DAYS_TO_EPOCH
+
+
+def days_in_month(year: int, month: int) -> int:
+    if month == 2:
+        leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
+        return 29 if leap else 28
+    return 30 if month in (4, 6, 9, 11) else 31
+
+
+def utc_timestamp(time_ns: int) -> bytes:
+    """FIX `UTCTimestamp` with milliseconds: `20261103-09:15:00.000`. Times are cut, not rounded."""
+    milliseconds = time_ns // NS_PER_MS
+    seconds, millisecond = divmod(milliseconds, 1000)
+    days, second_of_day = divmod(seconds, S_PER_DAY)
+    year, month, day = civil_from_days(days)
+    hour, rest = divmod(second_of_day, 3600)
+    minute, second = divmod(rest, 60)
+    return b"%04d%02d%02d-%02d:%02d:%02d.%03d" % (
+        year, month, day, hour, minute, second, millisecond,
+    )  # fmt: skip
+
+
+class TimestampCache:
+    """`utc_timestamp` that keeps the text of the millisecond it was asked for last: a burst of
+    messages shares one."""
+
+    def __init__(self) -> None:
+        self._millisecond = -1
+        self._text = b""
+
+    def text(self, time_ns: int) -> bytes:
+        millisecond = time_ns // NS_PER_MS
+        if millisecond != self._millisecond:
+            self._text = utc_timestamp(time_ns)
+            self._millisecond = millisecond
+        return self._text
+
+
+def parse_utc_timestamp(text: bytes) -> int:
+    """Nanoseconds of a FIX `UTCTimestamp`, with none to nine decimals of a second; -1 where the
+    text is not one (wrong shape, no such day, hour above 23, second above 60)."""
+    if len(text) < 17 or text[8:9] != b"-" or text[11:12] != b":" or text[14:15] != b":":
+        return -1
+    digits = text[0:8] + text[9:11] + text[12:14] + text[15:17]
+    if not digits.isdigit():
+        return -1
+    year, month, day = int(digits[0:4]), int(digits[4:6]), int(digits[6:8])
+    hour, minute, second = int(digits[8:10]), int(digits[10:12]), int(digits[12:14])
+    if not (1 <= month <= 12 and day >= 1 and day <= days_in_month(year, month)):
+        return -1
+    if hour > 23 or minute > 59 or second > 60:
+        return -1
+    fraction_ns = 0
+    if len(text) > 17:
+        fraction = text[18:]
+        if text[17:18] != b"." or not fraction.isdigit() or len(fraction) > 9:
+            return -1
+        fraction_ns = int(fraction.ljust(9, b"0"))
+    seconds = days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
+    return seconds * NS_PER_S + fraction_ns

@@ -1,0 +1,1 @@
+"""The order entry service: account, permission, ClOrdID, instrument, precision, limits. Layer 2."""

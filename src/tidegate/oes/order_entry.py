@@ -1,0 +1,258 @@
+"""Layer 2: from a well-formed message to a command for the engine, or a refusal.
+
+The order of the checks is account, permission, ClOrdID, instrument, instructions, precision,
+limits; the first rule that fires is the answer. Nothing here touches a balance or a book.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import Instrument
+from tidegate.model.orders import FOK, GTC, IOC, LIMIT, MARKET, STP_CANCEL_NEWEST
+from tidegate.model.rejects import (
+    ACCOUNT_DISABLED,
+    ALLOCATION_FOREIGN,
+    ALLOCATION_MISSING,
+    CL_ORD_ID_IN_USE,
+    COST_MINIMUM,
+    EXEC_INST,
+    FIELD_MISSING,
+    MARGIN,
+    OPTION_FIELD,
+    ORD_TYPE,
+    ORDER_MINIMUM,
+    POST_ONLY_COMBINATION,
+    PRICE_INVALID,
+    QTY_INVALID,
+    RATE_LIMIT,
+    TICK_SIZE,
+    TIME_IN_FORCE,
+    UNKNOWN_SYMBOL,
+    Refusal,
+    Rule,
+    refuse,
+)
+from tidegate.model.scaled import LOT_DECIMALS
+from tidegate.model.settings import SessionSettings
+from tidegate.oes.cl_ord_id import ClOrdIds
+from tidegate.oes.directory import Account, Directory
+from tidegate.oes.token_bucket import COSTS, TokenBucket
+from tidegate.wire import tags
+from tidegate.wire.message import NUMBER_TOO_PRECISE, Message
+
+# Fields of order types and instructions that this venue does not trade.
+_UNSUPPORTED_OPTIONS: Final = [
+    (tags.STOP_PX, b"StopPx (99)"),
+    (tags.DISPLAY_QTY, b"DisplayQty (1138)"),
+    (tags.EXPIRE_TIME, b"ExpireTime (126)"),
+    (tags.EFFECTIVE_TIME, b"EffectiveTime (168)"),
+    (tags.VALID_UNTIL_TIME, b"ValidUntilTime (62)"),
+    (tags.DISCRETION_INST, b"DiscretionInst (388)"),
+]
+
+
+class OpenOrders:
+    """What order entry may ask of the engine: a port, because the rooms do not know each other."""
+
+    def is_open(self, account: int, cl_ord_id: bytes) -> bool:
+        """Whether an open order of the account has this ClOrdID."""
+        raise NotImplementedError
+
+
+class NewOrder:
+    """A NewOrderSingle that passed layer 2. Units as in `engine.order.Order`."""
+
+    def __init__(self, message: Message, account: Account, instrument: Instrument) -> None:
+        self.account = account
+        self.instrument = instrument
+        self.cl_ord_id = message.get(tags.CL_ORD_ID)
+        self.symbol = message.get(tags.SYMBOL)
+        self.side = message.char(tags.SIDE)
+        self.ord_type = message.char(tags.ORD_TYPE)
+        self.time_in_force = message.char(tags.TIME_IN_FORCE)
+        self.exec_inst = message.get(tags.EXEC_INST)
+        self.alloc_account = message.get(tags.ALLOC_ACCOUNT)
+        self.sender_sub_id = message.get(tags.SENDER_SUB_ID)
+        self.post_only = False
+        self.stp_mode = STP_CANCEL_NEWEST
+        self.price = 0
+        self.qty_lots = 0
+
+
+class Amend:
+    """The new price and quantity of an OrderCancelReplaceRequest that passed layer 2."""
+
+    def __init__(self, price: int, qty_lots: int, *, post_only: bool) -> None:
+        self.price = price
+        self.qty_lots = qty_lots
+        self.post_only = post_only
+
+
+class SessionBook:
+    """Order entry's own state of one session."""
+
+    def __init__(self) -> None:
+        self.cl_ord_ids = ClOrdIds()
+        self.bucket = TokenBucket()
+
+    def save(self, encoder: Encoder) -> None:
+        self.cl_ord_ids.save(encoder)
+        self.bucket.save(encoder)
+
+    def load(self, decoder: Decoder) -> None:
+        self.cl_ord_ids.load(decoder)
+        self.bucket.load(decoder)
+
+
+class OrderEntry:
+    """Checks requests of all sessions against the directory."""
+
+    def __init__(self, directory: Directory, open_orders: OpenOrders) -> None:
+        self.directory = directory
+        self.open_orders = open_orders
+        self.books: list[SessionBook] = []  # by session index
+
+    def add_sessions(self) -> None:
+        """Make room for sessions that the directory has learnt of."""
+        while len(self.books) < len(self.directory.sessions):
+            self.books.append(SessionBook())
+
+    def admit(
+        self, session_index: int, message: Message, msg_type: bytes, time_ns: int
+    ) -> Refusal | None:
+        """The checks that every request passes: account, rate limit, ClOrdID."""
+        session = self.directory.sessions[session_index]
+        book = self.books[session_index]
+        account = self.directory.session_account(session)
+        if not account.settings.enabled or not session.enabled:
+            return refuse(ACCOUNT_DISABLED)
+        if session.token_bucket_points > 0:
+            cost = COSTS.get(msg_type, 0)
+            if cost and not book.bucket.take(
+                cost,
+                capacity=session.token_bucket_points,
+                refill_per_s=session.token_bucket_refill_per_s,
+                time_ns=time_ns,
+            ):
+                return refuse(RATE_LIMIT)
+        if msg_type == b"H":
+            return None  # its ClOrdID is the order's own
+        rule = book.cl_ord_ids.check(message.get(tags.CL_ORD_ID), session.cl_ord_id_policy, time_ns)
+        return None if rule is None else refuse(rule)
+
+    def new_order(self, session_index: int, message: Message) -> NewOrder | Refusal:
+        """35=D after `admit`."""
+        session = self.directory.sessions[session_index]
+        account = self._account(session, message)
+        if isinstance(account, Rule):
+            return refuse(account)
+        cl_ord_id = message.get(tags.CL_ORD_ID)
+        if self.open_orders.is_open(account.index, cl_ord_id):
+            return refuse(CL_ORD_ID_IN_USE)
+        instrument = self.directory.instrument_by_symbol.get(message.get(tags.SYMBOL))
+        if instrument is None:
+            return refuse(UNKNOWN_SYMBOL)
+        order = NewOrder(message, account, instrument)
+        refusal = self._instructions(order, message)
+        if refusal is not None:
+            return refusal
+        return self._sizes(order, message)
+
+    def _account(self, session: SessionSettings, message: Message) -> Account | Rule:
+        """The account an order is for: the session's, or a broker's sub-account by 78/79."""
+        own = self.directory.session_account(session)
+        alloc_account = message.get(tags.ALLOC_ACCOUNT)
+        if not session.broker:
+            return ALLOCATION_FOREIGN if alloc_account else own
+        if not alloc_account:
+            return ALLOCATION_MISSING
+        account = self.directory.account_by_name.get(alloc_account)
+        if account is None or account.settings.parent != own.settings.account:
+            return ALLOCATION_FOREIGN
+        return account if account.settings.enabled else ACCOUNT_DISABLED
+
+    def _instructions(self, order: NewOrder, message: Message) -> Refusal | None:
+        """Order type, time in force, ExecInst and what may stand together."""
+        if order.ord_type != MARKET and order.ord_type != LIMIT:
+            return refuse(ORD_TYPE)
+        tif = order.time_in_force
+        if tif != GTC and tif != IOC and tif != FOK:
+            return refuse(TIME_IN_FORCE)
+        if order.exec_inst:
+            if order.exec_inst != b"P":
+                return refuse(EXEC_INST)
+            if order.ord_type == MARKET or tif != GTC:
+                return refuse(POST_ONLY_COMBINATION)
+            order.post_only = True
+        if message.has(tags.LEVERAGE) and message.get(tags.LEVERAGE) != b"0":
+            return refuse(MARGIN)
+        refusal = unsupported_option(message)
+        if refusal is not None:
+            return refusal
+        if message.has(tags.SELF_TRADE_PREVENTION):
+            order.stp_mode = message.integer(tags.SELF_TRADE_PREVENTION)
+        return None
+
+    def _sizes(self, order: NewOrder, message: Message) -> NewOrder | Refusal:
+        """Precision and minimums."""
+        instrument = order.instrument
+        order.qty_lots = message.scaled(tags.ORDER_QTY, LOT_DECIMALS)
+        if order.qty_lots <= 0:
+            return refuse(QTY_INVALID)
+        if order.ord_type == LIMIT:
+            price = limit_price(message, instrument)
+            if isinstance(price, Refusal):
+                return price
+            order.price = price
+        if order.qty_lots < instrument.qty_min_lots:
+            return refuse(ORDER_MINIMUM)
+        if order.ord_type == LIMIT:
+            if instrument.money(order.price, order.qty_lots) < instrument.cost_min_money:
+                return refuse(COST_MINIMUM)
+        return order
+
+    def amend(self, message: Message, instrument: Instrument, ord_type: int) -> Amend | Refusal:
+        """The changes that 35=G asks of an open order of that instrument and type."""
+        exec_inst = message.get(tags.EXEC_INST)
+        if exec_inst and exec_inst != b"P":
+            return refuse(EXEC_INST)
+        refusal = unsupported_option(message)
+        if refusal is not None:
+            return refusal
+        qty_lots = message.scaled(tags.ORDER_QTY, LOT_DECIMALS)
+        if qty_lots <= 0:
+            return refuse(QTY_INVALID)
+        price = 0
+        if ord_type == LIMIT:
+            stated = limit_price(message, instrument)
+            if isinstance(stated, Refusal):
+                return stated
+            price = stated
+        if qty_lots < instrument.qty_min_lots:
+            return refuse(ORDER_MINIMUM)
+        if price and instrument.money(price, qty_lots) < instrument.cost_min_money:
+            return refuse(COST_MINIMUM)
+        return Amend(price, qty_lots, post_only=exec_inst == b"P")
+
+
+def unsupported_option(message: Message) -> Refusal | None:
+    for tag, name in _UNSUPPORTED_OPTIONS:
+        if message.has(tag):
+            return Refusal(OPTION_FIELD, b"EGeneral:Invalid arguments:" + name + b" not supported")
+    return None
+
+
+def limit_price(message: Message, instrument: Instrument) -> int | Refusal:
+    """Price (44) in the instrument's units: there, positive, on the tick, of sane size."""
+    if not message.has(tags.PRICE):
+        return Refusal(FIELD_MISSING, b"Conditionally required field missing: Price (44)")
+    price = message.scaled(tags.PRICE, instrument.price_decimals)
+    if price == NUMBER_TOO_PRECISE:
+        return refuse(TICK_SIZE)
+    if price <= 0:
+        return refuse(PRICE_INVALID)
+    if price % instrument.tick_units != 0:
+        return refuse(TICK_SIZE)
+    return price

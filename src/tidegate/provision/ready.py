@@ -1,0 +1,102 @@
+"""`ready.json`: how to reach a running venue, for programs; and the same as a table, for people."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.config import VenueConfig
+from tidegate.provision.files import SECRET_FILE_MODE, sync_directory, write_atomically
+from tidegate.provision.tls import TlsFiles
+
+FILE_NAME: Final = "ready.json"
+
+
+def ready_document(config: VenueConfig, tls: TlsFiles, pid: int) -> dict[str, Any]:
+    """What `ready.json` says. `tls` in it is the lowest TLS version, `ca_file` is null where
+    clients verify the certificate with what their system trusts. A session that is not enabled
+    is left out; of several keys it shows the first."""
+    enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
+    sessions = []
+    for session in config.sessions.values():
+        if not session.enabled or session.account not in enabled_accounts:
+            continue
+        key = config.keys[session.key_names[0]]
+        sessions.append(
+            {
+                "firm": session.firm,
+                "account": session.account,
+                "market": session.market,
+                "role": session.role,
+                "sender_comp_id": session.sender_comp_id,
+                "target_comp_id": session.target_comp_id,
+                "port": session.port,
+                "api_key": key.name,
+                "api_secret": base64.b64encode(key.secret).decode(),
+            }
+        )
+    return {
+        "pid": pid,
+        "profile": config.profile,
+        "host": config.host,
+        "tls": config.tls.minimum,
+        "ca_file": str(tls.ca.absolute()) if tls.ca is not None else None,
+        "ports": dict(config.ports),
+        "sessions": sessions,
+    }
+
+
+def write_ready(directory: Path, document: dict[str, Any]) -> Path:
+    """Writes the document where waiting programs look for it; call it once every port listens.
+    The file holds secrets and is for the owner alone. Raises `OSError`."""
+    path = directory / FILE_NAME
+    data = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    write_atomically(path, data, SECRET_FILE_MODE)
+    return path
+
+
+def remove_ready(directory: Path) -> None:
+    """Takes it away: before the first listener opens, since a killed venue leaves its file, and
+    before the last one closes. Raises `OSError`; a file that is not there is none."""
+    path = directory / FILE_NAME
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_directory(directory)
+
+
+def print_ready(directory: Path, document: dict[str, Any], console: Console | None = None) -> None:
+    """Prints ports, sessions and where the rest is. Keys stand on lines of their own, so that they
+    can be copied whole; secrets are not printed, because terminals and logs keep what they see."""
+    console = console or Console()
+    _print_line(console, "Tidegate", f"{document['profile']} on {document['host']}")
+    services = Table()
+    services.add_column("service")
+    services.add_column("port", justify="right")
+    for name, port in document["ports"].items():
+        services.add_row(name, str(port))
+    sessions = Table()
+    for heading in ("firm", "account", "SenderCompID", "TargetCompID", "port"):
+        sessions.add_column(heading, overflow="fold")
+    for session in document["sessions"]:
+        names = ("firm", "account", "sender_comp_id", "target_comp_id", "port")
+        # Text, because a CompID may have brackets in it, which are markup in a plain cell.
+        sessions.add_row(*(Text(str(session[name])) for name in names))
+    console.print(services)
+    console.print(sessions)
+    for session in document["sessions"]:
+        _print_line(console, f"API key of {session['sender_comp_id']}", session["api_key"])
+    _print_line(console, "API secrets", str(directory / FILE_NAME))
+    _print_line(console, f"TLS {document['tls']} or later; CA file", document["ca_file"] or "none")
+
+
+def _print_line(console: Console, label: str, value: str) -> None:
+    # A path is no markup, and a line broken to the width of the terminal is no path.
+    console.print(f"{label}: {value}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""FIX 4.4 as bytes: framing, fields, dictionary, validation, rendering."""
