@@ -7,13 +7,14 @@ import pickle
 from typing import Any
 
 from tests.engine import reference_book as reference
+
 from tidegate.engine.events import Event
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument, make_instrument
-from tidegate.model.rejects import CANCELED_BY_USER
+from tidegate.model.rejects import CANCELED_BY_AMEND, CANCELED_BY_USER
 
 NOW_NS = 1_762_000_000_000_000_000
 SYMBOL = "ABC/USD"
@@ -108,7 +109,8 @@ def check_invariants(engine: SpotEngine, symbols: tuple[str, ...] = (SYMBOL,)) -
     for account in (a for a in ledger.accounts() if a >= 0):
         for order in engine.account_orders(account):
             count += 1
-            assert order.resting and 0 < order.leaves_lots <= order.qty_lots
+            assert order.resting
+            assert 0 < order.leaves_lots <= order.qty_lots
             assert engine.order(order.number) is order
             assert engine.order_by_cl_ord_id(account, order.cl_ord_id) is order
             pair = order.instrument
@@ -131,7 +133,7 @@ def check_invariants(engine: SpotEngine, symbols: tuple[str, ...] = (SYMBOL,)) -
 
 class Twins:
     """The engine and the reference model, given the same commands and held to the same answers,
-    events and balances. `canceled` counts per order what cancels and amends took from it."""
+    events and balances. `leaves` is what each order's reports so far say is open of it."""
 
     def __init__(self, price_decimals: int = 2) -> None:
         self.pair = instrument(price_decimals)
@@ -140,6 +142,7 @@ class Twins:
         self.model = reference.Reference()
         self.names = 0
         self.refusals: dict[str, int] = {}
+        self.leaves: dict[int, int] = {}
 
     def deposit(self, account: int, asset: str, amount: int) -> None:
         self.engine.ledger.deposit(account, asset, amount)
@@ -151,6 +154,7 @@ class Twins:
         twin.engine = reloaded(self.engine, self.pair)
         twin.model = pickle.loads(pickle.dumps(self.model))
         twin.names = self.names
+        twin.leaves = dict(self.leaves)
         return twin
 
     def submit(
@@ -224,17 +228,25 @@ class Twins:
         assert [render(event) for event in events] == self.model.events
         self.model.events = []
         for event in events:
-            order = event.order
-            assert event.leaves_lots in (0, event.qty_lots - event.cum_lots)
-            if event.exec_type != fix.EXEC_CANCELED:
-                assert event.cum_lots + event.leaves_lots == event.qty_lots
-            elif self.engine.order(order.number) is None:
-                assert order.held_money == 0 and not order.resting
+            self._count(event)
         if rule:
             self.refusals[rule] = self.refusals.get(rule, 0) + 1
             assert not events
             assert saved(self.engine) == before
         self.check()
+
+    def _count(self, event: Event) -> None:
+        """CumQty + LeavesQty + canceled = OrderQty, from the reports alone."""
+        before = self.leaves.get(event.order.number, 0)
+        if event.exec_type == fix.EXEC_TRADE:
+            assert event.leaves_lots == before - event.last_lots
+        if event.exec_type == fix.EXEC_CANCELED:
+            by_amend = event.text == CANCELED_BY_AMEND  # then OrderQty becomes CumQty
+            assert event.cum_lots + (0 if by_amend else before) == event.qty_lots
+            assert event.leaves_lots == 0
+        else:
+            assert event.cum_lots + event.leaves_lots == event.qty_lots
+        self.leaves[event.order.number] = event.leaves_lots
 
     def check(self) -> None:
         engine, model = self.engine, self.model
@@ -243,6 +255,7 @@ class Twins:
         for other in model.open:
             order = engine.order(other.number)
             assert order is not None
+            assert order.leaves_lots == self.leaves[other.number]
             assert (order.held_money, order.leaves_lots) == (other.held, other.leaves)
         for (account, asset), amount in model.available.items():
             assert engine.ledger.available(account, asset) == amount

@@ -80,9 +80,9 @@ class Reference:
         order.held = hold
 
     def tell(self, order: Order, exec_type: int, status: int, leaves: int, *rest: Any) -> None:
-        row = (chr(exec_type), chr(status), order.number, order.cl_ord_id, order.orig_cl_ord_id)
-        row += (leaves, order.price, order.qty, order.cum, order.value, order.gross, order.fee)
-        self.events.append(row + (rest if len(rest) > 1 else (*rest, 0, 0, 0, 0, "", 0, 0, 0)))
+        row = [chr(exec_type), chr(status), order.number, order.cl_ord_id, order.orig_cl_ord_id]
+        row += [leaves, order.price, order.qty, order.cum, order.value, order.gross, order.fee]
+        self.events.append((*row, *(rest if len(rest) > 1 else (*rest, 0, 0, 0, 0, "", 0, 0, 0))))
 
     def queue(self, order: Order) -> list[Order]:
         """Resting orders that the order would take, first to last."""
@@ -150,11 +150,11 @@ class Reference:
             fee = paid * rate // 10**6
             order.cum += lots
             hold = order.hold_for(order.price, order.leaves)
-            market_buy = order.ord_type == fix.MARKET and order.buys
-            self.reserve(order, order.held - paid - fee if market_buy else hold)
-            self.move(order.account, order.asset, -paid - fee)
-            self.move(other.account, order.asset, paid)
-            self.move(FEES, order.asset, fee)
+            if order.ord_type == fix.MARKET and order.buys:
+                hold = order.held - paid - fee
+            self.reserve(order, hold)
+            for account, gets in ((order.account, -paid - fee), (other.account, paid), (FEES, fee)):
+                self.move(account, order.asset, gets)
             order.value, order.gross = order.value + price * lots, order.gross + money
             order.fee += fee
             status = fix.STATUS_PARTIALLY_FILLED if order.leaves else fix.STATUS_FILLED

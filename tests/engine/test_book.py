@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from tests.engine.engine_harness import instrument, make_order
+
 from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine
@@ -36,7 +37,9 @@ def orders(*rows: tuple[int, int, int]) -> list[Order]:
 
 def test_price_then_time() -> None:
     book = OrderBook()
-    for order in orders((BUY, 5, 100), (BUY, 6, 101), (BUY, 7, 100), (SELL, 8, 103), (SELL, 9, 102)):
+    for order in orders(
+        (BUY, 5, 100), (BUY, 6, 101), (BUY, 7, 100), (SELL, 8, 103), (SELL, 9, 102)
+    ):
         book.add(order)
     assert layout(book.bids) == [(101, 6, 1, [2]), (100, 12, 2, [1, 3])]
     assert layout(book.asks) == [(102, 9, 1, [5]), (103, 8, 1, [4])]
@@ -63,10 +66,13 @@ def test_remove_from_front_middle_and_back() -> None:
         book.remove(rows[index])
         assert layout(book.asks) == [(50, 10 * len(left), len(left), left)]
         assert not rows[index].resting
-        assert rows[index].previous is None and rows[index].next is None
+        assert rows[index].previous is None
+        assert rows[index].next is None
     book.remove(rows[1])
     assert layout(book.asks) == []
-    assert book.asks.best is None and book.asks.level(50) is None and len(book.asks) == 0
+    assert book.asks.best is None
+    assert book.asks.level(50) is None
+    assert len(book.asks) == 0
 
 
 def test_reduce_keeps_the_place() -> None:

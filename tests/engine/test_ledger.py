@@ -33,6 +33,16 @@ def test_deposit_hold_release() -> None:
     assert ledger.totals() == {"USD": 0}
 
 
+def test_unknown_accounts_and_assets_own_nothing() -> None:
+    ledger = Ledger()
+    ledger.deposit(0, "USD", 100)
+    for account, asset in ((0, "EUR"), (1, "USD")):
+        assert ledger.available(account, asset) == 0
+        assert ledger.held(account, asset) == 0
+    assert ledger.assets(1) == []
+    assert ledger.accounts() == [EXTERNAL, 0]
+
+
 def test_settle_pays_receiver_and_fee_and_gives_the_rest_back() -> None:
     ledger = Ledger()
     ledger.deposit(0, "USD", 100)
@@ -52,7 +62,8 @@ def test_settle_with_oneself() -> None:
     ledger.deposit(0, "USD", 100)
     ledger.hold(0, "USD", 60)
     ledger.settle("USD", 0, 0, 60, 50, 3)
-    assert ledger.available(0, "USD") == 97 and ledger.held(0, "USD") == 0
+    assert ledger.available(0, "USD") == 97
+    assert ledger.held(0, "USD") == 0
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ class FaultyStorage:
 
     def __init__(self) -> None:
         self.directories: dict[str, Names] = {}
+        self.durable_directories: set[str] = set()
         self.calls: list[str] = []
         self.crash_at: int | None = None
         self.crash_portion = 0.0
@@ -114,6 +115,7 @@ class FaultyStorage:
                     )
             return {name: copies[id(content)] for name, content in names.items()}
 
+        storage.durable_directories = set(self.durable_directories)
         for directory, names in self.directories.items():
             storage.directories[directory] = Names(
                 copied(names.seen), copied(names.durable), [copied(n) for n in names.pending]
@@ -125,6 +127,9 @@ class FaultyStorage:
         storage = FaultyStorage()
         storage.salt = self.salt
         for directory, names in self.directories.items():
+            if directory not in self.durable_directories and not keep_names:
+                continue
+            storage.durable_directories.add(directory)
             states = [names.durable, *names.pending]
             chosen = states[-1] if keep_names else states[0]
             if loss == "random":
@@ -146,6 +151,7 @@ class FaultyStorage:
                 ),
                 tuple((n, c.durable) for n, c in names.durable.items()),
                 len(names.pending),
+                directory in self.durable_directories,
             )
             for directory, names in self.directories.items()
         )
@@ -161,6 +167,7 @@ class FaultyStorage:
     def put(self, path: Path, data: bytes) -> None:
         """Place a file on the disk, durable, as somebody else would."""
         self.make_directory_quietly(path.parent)
+        self.durable_directories.add(str(path.parent))
         names = self.directories[str(path.parent)]
         content = Content(bytearray(data), data)
         names.seen[path.name] = content
@@ -254,6 +261,9 @@ class FaultyStorage:
 
     def fsync_directory(self, directory: Path) -> None:
         is_last = self._call(f"fsync_directory {directory.name}")
+        self.durable_directories.update(
+            made for made in self.directories if Path(made).parent == directory
+        )
         names = self.directories.get(str(directory))
         if names is not None:
             names.durable = dict(names.seen)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.journal.faulty_storage import FaultyStorage
 
@@ -67,6 +67,7 @@ def test_batches_come_back_with_positions_and_sequences_across_segments() -> Non
     assert list(again.batches(528)) == []
 
 
+@settings(deadline=None)
 @given(
     payloads=st.lists(st.binary(min_size=1, max_size=400), max_size=20),
     segment_bytes_max=st.integers(97, 900),

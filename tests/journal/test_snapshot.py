@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.journal.faulty_storage import Crashed, FaultyStorage
@@ -251,6 +252,15 @@ def test_a_snapshot_has_its_name_only_when_it_is_whole_and_synced() -> None:
                 for state in (names_of_directory.seen, *names_of_directory.pending):
                     if name_of(5) in state:
                         assert state[name_of(5)].durable.endswith(b"state 5")
+
+
+def test_a_snapshot_that_was_written_survives_a_power_loss() -> None:
+    storage = FaultyStorage()
+    for position in (5, 10):
+        write(storage, position)
+        lost = storage.after_power_loss("all", keep_names=False, random=Random(0))
+        loaded = load_latest_snapshot(SNAPSHOTS, storage=lost)
+        assert (loaded.snapshot, loaded.damaged) == (snapshot_of(position), ())
 
 
 def test_a_real_file_system(tmp_path: Path) -> None:

@@ -134,7 +134,8 @@ def assets_of(file: ConfigFile) -> set[str]:
     symbols = [table.symbol for table in file.instrument]
     if file.venue.built_in_instruments:
         symbols += [row[0] for row in BUILT_IN]
-    return {asset for symbol in symbols for asset in symbol.split("/") if asset}
+    assets = {asset for symbol in symbols for asset in symbol.split("/") if asset}
+    return assets - set(ASSET_ALIASES)
 
 
 def check_instruments(file: ConfigFile, findings: Findings) -> None:

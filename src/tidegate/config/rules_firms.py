@@ -274,8 +274,6 @@ class FirmRules:
             check_nonce_window(
                 self._file, findings, (*path, "nonce_window_ms"), items.nonce_window_ms
             )
-        if given((*path, "tls")) and items.tls == "any":
-            self._check_plain((*path, "tls"))
         low, high = (*path, "heartbeat_min_s"), (*path, "heartbeat_max_s")
         if (
             (given(low) or given(high))
@@ -310,12 +308,3 @@ class FirmRules:
                 convert.network(text)
             except ValueError as error:
                 findings.add(place, f"networks[{index}] {error}")
-
-    def _check_plain(self, path: KeyPath) -> None:
-        host = self._file.venue.host
-        if not convert.is_loopback(host):
-            self._findings.add(
-                path,
-                f'tls = "any" lets clear text in, which only a venue on a loopback host may do, '
-                f"and host is {host}",
-            )

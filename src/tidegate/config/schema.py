@@ -110,7 +110,7 @@ class SessionItems(Struct, forbid_unknown_fields=True, kw_only=True):
     token_bucket_points: Count = 0
     token_bucket_refill_per_s: Count = 0
     nonce_window_ms: NonceWindow | None = None
-    tls: Literal["required", "any"] = "required"
+    tls: Literal["required", "any"] = "any"
     duplicate_logon: Literal["reject", "displace"] = "reject"
     cl_ord_id_policy: Literal["increasing", "timed"] = "increasing"
     cancel_scope: Literal["session", "comp_id"] = "session"

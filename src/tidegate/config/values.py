@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tidegate.config.convert import Network
+from tidegate.config.services import served_ports
 from tidegate.model.settings import VenueSettings
 
 SessionId = tuple[str, str]
@@ -44,7 +46,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 class SessionAccess(Struct, frozen=True, kw_only=True):
     """What the gateway checks before it gives a logon to the core. `tls` is `required`, or `any`
-    for a session which may also come over plain TCP."""
+    for a session that may also come in clear text, where the venue runs with `--plain`."""
 
     firm: str
     account: str
@@ -105,7 +107,14 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     sessions: dict[SessionId, SessionAccess]
     keys: dict[str, ApiKey]
 
-    @property
-    def plain_allowed(self) -> bool:
-        """Whether some session may come without TLS; otherwise listeners take TLS alone."""
-        return any(session.tls == "any" for session in self.sessions.values())
+    def with_port_offset(self, port_offset: int) -> VenueConfig:
+        """The same with every port at Kraken's number plus `port_offset`."""
+        ports = served_ports(port_offset)
+        return replace(
+            self,
+            ports=ports,
+            sessions={
+                session_id: replace(access, port=ports[access.service])
+                for session_id, access in self.sessions.items()
+            },
+        )

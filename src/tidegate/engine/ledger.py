@@ -80,7 +80,8 @@ class Ledger:
         return {asset: sums[asset] for asset in sorted(sums)}
 
     def deposit(self, account: int, asset: str, amount: int) -> None:
-        assert account >= 0 and amount >= 0
+        assert account >= 0
+        assert amount >= 0
         self._balance(EXTERNAL, asset).available -= amount
         self._balance(account, asset).available += amount
 
@@ -105,7 +106,10 @@ class Ledger:
         receiver and `fee` to FEES; the rest becomes available to the payer again."""
         change = freed - amount - fee
         paying = self._balance(payer, asset)
-        assert change >= 0 and amount >= 0 and fee >= 0 and freed <= paying.held
+        assert change >= 0
+        assert amount >= 0
+        assert fee >= 0
+        assert freed <= paying.held
         paying.held -= freed
         paying.available += change
         self._balance(receiver, asset).available += amount

@@ -42,8 +42,8 @@ class OpenOrders:
         return [] if orders is None else list(orders.values())
 
     def add(self, order: Order) -> None:
-        """Registers an order with a number above all others'. A ClOrdID that another open order
-        of the account has is a broken invariant: order entry refuses those."""
+        """Registers an order with a number above all others' and a ClOrdID that no other open
+        order of the account has."""
         number = order.number
         self._by_number[number] = order
         account = self._by_account.get(order.account)

@@ -22,6 +22,7 @@ from tidegate.model.rejects import (
     CANCELED_FOK,
     CANCELED_IOC,
     CANCELED_NO_LIQUIDITY,
+    CL_ORD_ID_IN_USE,
     INSUFFICIENT_FUNDS,
     POST_ONLY,
     Rule,
@@ -32,8 +33,9 @@ class SpotEngine:
     """All Spot markets, their open orders and the ledger.
 
     The checks of layer 3 run in this order: balance, post-only, self-trade (while matching). The
-    caller has done layer 2: instrument, precision, minimums, and that no open order of the account
-    has the request's ClOrdID (11).
+    caller has done layer 2: instrument, precision, minimums. One rule of layer 2 is asked here
+    too, because only the engine sees the account's orders of every session: no two open orders of
+    an account share a ClOrdID (11).
     """
 
     def __init__(self) -> None:
@@ -91,13 +93,15 @@ class SpotEngine:
         return len(self._open_orders)
 
     def submit(self, order: Order, now_ns: int, text: bytes) -> Rule | None:
-        """Accepts an order made with `next_order_number`, or refuses it with INSUFFICIENT_FUNDS or
-        POST_ONLY. `text` is the descriptor in the New event.
+        """Accepts an order made with `next_order_number`, or refuses it with CL_ORD_ID_IN_USE,
+        INSUFFICIENT_FUNDS or POST_ONLY. `text` is the descriptor in the New event.
 
         Events: New; then per match the maker's Trade and the taker's, or the Canceled of a resting
         order by self-trade prevention; then the order's Canceled where a remainder must not rest.
         """
         assert order.number == self.next_order_number
+        if self._open_orders.find(order.account, order.cl_ord_id) is not None:
+            return CL_ORD_ID_IN_USE
         market = self._markets[order.instrument.symbol]
         is_market = order.ord_type == MARKET
         kill = False
@@ -135,7 +139,10 @@ class SpotEngine:
         """Cancels an open order. Event: Canceled with `text`; with `cl_ord_id`, the request's
         ClOrdID, the report carries that and the previous one as OrigClOrdID (41)."""
         assert order.resting
-        self._open_orders.rename(order, cl_ord_id)
+        self._open_orders.remove(order)  # under the ClOrdID by which it is known
+        if cl_ord_id:
+            order.orig_cl_ord_id = order.cl_ord_id
+            order.cl_ord_id = cl_ord_id
         self._matcher.close(self._markets[order.instrument.symbol], order, now_ns, text)
 
     def amend(
@@ -148,15 +155,19 @@ class SpotEngine:
         post_only: bool,
         now_ns: int,
     ) -> Rule | None:
-        """Gives an open order a new total quantity and price, or refuses with INSUFFICIENT_FUNDS
-        or POST_ONLY (only where `post_only` asks for it: the order's own flag is not looked at).
-        An empty `cl_ord_id` (a request that did not come by FIX) leaves the order's ids alone.
+        """Gives an open order a new total quantity and price, or refuses with CL_ORD_ID_IN_USE,
+        INSUFFICIENT_FUNDS or POST_ONLY (only where `post_only` asks for it: the order's own flag
+        is not looked at). An empty `cl_ord_id` (a request that did not come by FIX) leaves the
+        order's ids alone.
 
         Events: Replaced, then as a new order where the new price matches. A quantity that is
         executed already closes the order: Canceled alone, with the price it had. An order keeps
         its place unless its price changes or its quantity grows.
         """
         assert order.resting
+        named = self._open_orders.find(order.account, cl_ord_id)
+        if named is not None and named is not order:
+            return CL_ORD_ID_IN_USE
         market = self._markets[order.instrument.symbol]
         if qty_lots <= order.cum_lots:
             self._open_orders.rename(order, cl_ord_id)
@@ -211,7 +222,8 @@ class SpotEngine:
     def load(self, decoder: Decoder) -> None:
         """Fills a fresh engine, whose instruments have been added, with what `save` wrote. Raises
         `CodecError` where the bytes end early or name an instrument that was not added."""
-        assert self.next_order_number == 1 and len(self._open_orders) == 0
+        assert self.next_order_number == 1
+        assert len(self._open_orders) == 0
         self.next_order_number = decoder.uint()
         self._matcher.next_trade_number = decoder.uint()
         self.ledger.load(decoder)

@@ -111,7 +111,7 @@ def recover(
     repair = None
     if broken is not None:
         repair = _judge(storage, segments, broken)
-        segments = _cut(storage, directory, segments, broken.position)
+        segments = _cut(storage, segments, broken.position)
     # What was found may so far live in the page cache only. It is about to be applied and
     # published, and a cut that is undone by a power loss could bring old batches back behind new
     # ones.
@@ -300,14 +300,12 @@ def _damaged(
     return JournalDamaged(holder.path, broken.position, reason)
 
 
-def _cut(
-    storage: Storage, directory: Path, segments: list[Segment], position: int
-) -> list[Segment]:
+def _cut(storage: Storage, segments: list[Segment], position: int) -> list[Segment]:
     """Remove everything from `position` on and return the segments that remain.
 
-    Whole files go first, the newest first, and their removal is made durable before the last
-    remaining file is cut. A crash in between leaves a log with the same broken place and less
-    behind it, which the next start judges and cuts the same way.
+    The caller makes it durable. A crash or power loss in between, whichever steps it undoes, leaves
+    a log that is broken at the same place with nothing promised behind it: the next start judges
+    and cuts the same way.
     """
     remaining = list(segments)
     while remaining and (
@@ -315,8 +313,6 @@ def _cut(
         or (remaining[-1].base_position == position and remaining[-1].header is None)
     ):
         storage.unlink(remaining.pop().path)
-    if len(remaining) < len(segments):
-        storage.fsync_directory(directory)
     if remaining and remaining[-1].end_position > position:
         last = remaining[-1]
         file = storage.open(last.path, writable=True)

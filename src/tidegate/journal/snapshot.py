@@ -122,13 +122,7 @@ def write_snapshot(
         storage.fsync_directory(directory.parent)
         if aside_path.name in storage.list_directory(directory):
             storage.unlink(aside_path)
-        file = storage.create(aside_path)
-        try:
-            write_fully(storage, file, 0, header)
-            write_fully(storage, file, len(header), body)
-            storage.fdatasync(file)
-        finally:
-            storage.close(file)
+        _write_synced(storage, aside_path, header, body)
         storage.rename(aside_path, path)
         storage.fsync_directory(directory)
         # Only now, with the new name durable, may old ones go.
@@ -171,6 +165,16 @@ def load_latest_snapshot(directory: Path, *, storage: Storage) -> SnapshotLoad:
     except OSError as error:
         raise JournalFailed(f"{directory}: loading a snapshot failed: {error}") from error
     return SnapshotLoad(None, tuple(damaged), leftovers)
+
+
+def _write_synced(storage: Storage, path: Path, header: bytes, body: bytes) -> None:
+    file = storage.create(path)
+    try:
+        write_fully(storage, file, 0, header)
+        write_fully(storage, file, len(header), body)
+        storage.fdatasync(file)
+    finally:
+        storage.close(file)
 
 
 def _refuse_foreign(directory: Path, names: list[str]) -> None:

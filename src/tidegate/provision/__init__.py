@@ -9,7 +9,11 @@ Everything is written aside, synced and renamed, so that a file is whole or not 
 secret can be read by the owner alone.
 """
 
-from tidegate.provision.directory import DataDirectoryError, data_directory
+from tidegate.provision.directory import (
+    DataDirectoryError,
+    data_directory,
+    existing_data_directory,
+)
 from tidegate.provision.files import ProvisionError
 from tidegate.provision.ready import print_ready, ready_document, remove_ready, write_ready
 from tidegate.provision.secrets import Secrets, SecretsError, open_secrets
@@ -23,6 +27,7 @@ __all__ = [
     "TlsError",
     "TlsFiles",
     "data_directory",
+    "existing_data_directory",
     "open_secrets",
     "print_ready",
     "provide_tls",

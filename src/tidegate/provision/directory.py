@@ -41,6 +41,14 @@ def data_directory(directory: Path) -> Path:
         raise DataDirectoryError(f"{directory}: {error.strerror or error}") from error
 
 
+def existing_data_directory(directory: Path) -> Path:
+    """The absolute path of a data directory that a venue has made. Creates nothing; raises
+    `DataDirectoryError` as `data_directory`, and where there is none."""
+    if not (directory / MARKER_NAME).is_file():
+        raise DataDirectoryError(f"{directory} is not a Tidegate data directory")
+    return data_directory(directory)
+
+
 def _claim(directory: Path) -> Path:
     if not directory.exists():
         _require_writable(_nearest_existing(directory))

@@ -17,11 +17,19 @@ from tidegate.provision.tls import TlsFiles
 
 FILE_NAME: Final = "ready.json"
 
+_LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
-def ready_document(config: VenueConfig, tls: TlsFiles, pid: int) -> dict[str, Any]:
-    """What `ready.json` says. `tls` in it is the lowest TLS version, `ca_file` is null where
-    clients verify the certificate with what their system trusts. A session that is not enabled
-    is left out; of several keys it shows the first."""
+
+def ready_document(
+    config: VenueConfig, tls: TlsFiles, pid: int, *, plain: bool = False
+) -> dict[str, Any]:
+    """What `ready.json` says.
+
+    `host` is where a client on this machine connects: loopback where the venue listens on every
+    address, since no certificate is for that. `tls` tells whether the ports speak TLS;
+    `ca_file` is null where they do not, and where clients verify with what their system trusts. A session that is not
+    enabled, or whose account is not, is left out; of several keys it shows the first.
+    """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []
     for session in config.sessions.values():
@@ -44,9 +52,9 @@ def ready_document(config: VenueConfig, tls: TlsFiles, pid: int) -> dict[str, An
     return {
         "pid": pid,
         "profile": config.profile,
-        "host": config.host,
-        "tls": config.tls.minimum,
-        "ca_file": str(tls.ca.absolute()) if tls.ca is not None else None,
+        "host": _LOOPBACK_OF.get(config.host, config.host),
+        "tls": not plain,
+        "ca_file": str(tls.ca.absolute()) if tls.ca is not None and not plain else None,
         "ports": dict(config.ports),
         "sessions": sessions,
     }
@@ -94,7 +102,10 @@ def print_ready(directory: Path, document: dict[str, Any], console: Console | No
     for session in document["sessions"]:
         _print_line(console, f"API key of {session['sender_comp_id']}", session["api_key"])
     _print_line(console, "API secrets", str(directory / FILE_NAME))
-    _print_line(console, f"TLS {document['tls']} or later; CA file", document["ca_file"] or "none")
+    if document["tls"]:
+        _print_line(console, "TLS, CA file", document["ca_file"] or "that of your system")
+    else:
+        _print_line(console, "TLS", "off (--plain)")
 
 
 def _print_line(console: Console, label: str, value: str) -> None:

@@ -29,8 +29,9 @@ class SessionHost:
         raise NotImplementedError
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
-        """An application message, in sequence and well formed. `message` is valid during the call
-        only."""
+        """An application message, in sequence and well formed; to an initiator's host also a
+        Heartbeat or Reject, which may answer something of its own. `message` is valid during the
+        call only."""
         raise NotImplementedError
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:

@@ -352,8 +352,9 @@ class Session:
             return
         if self.state == LOGON_SENT and msg_type == b"A":
             self._logon_answered(message, number, time_ns)
-            return
-        if msg_type == b"4" and not message.flag(tags.GAP_FILL_FLAG):
+        elif self.state == LOGON_SENT:  # a refusal: no session yet, so its number uses none up
+            self._logout_received(time_ns)
+        elif msg_type == b"4" and not message.flag(tags.GAP_FILL_FLAG):
             self._sequence_reset(message, number, scanned, time_ns)
         elif number == self.next_incoming:
             self._in_order(message, number, msg_type, scanned, time_ns)
@@ -431,15 +432,14 @@ class Session:
             self.host.deliver(self, message, time_ns)
             return
         code = msg_type[0]
-        if code == 48:  # Heartbeat
-            return
-        if code == 49:  # TestRequest
+        if code == 48 or code == 51:  # Heartbeat, Reject: answers, which only initiators wait for
+            if self.initiator:
+                self.host.deliver(self, message, time_ns)
+        elif code == 49:  # TestRequest
             echo = message.get(tags.TEST_REQ_ID)[:TEST_REQUEST_BYTES_MAX]
             self._send_plain(b"0", b"112=%s\x01" % echo, time_ns)
         elif code == 50:  # ResendRequest
             self._resend_request(message, number, time_ns)
-        elif code == 51:  # Reject: it answers something of ours; nothing is to be done
-            return
         elif code == 52:  # SequenceReset-GapFill; the reset mode never comes here
             self._gap_fill(message, number, time_ns)
         elif code == 53:  # Logout

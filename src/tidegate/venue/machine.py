@@ -46,7 +46,7 @@ class SettingsRefused(ValueError):
     """New settings contradict what the venue holds; the text names the setting and the rule."""
 
 
-class ReplayMismatch(AssertionError):
+class ReplayMismatch(Exception):
     """Applying a turn's inputs again gave other bytes than the journal holds."""
 
 
@@ -103,8 +103,8 @@ class Venue(SessionHost):
     def configure(self, settings_bytes: bytes, time_ns: int) -> None:
         """Take settings. Raises `SettingsRefused`, and changes nothing, where they contradict what
         the venue holds. Accounts that are new are opened with their deposits."""
+        self.check_settings(settings_bytes)
         settings = VenueSettings.decode(settings_bytes)
-        self._check_settings(settings)
         self._input(records.CONFIGURE, time_ns, 0, 0, 0, settings_bytes)
         opened = len(self.directory.accounts)
         self._adopt(settings_bytes, settings)
@@ -351,6 +351,16 @@ class Venue(SessionHost):
         """Whether the rollover is going on: logons are then closed without a word."""
         return bool(self.logons_refused_until_ns) and time_ns < self.logons_refused_until_ns
 
+    def check_settings(self, settings_bytes: bytes) -> None:
+        """Raises `SettingsRefused` where settings contradict what the venue holds."""
+        for instrument in VenueSettings.decode(settings_bytes).instruments:
+            known = self.engine.instrument(instrument.symbol)
+            if known is not None and known.price_decimals != instrument.price_decimals:
+                raise SettingsRefused(
+                    f"instrument {instrument.symbol}: price_decimals is {known.price_decimals} in "
+                    f"this venue and can not become {instrument.price_decimals}"
+                )
+
     # --- what sessions ask of their host ----------------------------------------------------------
 
     def send(self, session: Session, number: int, frame: bytes) -> None:
@@ -470,15 +480,6 @@ class Venue(SessionHost):
         for session in self.sessions:
             due_ns = min(due_ns, session.deadline_ns())
         return due_ns
-
-    def _check_settings(self, settings: VenueSettings) -> None:
-        for instrument in settings.instruments:
-            known = self.engine.instrument(instrument.symbol)
-            if known is not None and known.price_decimals != instrument.price_decimals:
-                raise SettingsRefused(
-                    f"instrument {instrument.symbol}: price_decimals is {known.price_decimals} in "
-                    f"this venue and can not become {instrument.price_decimals}"
-                )
 
     def _adopt(self, settings_bytes: bytes, settings: VenueSettings) -> None:
         self.settings_bytes = settings_bytes

@@ -156,11 +156,15 @@ def _frame_end(buffer: bytes, start: int, length: int) -> int:
 
 
 def _value_end(buffer: bytes, start: i64, limit: i64, bytes_max: i64) -> i64:
-    """The SOH that ends a value of one to `bytes_max` bytes, or `_PARTIAL`, or `_GARBLED`."""
+    """The SOH that ends a value of one to `bytes_max` bytes, or `_PARTIAL`, or `_GARBLED`. There is
+    no `=` in a version or a length; one there is the next frame's, behind a start that was cut."""
     position = start
     while position < limit:
-        if buffer[position] == SOH:
+        code: i64 = buffer[position]
+        if code == SOH:
             return position if position > start else _GARBLED
+        if code == EQUALS:
+            return _GARBLED
         position += 1
         if position - start > bytes_max:
             return _GARBLED

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from tidegate.model.build import COMPILED
@@ -104,6 +105,11 @@ _YES: Final = 89
 _NO: Final = 78
 
 
+# The bit of each slot. A table, because the compiler writes `1 << slot` as a shift of C's 32-bit
+# `1`, which is wrong from slot 31 on.
+_BITS: Final[vec[i64]] = vec[i64]([2**slot for slot in range(_SLOTS_MAX)])
+
+
 class Fault:
     """Why a message is refused: SessionRejectReason (373), RefTagID (371; 0 where no tag is to
     blame) and Text (58)."""
@@ -177,7 +183,7 @@ def _layout_of(message: MessageType | None) -> _Layout:
         tags.append(field.tag)
         # A group's members are required of its entries, not of the message.
         if member.presence == REQUIRED and slot < layout.group_slot_first:
-            required |= 1 << slot
+            required |= _BITS[slot]
     assert len(HEADER) == _HEADER_SLOT_LAST
     assert slots[_CHECK_SUM] == _TRAILER_SLOT
     assert len(ordered) < _SLOTS_MAX
@@ -238,6 +244,7 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
     tags = message.tags
     count = message.count
     slots = layout.slots
+    bits = _BITS
     group_slot_first = layout.group_slot_first
     preamble = _preamble_fault(message)
     if preamble is not None:
@@ -256,7 +263,7 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
             in_body = True
             index += 1
             continue
-        bit = 1 << slot
+        bit = bits[slot]
         if slot >= group_slot_first:
             if seen & bit != 0:
                 return _fault(TAG_TWICE, tag)
@@ -345,8 +352,8 @@ def _group_fault(message: Message, packed: i64) -> Fault:
 
 def _missing_fault(layout: _Layout, missing: i64) -> Fault:
     """The first missing field in the order of the dictionary."""
-    slot = 1
-    while (missing >> slot) & 1 == 0:
+    slot: i64 = 1
+    while missing & _BITS[slot] == 0:
         slot += 1
     return _fault(REQUIRED_TAG_MISSING, layout.tags[slot])
 

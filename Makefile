@@ -1,0 +1,77 @@
+# One habit, one command. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE_SOURCES := $(shell find src/tidegate -name '*.py')
+BUILD_FILES := pyproject.toml setup.py
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.PHONY: install
+install: $(VENV)/.run ## set up .venv with everything to run the venue
+
+.PHONY: up
+up: $(VENV)/.run ## run a venue; ARGS="--port-offset 100" passes options on
+	$(BIN)/tidegate up $(ARGS)
+
+.PHONY: demo
+demo: $(VENV)/.run ## play the life of a few orders
+	$(BIN)/tidegate demo
+
+.PHONY: test
+test: $(VENV)/.dev ## run the tests with the installed core (compiled where there is a compiler)
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+.PHONY: test-pure
+test-pure: $(VENV)/.dev ## run the tests with the interpreted core
+	TIDEGATE_PURE=1 $(BIN)/python -m pytest -n auto $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.dev ## ruff, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: flow
+flow: $(VENV)/.dev ## send a real order flow through the FIX port, kill the venue on the way, reconcile
+	$(BIN)/python -m tests.flow.run_flow $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.bench ## measure the running venue against two peers in the same run
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+.PHONY: clean
+clean: ## remove what was built; data directories stay
+	rm -rf $(VENV) build dist benchmarks/build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src -name '*.so' -delete
+	rm -rf src/*.egg-info
+
+# Debian splits the venv module from Python: say which package is missing rather than how it fails.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; set PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "Install the venv module: apt-get install python3-venv" >&2; exit 2; }
+
+# The core is compiled while the package is installed, so its sources are prerequisites.
+$(VENV)/.run: $(BIN)/python $(BUILD_FILES) $(CORE_SOURCES)
+	find src -name '*.so' -delete
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/tidegate version
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@

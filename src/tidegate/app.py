@@ -1,0 +1,265 @@
+"""`tidegate up`: from a configuration and a data directory to a venue that accepts logons.
+
+Nothing on the disk is touched before everything that can be wrong outside of it was looked at: the
+configuration, then the ports, then the data directory and its lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+import uvloop
+from rich.console import Console
+
+from tidegate.config import ConfigError, VenueConfig, load, load_file
+from tidegate.config.convert import is_loopback
+from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.listener import Listener, PortInUse, bind
+from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
+from tidegate.journal.lock import LOCK_NAME
+from tidegate.provision import (
+    ProvisionError,
+    TlsFiles,
+    data_directory,
+    open_secrets,
+    print_ready,
+    provide_tls,
+    ready_document,
+    remove_ready,
+    server_context,
+    write_ready,
+)
+from tidegate.recovery import Recovered, Snapshots, recover
+from tidegate.service import VenueService
+from tidegate.venue.machine import ReplayMismatch, SettingsRefused
+
+EXIT_FAILED: Final = 1  # the journal failed while the venue ran
+EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
+
+STOP_TEXT: Final = b"Venue is stopping"
+STOP_WAIT_S: Final = 2.0
+
+_log = structlog.get_logger("tidegate")
+
+
+class StartRefused(Exception):
+    """The venue can not start as asked; the text says what is wrong and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """What the command line says; None leaves it to the configuration."""
+
+    data: Path
+    config: Path | None = None
+    host: str | None = None
+    port_offset: int | None = None
+    plain: bool = False
+    durability: Literal["process", "disk"] | None = None
+
+
+class _NoSecrets:
+    """Stands in for the kept secrets while a configuration is only looked at."""
+
+    def key(self, account: str) -> tuple[str, bytes]:
+        return account, b""
+
+    def secret(self, name: str) -> bytes:
+        return b""
+
+
+def configure_logging(*, form: str, level: str) -> None:
+    """Log to standard error: as lines for people, or as JSON, one object a line."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def up(options: UpOptions, console: Console) -> int:
+    """Run a venue until it is told to stop; the process' exit code."""
+    with ExitStack() as stack:
+        try:
+            prepared = _prepare(options, stack)
+        except (StartRefused, ConfigError, ProvisionError, PortInUse, SettingsRefused) as error:
+            return _refused(error)
+        except (JournalError, ReplayMismatch, OSError) as error:
+            return _refused(error)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(prepared, console))
+
+
+def _refused(error: Exception) -> int:
+    lines: Sequence[object] = error.problems if isinstance(error, ConfigError) else [error]
+    for line in lines:
+        print(f"tidegate: {line}", file=sys.stderr)
+    return EXIT_REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    directory: Path
+    config: VenueConfig
+    plain: bool
+    tls: TlsFiles
+    sockets: dict[str, socket.socket]
+    recovered: Recovered
+
+
+def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
+    """Everything up to the point where the venue may accept links."""
+    looked_at = _overridden(_load(options, _NoSecrets()), options)
+    if options.plain and not is_loopback(looked_at.host):
+        raise StartRefused(
+            f"--plain serves without TLS and is for loopback addresses only; host is "
+            f"{looked_at.host}"
+        )
+    sockets = _bind(options.data, looked_at, stack)
+    directory = data_directory(options.data)
+    stack.enter_context(DirectoryLock.acquire(directory))
+    secrets = open_secrets(directory)
+    config = _overridden(_load(options, secrets), options)
+    recovered = recover(
+        directory, durability=config.durability, segment_bytes_max=config.segment_bytes
+    )
+    stack.callback(recovered.journal.close)
+    recovered.venue.check_settings(config.settings.encode())
+    tls = provide_tls(directory, config.host, config.tls)
+    secrets.save()
+    return _Prepared(directory, config, options.plain, tls, sockets, recovered)
+
+
+def _load(options: UpOptions, secrets: Any) -> VenueConfig:
+    return load("", secrets) if options.config is None else load_file(options.config, secrets)
+
+
+def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
+    """The configuration with what the command line says in its place."""
+    if options.host is not None:
+        config = msgspec.structs.replace(config, host=options.host)
+    if options.durability is not None:
+        config = msgspec.structs.replace(config, durability=options.durability)
+    if options.port_offset is not None:
+        config = config.with_port_offset(options.port_offset)
+    return config
+
+
+def _bind(data: Path, config: VenueConfig, stack: ExitStack) -> dict[str, socket.socket]:
+    """Bind every port. Where that fails because the same venue runs already, say so."""
+    sockets: dict[str, socket.socket] = {}
+    for service, port in config.ports.items():
+        try:
+            sockets[service] = stack.enter_context(bind(config.host, port))
+        except PortInUse:
+            _require_unlocked(data)
+            raise
+    return sockets
+
+
+def _require_unlocked(data: Path) -> None:
+    """Raises `DirectoryInUse` where a venue holds the data directory; changes nothing."""
+    try:
+        with (data / LOCK_NAME).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = file.read(32).strip()
+                raise DirectoryInUse(data, pid=int(text) if text.isdigit() else None) from None
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+async def _run(prepared: _Prepared, console: Console) -> int:
+    config = prepared.config
+    stopped = asyncio.Event()
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        stopped.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    service = VenueService(
+        prepared.recovered.venue,
+        prepared.recovered.journal,
+        Snapshots(prepared.directory),
+        durability=config.durability,
+        snapshot_every_records=config.snapshot_every_records,
+        fail=fail,
+    )
+    _log_recovery(prepared.recovered)
+    remove_ready(prepared.directory)
+    service.start(config.settings.encode())
+    listeners = await _listen(prepared, service)
+    document = ready_document(config, prepared.tls, os.getpid(), plain=prepared.plain)
+    write_ready(prepared.directory, document)
+    print_ready(prepared.directory, document, console)
+    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
+    await stopped.wait()
+    remove_ready(prepared.directory)
+    for listener in listeners:
+        listener.stop_accepting()
+    await service.stop(STOP_TEXT, STOP_WAIT_S)
+    for listener in listeners:
+        listener.abort_links()
+    for failure in failures:
+        _log.error("failed", error=str(failure))
+        print(f"tidegate: {failure}", file=sys.stderr)
+    return EXIT_FAILED if failures else 0
+
+
+async def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
+    config = prepared.config
+    tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
+    listeners: list[Listener] = []
+    for name, bound in prepared.sockets.items():
+        listener = Listener(
+            service,
+            Authenticator(service, name, config.sessions, config.keys),
+            tls=tls,
+            logon_timeout_s=config.logon_timeout_s,
+        )
+        await listener.start(bound)
+        listeners.append(listener)
+    return listeners
+
+
+def _log_recovery(recovered: Recovered) -> None:
+    if recovered.repair is not None:
+        _log.warning("journal_tail_cut", repair=str(recovered.repair))
+    for damaged in recovered.damaged_snapshots:
+        _log.warning("snapshot_damaged", path=str(damaged.path), reason=damaged.reason)
+    _log.info(
+        "recovered",
+        snapshot_position=recovered.snapshot_position,
+        records_replayed=recovered.records_replayed,
+        open_orders=recovered.venue.engine.open_order_count,
+    )

@@ -1,0 +1,98 @@
+"""Who may log on: CompIDs, source address, key, nonce, signature, in this order.
+
+The first check that fails is the answer. What the wire says is the dialect's text; the log gets the
+same text and the CompID, never a secret or a signature.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from tidegate.config.values import ApiKey, SessionAccess, SessionId
+from tidegate.gateway.port import VenuePort
+from tidegate.session.logon import (
+    FAILED_COMP_ID,
+    FAILED_CREDENTIALS,
+    FAILED_DISABLED,
+    FAILED_NETWORK,
+    FAILED_NONCE_ORDER,
+    FAILED_NONCE_WINDOW,
+    FAILED_TLS,
+    LogonRequest,
+    logon_fault,
+)
+from tidegate.wire.signature import logon_password
+
+_NONCE_DIGITS_MAX = 15  # milliseconds: good for the next 30,000 years
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of the checks. `text` is empty where the logon may go to the core; `session` is
+    -1 where the CompIDs name none."""
+
+    session: int
+    text: bytes
+    api_key: bytes = b""
+    nonce: int = 0
+
+
+class Authenticator:
+    """Checks logons of one service (listener) against the configuration's secrets."""
+
+    def __init__(
+        self,
+        venue: VenuePort,
+        service: str,
+        sessions: dict[SessionId, SessionAccess],
+        keys: dict[str, ApiKey],
+    ) -> None:
+        self._venue = venue
+        self._sessions = {
+            (sender.encode(), target.encode()): access
+            for (sender, target), access in sessions.items()
+            if access.service == service
+        }
+        self._keys = {name.encode(): key for name, key in keys.items()}
+
+    def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:
+        """`address` is the peer's IP address, `tls` whether the link is encrypted."""
+        access = self._sessions.get((request.sender_comp_id, request.target_comp_id))
+        session = self._venue.session_index(request.sender_comp_id, request.target_comp_id)
+        if access is None or session < 0:
+            return Verdict(-1, FAILED_COMP_ID)
+        if not access.admits(address):
+            return Verdict(session, FAILED_NETWORK)
+        if access.tls == "required" and not tls:
+            return Verdict(session, FAILED_TLS)
+        if not access.enabled:
+            return Verdict(session, FAILED_DISABLED)
+        fault = logon_fault(request, *self._venue.heartbeat_limits_s(session))
+        if fault:
+            return Verdict(session, fault)
+        return self._verify_key(request, access, session)
+
+    def _verify_key(self, request: LogonRequest, access: SessionAccess, session: int) -> Verdict:
+        key = self._keys.get(request.username)
+        if key is None or key.name not in access.key_names:
+            return Verdict(session, FAILED_CREDENTIALS)
+        text = request.nonce
+        if not text.isdigit() or len(text) > _NONCE_DIGITS_MAX:
+            return Verdict(session, FAILED_CREDENTIALS)
+        nonce = int(text)
+        if abs(nonce - self._venue.now_ns() // 1_000_000) > access.nonce_window_ms:
+            return Verdict(session, FAILED_NONCE_WINDOW % (access.nonce_window_ms // 1000))
+        if nonce <= self._venue.last_nonce(request.username):
+            return Verdict(session, FAILED_NONCE_ORDER)
+        password = logon_password(
+            secret=key.secret,
+            msg_seq_num=request.msg_seq_num_text,
+            sender_comp_id=request.sender_comp_id,
+            target_comp_id=request.target_comp_id,
+            api_key=request.username,
+            nonce=text,
+        )
+        if not hmac.compare_digest(password, request.password):
+            return Verdict(session, FAILED_CREDENTIALS)
+        return Verdict(session, b"", request.username, nonce)

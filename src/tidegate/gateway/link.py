@@ -1,0 +1,220 @@
+"""One TCP connection of a FIX client.
+
+Before its Logon a link is nobody: it may send one frame within a time limit. After it, it is the
+one link of its session until the venue cuts it or it breaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import structlog
+
+from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.outbound import Outbound
+from tidegate.gateway.port import VenuePort
+from tidegate.session.logon import LogonRequest, read_logon, without_credentials
+from tidegate.wire.framing import Framer
+
+FRAMES_PER_TURN: Final = 128  # of one link, before other links get theirs
+DISK_WAIT_S: Final = 0.002  # before looking again whether the disk has caught up
+GARBLED_BYTES_BEFORE_LOGON_MAX: Final = 16 * 1024
+
+_NO_SESSION: Final = -1
+
+_log = structlog.get_logger("tidegate.gateway")
+
+
+class Links:
+    """The links of one listener, counted so that strangers can not use up all descriptors."""
+
+    def __init__(self, *, strangers_max: int, logon_timeout_s: float) -> None:
+        self.strangers_max = strangers_max
+        self.logon_timeout_s = logon_timeout_s
+        self.strangers = 0
+        self.all: dict[int, Link] = {}  # by id(link): a registry without an order that matters
+
+
+class Link(asyncio.Protocol):
+    """Reads frames and hands them on; `LinkOutput` of its session."""
+
+    def __init__(
+        self, venue: VenuePort, authenticator: Authenticator, links: Links, *, tls: bool
+    ) -> None:
+        self._venue = venue
+        self._authenticator = authenticator
+        self._links = links
+        self._tls = tls
+        self._framer = Framer()
+        self._frames: deque[bytes] = deque()
+        self._draining = False
+        self._session = _NO_SESSION
+        self._link = 0
+        self._refused = False
+        self._stranger = False  # counted as a link that has not logged on
+        self._address = ""
+        self._transport: asyncio.Transport | None = None
+        self._outbound: Outbound | None = None
+        self._logon_timer: asyncio.TimerHandle | None = None
+
+    # --- the connection --------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
+        self._links.all[id(self)] = self
+        self._stranger = True
+        self._links.strangers += 1
+        if self._links.strangers > self._links.strangers_max:
+            _log.warning("link_refused", address=self._address, reason="too many logons pending")
+            transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._logon_timer = loop.call_later(self._links.logon_timeout_s, self._logon_overdue)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._links.all.pop(id(self), None)
+        self._end_logon_phase()
+        self._frames.clear()
+        if self._session != _NO_SESSION:
+            self._venue.link_down(self._session, self._link)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._frames.extend(self._framer.feed(data))
+        if self._session == _NO_SESSION and not self._logged_on():
+            return
+        self._drain()
+
+    def eof_received(self) -> bool:
+        return False  # the peer has closed its side: so do we
+
+    def pause_writing(self) -> None:
+        if self._outbound is not None:
+            self._outbound.pause()
+
+    def resume_writing(self) -> None:
+        if self._outbound is not None:
+            self._outbound.resume()
+
+    def abort(self) -> None:
+        """Close at once: the process stops."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- logon -----------------------------------------------------------------------------------
+
+    def _logon_overdue(self) -> None:
+        _log.warning("link_closed", address=self._address, reason="no logon in time")
+        self.abort()
+
+    def _end_logon_phase(self) -> None:
+        if self._stranger:
+            self._stranger = False
+            self._links.strangers -= 1
+        if self._logon_timer is not None:
+            self._logon_timer.cancel()
+            self._logon_timer = None
+
+    def _logged_on(self) -> bool:
+        """Take the first frame as a Logon; whether the link is a session's now."""
+        if not self._frames:
+            if self._framer.garbled_bytes > GARBLED_BYTES_BEFORE_LOGON_MAX:
+                self._close_silently("no FIX")
+            return False
+        frame = self._frames.popleft()
+        request = read_logon(frame)
+        if request is None or self._venue.logons_refused():
+            self._close_silently("not a Logon" if request is None else "rollover")
+            return False
+        verdict = self._authenticator.verify(request, self._address, tls=self._tls)
+        if verdict.text:
+            self._refuse(verdict.session, request, verdict.text)
+            return False
+        assert self._transport is not None
+        self._end_logon_phase()
+        self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
+        self._session = verdict.session
+        self._link = self._venue.logon(
+            verdict.session, self, verdict.api_key, verdict.nonce, without_credentials(frame)
+        )
+        return True
+
+    def _refuse(self, session: int, request: LogonRequest, text: bytes) -> None:
+        _log.warning(
+            "logon_refused",
+            address=self._address,
+            sender_comp_id=request.sender_comp_id.decode("latin-1"),
+            target_comp_id=request.target_comp_id.decode("latin-1"),
+            layer="gateway",
+            reason=text.decode(),
+        )
+        self._refused = True
+        assert self._transport is not None
+        self._transport.write(self._venue.refused_logon(session, request, text))
+        self._transport.close()
+
+    def _close_silently(self, reason: str) -> None:
+        _log.warning("link_closed", address=self._address, reason=reason)
+        self._refused = True
+        self.abort()
+
+    # --- frames in -------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Hand frames on, a bounded number a turn: a flood waits for itself alone."""
+        frames = self._frames
+        if len(frames) <= FRAMES_PER_TURN and not self._venue.behind:
+            if frames:
+                batch = list(frames)
+                frames.clear()
+                self._venue.frames(self._session, self._link, batch)
+            return
+        if not self._venue.behind:
+            batch = [frames.popleft() for _ in range(FRAMES_PER_TURN)]
+            self._venue.frames(self._session, self._link, batch)
+        if not self._draining:
+            self._draining = True
+            assert self._transport is not None
+            self._transport.pause_reading()
+            loop = asyncio.get_running_loop()
+            if self._venue.behind:
+                loop.call_later(DISK_WAIT_S, self._drain_on)
+            else:
+                loop.call_soon(self._drain_on)
+
+    def _drain_on(self) -> None:
+        assert self._transport is not None
+        self._draining = False
+        if self._transport.is_closing():
+            return
+        self._drain()
+        if not self._draining:
+            self._transport.resume_reading()
+
+    # --- what the venue asks ----------------------------------------------------------------------
+
+    def write(self, first: int, last: int, data: bytes) -> None:
+        assert self._outbound is not None
+        self._outbound.write(first, last, data)
+
+    def sweep(self, first: int, last: int) -> None:
+        assert self._outbound is not None
+        if not self._outbound.sweep(first, last):
+            _log.warning("link_cut", session=self._session, reason="too many resend requests")
+            self.abort()
+
+    def cut(self) -> None:
+        assert self._outbound is not None
+        self._outbound.cut()
+
+    def answer(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._refused = True
+        self._transport.write(data)
+        self._transport.close()

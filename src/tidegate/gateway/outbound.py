@@ -1,0 +1,148 @@
+"""The writing half of a link.
+
+While the peer keeps up, messages go straight from the turn that made them to the transport. When it
+does not, nothing is queued: every message is in the log anyway, so the writer notes the number it
+got to and reads on from there when the transport has room again. A resend is the same reading, with
+the messages marked as duplicates. Memory is that of the transport's buffer, whatever the peer asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from tidegate.gateway.port import FrameSource
+from tidegate.model.limits import RESENDS_PENDING_MAX
+from tidegate.model.time import utc_timestamp
+from tidegate.session.resend import Sweep
+
+# Bytes in the transport's buffer at which reading from the log waits, and goes on again.
+WRITE_BUFFER_HIGH_BYTES: Final = 256 * 1024
+WRITE_BUFFER_LOW_BYTES: Final = 64 * 1024
+
+_MESSAGES_PER_STEP: Final = 64  # read from the log before other links get their turn
+CLOSE_WAIT_S: Final = 5.0  # for the peer to take what was written before a cut
+
+
+class Outbound:
+    """Writes a session's messages to one transport, in the order of their numbers, each number
+    once; sweeps come between."""
+
+    def __init__(
+        self,
+        transport: asyncio.WriteTransport,
+        source: FrameSource,
+        session: int,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._transport = transport
+        self._source = source
+        self._session = session
+        self._now_ns = now_ns
+        self._loop = asyncio.get_running_loop()
+        self._next_number = 0  # not handed to the transport yet; 0 before the first write
+        self._sweeps: deque[Sweep] = deque()
+        self._following = False  # reading from the log
+        self._paused = False  # the transport's buffer is full
+        self._step_scheduled = False
+        self._cutting = False
+        transport.set_write_buffer_limits(WRITE_BUFFER_HIGH_BYTES, WRITE_BUFFER_LOW_BYTES)
+
+    @property
+    def following(self) -> bool:
+        """Whether the peer is behind, so that it is served from the log."""
+        return self._following
+
+    def write(self, first: int, last: int, data: bytes) -> None:
+        """Transmit messages `first` to `last`; a peer that is behind gets them from the log."""
+        if self._next_number == 0:
+            self._next_number = first
+        if self._following or self._transport.is_closing():
+            return
+        assert first == self._next_number, "a link sends every number once, in order"
+        self._next_number = last + 1
+        self._transport.write(data)
+
+    def sweep(self, first: int, last: int) -> bool:
+        """Transmit `first` to `last` again before whatever comes later. False where the peer has
+        asked for more sweeps than it has read: it is to be cut."""
+        if len(self._sweeps) >= RESENDS_PENDING_MAX:
+            return False
+        # What this link has not sent once can not be repeated: it comes as the original.
+        last = min(last, self._next_number - 1)
+        if first > last:
+            return True
+        self._sweeps.append(Sweep(self._source.comp_ids(self._session), first, last))
+        self._follow()
+        return True
+
+    def cut(self) -> None:
+        """Close once everything is written; a peer that does not read is given `CLOSE_WAIT_S`."""
+        self._cutting = True
+        self._loop.call_later(CLOSE_WAIT_S, self._transport.abort)
+        if not self._following:
+            self._transport.close()
+
+    def pause(self) -> None:
+        """The transport's buffer is full."""
+        self._paused = True
+        self._following = True
+
+    def resume(self) -> None:
+        """The transport's buffer has room again."""
+        self._paused = False
+        if self._following:
+            self._schedule_step()
+
+    def _follow(self) -> None:
+        if not self._following:
+            self._following = True
+            self._schedule_step()
+
+    def _schedule_step(self) -> None:
+        if not self._step_scheduled:
+            self._step_scheduled = True
+            self._loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        """Hand the next few messages from the log to the transport."""
+        self._step_scheduled = False
+        if self._transport.is_closing():
+            self._sweeps.clear()
+            return
+        sending_time = utc_timestamp(self._now_ns())
+        parts: list[bytes] = []
+        for _ in range(_MESSAGES_PER_STEP):
+            part = self._next_part(sending_time)
+            if part is None:
+                self._following = False
+                break
+            parts.append(part)
+        data = b"".join(parts)
+        if data:
+            self._transport.write(data)  # may call `pause`
+        if self._paused:
+            self._following = True
+        elif self._following:
+            self._schedule_step()
+        elif self._cutting:
+            self._transport.close()
+
+    def _next_part(self, sending_time: bytes) -> bytes | None:
+        """The next bytes for a peer that is behind; None where it has caught up."""
+        if self._sweeps:
+            sweep = self._sweeps[0]
+            if sweep.next_number > sweep.end:
+                self._sweeps.popleft()
+                return sweep.finish(sending_time)
+            return sweep.step(self._read(sweep.next_number), sending_time)
+        if self._next_number > self._source.last_number(self._session):
+            return None
+        frame = self._read(self._next_number)
+        self._next_number += 1
+        return frame
+
+    def _read(self, number: int) -> bytes:
+        return self._source.read(self._session, number)

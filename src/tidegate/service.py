@@ -1,0 +1,336 @@
+"""The running venue: one loop around the pure machine, with its journal.
+
+    receive -> apply -> append -> durable -> publish
+
+Links call in at any time within a turn of the event loop. At the end of the turn everything that
+came in and went out is appended to the journal as one batch; what it says is published when the
+batch is durable: at once in `process` durability (the write has happened), after the sync in `disk`
+durability, where a thread syncs while the loop goes on and many turns share one sync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import structlog
+
+from tidegate.gateway.port import LinkOutput
+from tidegate.journal import Journal, JournalError
+from tidegate.model.rejects import LAYER_NAMES
+from tidegate.model.time import utc_timestamp
+from tidegate.recovery import Snapshots, read_outgoing
+from tidegate.session.logon import LogonRequest
+from tidegate.session.states import DISCONNECTED
+from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
+from tidegate.venue.machine import Venue
+
+TICK_S: Final = 0.05
+TURNS_UNSYNCED_MAX: Final = 1_024  # in `disk` durability: then reading waits for the disk
+REFUSALS_LOGGED_PER_TURN_MAX: Final = 256
+
+_log = structlog.get_logger("tidegate.venue")
+
+
+class VenueService:
+    """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
+    and snapshots. `fail` is called, once, when the journal failed: the process must stop then."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        journal: Journal,
+        snapshots: Snapshots,
+        *,
+        durability: str,
+        snapshot_every_records: int,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._venue = venue
+        self._journal = journal
+        self._snapshots = snapshots
+        self._disk = durability == "disk"
+        self._snapshot_every_records = snapshot_every_records
+        self._records_since_snapshot = 0
+        self._fail = fail
+        self._failed = False
+        self._loop = asyncio.get_running_loop()
+        self._outputs: dict[int, LinkOutput] = {}  # by link number
+        self._turn_scheduled = False
+        self._unpublished: deque[tuple[int, int]] = deque()  # payload position, batch end
+        self._wake_syncer = threading.Condition()
+        self._sync_wanted = False
+        self._stopping = False
+        self._syncer: threading.Thread | None = None
+        self._snapshot_thread = ThreadPoolExecutor(1, "tidegate-snapshot")
+        self._snapshot_task: Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Event | None = None
+
+    def start(self, settings: bytes) -> None:
+        """Tell the venue that a process has started, and its settings if they are new ones; then
+        begin ticking, and syncing where asked for."""
+        now_ns = time.time_ns()
+        if settings != self._venue.settings_bytes:
+            self._venue.configure(settings, now_ns)
+        self._venue.start(now_ns)
+        self._schedule_turn()
+        if self._disk:
+            self._syncer = threading.Thread(target=self._sync_loop, name="tidegate-sync")
+            self._syncer.start()
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    # --- VenuePort: questions ---------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
+        return self._venue.directory.session_index(sender_comp_id, target_comp_id)
+
+    def heartbeat_limits_s(self, session: int) -> tuple[int, int]:
+        settings = self._venue.directory.sessions[session]
+        return settings.heartbeat_min_s, settings.heartbeat_max_s
+
+    def last_nonce(self, api_key: bytes) -> int:
+        return self._venue.last_nonces.get(api_key, 0)
+
+    def logons_refused(self) -> bool:
+        return self._stopping or self._venue.logons_refused(self.now_ns())
+
+    def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
+        return self._venue.refused_logon(session, request, text, utc_timestamp(self.now_ns()))
+
+    def last_number(self, session: int) -> int:
+        return self._venue.histories[session].last_number
+
+    def read(self, session: int, number: int) -> bytes:
+        position = self._venue.histories[session].position(number)
+        try:
+            return read_outgoing(self._journal, position)
+        except JournalError as error:
+            self._stop_for(error)
+            raise
+
+    def comp_ids(self, session: int) -> bytes:
+        return self._venue.sessions[session].comp_ids
+
+    @property
+    def behind(self) -> bool:
+        return len(self._unpublished) >= TURNS_UNSYNCED_MAX
+
+    # --- VenuePort: inputs ------------------------------------------------------------------------
+
+    def logon(
+        self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes
+    ) -> int:
+        link = self._venue.last_link + 1
+        self._outputs[link] = output
+        self._venue.logon(session, link, api_key, nonce, frame, time.time_ns())
+        self._schedule_turn()
+        return link
+
+    def frames(self, session: int, link: int, frames: list[bytes]) -> None:
+        if self._failed:
+            return
+        self._venue.frames(session, link, frames, time.time_ns())
+        self._schedule_turn()
+
+    def link_down(self, session: int, link: int) -> None:
+        self._outputs.pop(link, None)
+        if self._failed:
+            return
+        self._venue.link_down(session, link, time.time_ns())
+        self._schedule_turn()
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        if self._failed:
+            return
+        self._venue.tick(time.time_ns())
+        self._schedule_turn()
+
+    # --- the turn ---------------------------------------------------------------------------------
+
+    def _schedule_turn(self) -> None:
+        if not self._turn_scheduled and self._venue.turn_records:
+            self._turn_scheduled = True
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        """Append what happened since the last turn and publish it when it is durable."""
+        self._turn_scheduled = False
+        record_count = self._venue.turn_records
+        if record_count == 0 or self._failed:
+            return
+        payload = self._venue.take_turn()
+        try:
+            position = self._journal.append(payload, record_count)
+        except JournalError as error:
+            self._stop_for(error)
+            return
+        self._log_notes()
+        self._records_since_snapshot += record_count
+        if self._disk:
+            self._unpublished.append((position, self._journal.tail_position))
+            with self._wake_syncer:
+                self._sync_wanted = True
+                self._wake_syncer.notify()
+        else:
+            self._publish(position)
+        if self._records_since_snapshot >= self._snapshot_every_records:
+            self._snapshot()
+
+    def _publish(self, payload_position: int) -> None:
+        outputs = self._outputs
+        for dispatch in self._venue.commit(payload_position):
+            output = outputs.get(dispatch.link)
+            if output is not None:
+                _perform(dispatch, output)
+                if dispatch.kind >= CUT:
+                    outputs.pop(dispatch.link, None)
+        if self._idle is not None and self._is_idle():
+            self._idle.set()
+
+    # --- disk durability --------------------------------------------------------------------------
+
+    def _sync_loop(self) -> None:
+        """The writer thread: one sync covers every turn appended before it."""
+        while True:
+            with self._wake_syncer:
+                while not self._sync_wanted and not self._stopping:
+                    self._wake_syncer.wait()
+                if not self._sync_wanted:
+                    return
+                self._sync_wanted = False
+            try:
+                durable_position = self._journal.sync()
+            except JournalError as error:
+                self._loop.call_soon_threadsafe(self._stop_for, error)
+                return
+            self._loop.call_soon_threadsafe(self._publish_until, durable_position)
+
+    def _publish_until(self, durable_position: int) -> None:
+        while self._unpublished and self._unpublished[0][1] <= durable_position:
+            position, _ = self._unpublished.popleft()
+            self._publish(position)
+
+    # --- snapshots --------------------------------------------------------------------------------
+
+    def _snapshot(self) -> None:
+        """Take the state here, between two turns, and write it in another thread."""
+        if self._snapshot_task is not None and not self._snapshot_task.done():
+            return
+        if self._unpublished:
+            # Histories cover published turns only. One sync inside the loop, once in a long while,
+            # is better than a snapshot that never finds a quiet moment.
+            try:
+                self._publish_until(self._journal.sync())
+            except JournalError as error:
+                self._stop_for(error)
+                return
+        if self._venue.turn_records:
+            return  # publishing cut a link, which already is part of the next turn
+        self._records_since_snapshot = 0
+        body = self._snapshots.body(self._venue)
+        task = self._snapshot_thread.submit(
+            self._snapshots.write, self._journal, body, self._journal.tail_position,
+            self._journal.next_sequence,
+        )  # fmt: skip
+        task.add_done_callback(self._snapshot_done)
+        self._snapshot_task = task
+
+    def _snapshot_done(self, task: Future[None]) -> None:
+        error = task.exception()
+        if error is not None:
+            self._loop.call_soon_threadsafe(self._stop_for, error)
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    async def stop(self, text: bytes, wait_s: float) -> None:
+        """Log everybody out, wait for the answers, take a last snapshot. Links are closed by the
+        listeners."""
+        self._stopping = True
+        if self._timer is not None and not self._failed:
+            self._venue.log_out_all(text, time.time_ns())
+            self._schedule_turn()
+            self._idle = asyncio.Event()
+            if not self._is_idle():
+                try:
+                    await asyncio.wait_for(self._idle.wait(), wait_s)
+                except TimeoutError:
+                    _log.warning("logout_unanswered", wait_s=wait_s)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._end_turn()
+        with self._wake_syncer:
+            self._wake_syncer.notify()
+        if self._syncer is not None:
+            await asyncio.to_thread(self._syncer.join)
+            if not self._failed:
+                self._publish_until(self._journal.sync())
+        await asyncio.to_thread(self._snapshot_thread.shutdown)
+        if not self._failed:
+            body = self._snapshots.body(self._venue)
+            self._journal.sync()
+            self._snapshots.write(
+                self._journal, body, self._journal.tail_position, self._journal.next_sequence
+            )
+
+    def _is_idle(self) -> bool:
+        return not self._unpublished and all(
+            session.state == DISCONNECTED for session in self._venue.sessions
+        )
+
+    def _stop_for(self, error: BaseException) -> None:
+        """The journal failed: nothing is published any more, and nothing is tried again."""
+        if not self._failed:
+            self._failed = True
+            self._fail(error)
+
+    # --- the log ----------------------------------------------------------------------------------
+
+    def _log_notes(self) -> None:
+        venue = self._venue
+        for note in venue.session_notes:
+            settings = venue.directory.sessions[note.session]
+            _log.info(
+                "session_" + note.happening.decode(),
+                sender_comp_id=settings.sender_comp_id,
+                link=note.link,
+                reason=note.reason.decode("latin-1"),
+            )
+        venue.session_notes.clear()
+        refusals = venue.refusals
+        for refusal in refusals[:REFUSALS_LOGGED_PER_TURN_MAX]:
+            _log.info(
+                "refused",
+                sender_comp_id=venue.directory.sessions[refusal.session].sender_comp_id,
+                layer=LAYER_NAMES[refusal.layer],
+                rule=refusal.rule.decode(),
+                text=refusal.text.decode("latin-1"),
+                msg_type=refusal.msg_type.decode("latin-1"),
+                msg_seq_num=refusal.msg_seq_num,
+                cl_ord_id=refusal.cl_ord_id.decode("latin-1"),
+            )
+        if len(refusals) > REFUSALS_LOGGED_PER_TURN_MAX:
+            _log.warning("refusals_not_logged", count=len(refusals) - REFUSALS_LOGGED_PER_TURN_MAX)
+        refusals.clear()
+
+
+def _perform(dispatch: Dispatch, output: LinkOutput) -> None:
+    kind = dispatch.kind
+    if kind == WRITE:
+        output.write(dispatch.first, dispatch.last, dispatch.data)
+    elif kind == SWEEP:
+        output.sweep(dispatch.first, dispatch.last)
+    elif kind == CUT:
+        output.cut()
+    else:
+        assert kind == ANSWER
+        output.answer(dispatch.data)

@@ -1,0 +1,72 @@
+"""QuickFIX loads the dictionary and takes the traffic of both directions by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tidegate.wire.dictionary import FIELDS, MESSAGES
+from tidegate.wire.quickfix_xml import quickfix_dictionary
+from tidegate.wire.validation import check
+
+from .frames import BODIES, ORDER, frame, msg_type_of, scanned
+
+quickfix = pytest.importorskip("quickfix")
+
+
+@pytest.fixture(scope="module")
+def dictionary(tmp_path_factory: pytest.TempPathFactory) -> object:
+    path: Path = tmp_path_factory.mktemp("dictionary") / "TIDEGATE44.xml"
+    path.write_text(quickfix_dictionary())
+    return quickfix.DataDictionary(str(path))
+
+
+def validated(dictionary: object, body: str) -> object:
+    message = quickfix.Message(frame(body).decode(), dictionary, True)
+    dictionary.validate(message)  # type: ignore[attr-defined]
+    return message
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_traffic_is_valid(dictionary: object, body: str) -> None:
+    """And what QuickFIX writes of what it read is our frame again, groups kept, tags sorted."""
+    message = validated(dictionary, body)
+    written = message.toString().encode()  # type: ignore[attr-defined]
+    assert sorted(written.split(b"\x01")) == sorted(frame(body).split(b"\x01"))
+    again = scanned(written)
+    assert check(again, msg_type_of(body)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ORDER.replace("54=1|", ""),
+        ORDER.replace("54=1|", "54=9|"),
+        ORDER.replace("38=0.25|", "38=abc|"),
+        ORDER + "37=X|",
+        ORDER.replace("35=D", "35=AF"),
+    ],
+)
+def test_what_the_venue_refuses_quickfix_refuses(dictionary: object, body: str) -> None:
+    with pytest.raises(quickfix.FIXException):
+        validated(dictionary, body)
+
+
+def test_every_message_and_field_is_there() -> None:
+    root = ElementTree.fromstring(quickfix_dictionary())
+    assert root.attrib == {"type": "FIX", "major": "4", "minor": "4", "servicepack": "0"}
+    assert [child.tag for child in root] == [
+        *("header", "messages", "trailer", "components", "fields"),
+    ]
+    found = {message.attrib["msgtype"] for message in root.iterfind("messages/message")}
+    assert found == {msg_type.decode() for msg_type in MESSAGES}
+    fields = {int(field.attrib["number"]): field for field in root.iterfind("fields/field")}
+    assert set(fields) == set(FIELDS)
+    for tag, field in FIELDS.items():
+        values = {value.attrib["enum"] for value in fields[tag].iterfind("value")}
+        assert tag == 35 or values == set(field.values)
+    names = {field.attrib["name"] for field in fields.values()}
+    used = {node.attrib["name"] for node in root.iter() if node.attrib.get("required")}
+    assert used == names
