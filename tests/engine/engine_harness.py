@@ -104,31 +104,40 @@ def check_invariants(engine: SpotEngine, symbols: tuple[str, ...] = (SYMBOL,)) -
     ledger = engine.ledger
     assert set(ledger.totals().values()) <= {0}
     held: dict[tuple[int, str], int] = {}
-    best: dict[tuple[bytes, int], int] = {}
     count = 0
-    for account in (a for a in ledger.accounts() if a >= 0):
-        for order in engine.account_orders(account):
-            count += 1
-            assert order.resting
-            assert 0 < order.leaves_lots <= order.qty_lots
-            assert engine.order(order.number) is order
-            assert engine.order_by_cl_ord_id(account, order.cl_ord_id) is order
-            pair = order.instrument
-            asset = pair.quote if order.side == fix.BUY else pair.base
-            held[account, asset] = held.get((account, asset), 0) + order.held_money
-            key = (pair.symbol_text, order.side)
-            better = max if order.side == fix.BUY else min
-            best[key] = better(best.get(key, order.price), order.price)
-    assert count == engine.open_order_count
     for symbol in symbols:
-        bid = best.get((symbol.encode(), fix.BUY))
-        ask = best.get((symbol.encode(), fix.SELL))
-        assert bid is None or ask is None or bid < ask
+        book = engine.book(symbol)
+        assert book is not None
+        bid, ask = book.bids.best, book.asks.best
+        assert bid is None or ask is None or bid.price < ask.price
+        for level in (*book.bids, *book.asks):
+            orders = list(level)
+            assert orders
+            assert level.count == len(orders)
+            assert level.total_lots == sum(order.leaves_lots for order in orders)
+            count += len(orders)
+            for order in orders:
+                _check_order(engine, order)
+                pair = order.instrument
+                key = (order.account, pair.quote if order.side == fix.BUY else pair.base)
+                held[key] = held.get(key, 0) + order.held_money
+    assert count == engine.open_order_count
     for account in (a for a in ledger.accounts() if a >= 0):
         for asset in ledger.assets(account):
             assert ledger.available(account, asset) >= 0
             assert ledger.held(account, asset) == held.pop((account, asset), 0)
     assert not held
+
+
+def _check_order(engine: SpotEngine, order: Order) -> None:
+    """An order in a book is found by every way to it, and open."""
+    assert order.resting
+    assert 0 < order.leaves_lots <= order.qty_lots
+    assert engine.order(order.number) is order
+    assert order in engine.account_orders(order.account)
+    assert order in engine.session_orders(order.session)
+    if order.cl_ord_id:
+        assert engine.order_by_cl_ord_id(order.account, order.cl_ord_id) is order
 
 
 class Twins:

@@ -122,6 +122,7 @@ def test_limits_of_a_known_instrument_are_replaced() -> None:
         assert order.instrument is engine.instrument(order.instrument.symbol)
     assert saved(engine) == before
     assert engine.instrument("NO/NE") is None
+    assert engine.book("NO/NE") is None
 
 
 def test_an_instruments_numbers_can_not_change_their_meaning() -> None:

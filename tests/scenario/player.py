@@ -170,7 +170,7 @@ class Player:
         self.venue.send(label, _framed(text.encode()))
 
     def _raw(self, text: str) -> bytes:
-        values = [f"{tag}={self._value(value, tag)}" for tag, value in fields_of(text)]
+        values = [self._raw_field(part.strip()) for part in text.split("|")]
         data = ("\x01".join(values) + "\x01").encode()
         if b"\x019=$len\x01" in data:
             head, rest = data.split(b"\x019=$len\x01", 1)
@@ -178,6 +178,10 @@ class Player:
             data = head + b"\x019=%d\x01" % length + rest
         summed = data[: data.rfind(b"10=")]
         return data.replace(b"10=$sum\x01", b"10=%03d\x01" % (sum(summed) % 256))
+
+    def _raw_field(self, part: str) -> str:
+        tag, equals, value = part.partition("=")
+        return tag + equals + self._value(value, tag)
 
     def _value(self, text: str, tag: str = "") -> str:
         """A value with its variables put in."""

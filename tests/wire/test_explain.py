@@ -112,6 +112,24 @@ def test_a_begin_in_a_value_is_a_value() -> None:
     assert message.fields[4].value == "8=FIX.4.4"
 
 
+def test_a_begin_behind_a_digit_is_the_end_of_a_tag() -> None:
+    messages = explain(frame("35=A|34=1|108=FIX|") + b" 108=FIX")
+    assert [m.fields[4].value for m in messages] == ["FIX"]
+
+
+def test_a_message_without_body_length_still_has_fields() -> None:
+    message = only(b"8=FIX.4.4^A35=0^A34=7^A10=000^A and text behind")
+    assert [(f.tag, f.value) for f in message.fields] == [
+        *((8, "FIX.4.4"), (35, "0"), (34, "7"), (10, "000")),
+    ]
+
+
+def test_a_spaced_separator_that_was_cut_at_the_end() -> None:
+    data = frame(CANCEL).replace(b"\x01", b"| ").rstrip()
+    assert only(data).faults == only(data + b"\n").faults == []
+    assert only(data[: data.index(b"| 10=")] + b"|").fields[-1].value == "20261103-09:15:06.000"
+
+
 def test_a_value_with_a_line_break() -> None:
     assert only(frame("35=5|34=1|58=a\nb|")).fields[4].value == "a\\x0ab"
 

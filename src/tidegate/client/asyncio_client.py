@@ -159,7 +159,11 @@ class Client:
         self._pump()
         self._arm()
         self._link_task = asyncio.create_task(self._serve(reader, writer))
-        return await self._logon
+        try:
+            return await self._logon
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read until the line or the session ends."""
@@ -179,10 +183,19 @@ class Client:
             self._pump()
             self._disarm()
             self._writer = None
-            if self._reconnect_delays_s and not self._is_closing:
+            if self._reconnect_delays_s and not self._is_closing and self._was_logged_on():
                 self._reconnect_task = asyncio.create_task(self._reconnect())
             await _shut(writer)
             self._events_changed.set()
+
+    def _was_logged_on(self) -> bool:
+        logon = self._logon
+        return (
+            logon is not None
+            and logon.done()
+            and not logon.cancelled()
+            and logon.exception() is None
+        )
 
     async def _reconnect(self) -> None:
         delays_s = self._reconnect_delays_s

@@ -341,10 +341,11 @@ class ClientCore(SessionHost):
         sending_time = self._tools.timestamps.text(time_ns)
         frame = gap_fill(session.comp_ids, begin, end + 1, sending_time)
         self.send(session, begin, frame)
-        lost: list[str] = []
-        for request in self.pending.values():
-            if request.epoch == session.epoch and begin <= request.msg_seq_num <= end:
-                lost.append(request.cl_ord_id)  # still pending: a replayed answer may come yet
+        lost = [  # still pending: a replay may hold the answer to one of them
+            request.cl_ord_id
+            for request in self.pending.values()
+            if request.epoch == session.epoch and begin <= request.msg_seq_num <= end
+        ]
         self._events.append(GapFilled(begin, end, tuple(lost)))
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:

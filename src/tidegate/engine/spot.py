@@ -7,7 +7,7 @@ in the instrument's price units, quantities in lots, money in 1e-10 of its asset
 
 from __future__ import annotations
 
-from tidegate.engine.book import BookSide
+from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event, replaced_event
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
@@ -65,6 +65,11 @@ class SpotEngine:
     def instrument(self, symbol: str) -> Instrument | None:
         market = self._markets.get(symbol)
         return None if market is None else market.instrument
+
+    def book(self, symbol: str) -> OrderBook | None:
+        """The instrument's book, for reading only."""
+        market = self._markets.get(symbol)
+        return None if market is None else market.book
 
     def take_events(self) -> list[Event]:
         """Hands over the events since the last call."""

@@ -19,6 +19,7 @@ FAILED_NONCE_WINDOW: Final = b"Logon failed: nonce outside %d seconds window"
 FAILED_NONCE_ORDER: Final = b"Logon failed: nonce not increasing"
 FAILED_NETWORK: Final = b"Logon failed: IP not whitelisted"
 FAILED_COMP_ID: Final = b"Logon failed: unknown CompID"
+FAILED_BEGIN_STRING: Final = b"Logon failed: Incorrect BeginString (8)"
 FAILED_ENCRYPTION: Final = b"Logon failed: EncryptMethod (98) must be 0"
 FAILED_HEARTBEAT: Final = b"Logon failed: HeartBtInt (108) must be %d to %d seconds"
 FAILED_FORMAT: Final = b"Logon failed: %s"
@@ -55,8 +56,11 @@ def read_logon(frame: bytes) -> LogonRequest | None:
 
 
 def logon_fault(request: LogonRequest, heartbeat_min_s: int, heartbeat_max_s: int) -> bytes:
-    """What is wrong with EncryptMethod and HeartBtInt, as the text of a Logout; empty if nothing.
-    These come before the credentials in the order of checks."""
+    """What is wrong with BeginString, EncryptMethod and HeartBtInt, as the text of a Logout; empty
+    if nothing. These come before the credentials in the order of checks. (BeginString can only be
+    judged here: `without_credentials` makes it anew.)"""
+    if request.begin_string != b"FIX.4.4":
+        return FAILED_BEGIN_STRING
     if request.encrypt_method != b"0":
         return FAILED_ENCRYPTION
     if not heartbeat_min_s <= request.heart_bt_int_s <= heartbeat_max_s:

@@ -32,7 +32,7 @@ from tidegate.session.states import (
 from tidegate.wire import tags
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.render import FrameWriter
-from tidegate.wire.validation import Fault, check, is_fix44_type, is_supported_type, scan_fault
+from tidegate.wire.validation import Fault, check, scan_fault
 
 BEGIN_STRING: Final = b"FIX.4.4"
 
@@ -55,6 +55,9 @@ LOGGED_OUT: Final = b"Logged out"
 LOGON_EXPECTED: Final = b"First message must be Logon (35=A)"
 
 _NONE_NS: Final = 1 << 61  # a deadline that never comes
+# Held in the place of a message that was acted upon ahead of its turn (a Logon or ResendRequest
+# behind a gap): whether the peer fills the gap up to it or beyond it, its number is passed.
+_DONE: Final = b""
 
 
 class MessageTools:
@@ -225,6 +228,7 @@ class Session:
             self.next_incoming += 1
             return
         self.highest_seen = number
+        self.held[number] = _DONE
         self._ask_resend(time_ns)
 
     def reset(self) -> None:
@@ -249,7 +253,10 @@ class Session:
         self._send_plain(b"5", b"58=%s\x01" % text if text else b"", time_ns)
 
     def expel(self, text: bytes, time_ns: int) -> None:
-        """Send a Logout with the reason and end at once: the peer broke a rule."""
+        """Send a Logout with the reason and end at once: the peer broke a rule. Nothing is left to
+        do where the error limit has ended the session over the same message."""
+        if self.state == DISCONNECTED:
+            return
         if self.state == ACTIVE or self.state == LOGON_SENT:
             self.state = next_state(self.state, LOGOUT)
             self._send_plain(b"5", b"58=%s\x01" % text, time_ns)
@@ -313,12 +320,15 @@ class Session:
             return
         self.last_received_ns = time_ns
         self.test_request_pending = False
-        self._take(frame, time_ns)
+        self._take(frame, time_ns, held=False)
         while self.held and self.state != DISCONNECTED:
             held = self.held.pop(self.next_incoming, None)
             if held is None:
                 break
-            self._take(held, time_ns)
+            if held == _DONE:
+                self.next_incoming += 1
+            else:
+                self._take(held, time_ns, held=True)
         if self.gap_until and self.next_incoming > self.gap_until:
             self.gap_until = 0
             self._forget_passed()
@@ -330,7 +340,7 @@ class Session:
         if self.held:
             self.held = {n: f for n, f in self.held.items() if n >= self.next_incoming}
 
-    def _take(self, frame: bytes, time_ns: int) -> None:
+    def _take(self, frame: bytes, time_ns: int, *, held: bool) -> None:
         message = self.tools.message
         scanned = message.scan(frame)
         if message.count < 3 or message.tags[2] != tags.MSG_TYPE:
@@ -342,15 +352,20 @@ class Session:
         if number < 1 and scanned != SCANNED:
             return  # unreadable before its number: garbled
         msg_type = message.get(tags.MSG_TYPE)
-        if self.state == LOGON_SENT and msg_type != b"A" and msg_type != b"5":
-            self.expel(LOGON_EXPECTED, time_ns)
+        if self.state == LOGON_SENT and msg_type != b"A":
+            if msg_type == b"5":
+                # Our Logon was refused. The refusal uses up no number on the other side, so what
+                # its header says is not looked at and our expected number stays.
+                self._logout_received(time_ns)
+            else:
+                self.expel(LOGON_EXPECTED, time_ns)
             return
         if number < 1:
             self.expel(NO_MSG_SEQ_NUM, time_ns)
             return
-        if not self._header_fits(message, number, msg_type, time_ns):
+        if not held and not self._header_fits(message, number, msg_type, time_ns):
             return
-        if self.state == LOGON_SENT and msg_type == b"A":
+        if self.state == LOGON_SENT:
             self._logon_answered(message, number, time_ns)
         elif self.state == LOGON_SENT:  # a refusal: no session yet, so its number uses none up
             self._logout_received(time_ns)
@@ -411,13 +426,9 @@ class Session:
         if scanned != SCANNED:
             self._refuse(number, msg_type, scan_fault(message, scanned), time_ns)
             return
-        if not is_supported_type(msg_type):
-            if is_fix44_type(msg_type):
-                self.host.deliver(self, message, time_ns)  # refused there, as unsupported
-            else:
-                self._refuse(number, msg_type, Fault(11, 0, b"Invalid MsgType (35)"), time_ns)
-            return
-        fault = check(message, msg_type)
+        # A report is true whatever the dictionary thinks of it: an initiator takes it as it is.
+        lenient = self.initiator and (msg_type == b"8" or msg_type == b"j")
+        fault = None if lenient else check(message, msg_type)
         if fault is None and message.flag(tags.POSS_DUP_FLAG):
             fault = self._duplicate_fault(message)
         if fault is not None:
@@ -428,6 +439,7 @@ class Session:
         self._act(message, number, msg_type, time_ns)
 
     def _act(self, message: Message, number: int, msg_type: bytes, time_ns: int) -> None:
+        """Types that are not of the session layer are the host's, those it does not offer too."""
         if len(msg_type) > 1:
             self.host.deliver(self, message, time_ns)
             return
@@ -464,8 +476,9 @@ class Session:
             self.highest_seen = number
         if msg_type == b"2" and check(message, msg_type) is None:
             # Answered at once: were both sides to wait for the other's resend, neither would come.
-            # Its number is then passed as an administrative one.
-            self._resend_request(message, number, time_ns)
+            if number not in self.held:
+                self.held[number] = _DONE
+                self._resend_request(message, number, time_ns)
         elif len(self.held) < HELD_MESSAGES_MAX:
             self.held.setdefault(number, frame)
         if self.gap_until == 0 and self.state != DISCONNECTED:

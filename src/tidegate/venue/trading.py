@@ -76,6 +76,8 @@ class Trading:
         msg_type = message.get(tags.MSG_TYPE)
         number = message.integer(tags.MSG_SEQ_NUM)
         cl_ord_id = message.get(tags.CL_ORD_ID)
+        if msg_type == b"j":
+            return  # never answered, lest two sides refuse each other's refusals for ever
         refusal: Refusal | None = None
         if msg_type not in (b"D", b"F", b"G", b"H", b"q"):
             refusal = refuse(MESSAGE_TYPE)
