@@ -116,10 +116,11 @@ class CoreVenue:
         self.venue.log_out_all(text.encode(), self.now_ns)
         self._turn()
 
-    def restart(self) -> None:
-        """The process is gone, and with it every line; a new one reads the log."""
+    def restart(self, down_ns: int) -> None:
+        """The process is gone, and with it every line; some time later a new one reads the log."""
         for line in self.lines.values():
             line.cut = True
+        self.now_ns += down_ns
         self.venue = self._replayed()
         self.venue.start(self.now_ns)
         self._turn()

@@ -111,7 +111,7 @@ class Player:
         elif verb == "jump":
             venue.jump(duration_ns(step.target))
         elif verb == "restart":
-            venue.restart()
+            venue.restart(duration_ns(step.target) if step.target else 0)
         elif verb == "log-out-all":
             venue.log_out_all(f"{step.target} {step.rest}".strip())
         else:

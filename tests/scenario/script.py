@@ -19,7 +19,7 @@ One step a line; `|` stands for SOH; a line that ends in `\\` goes on in the nex
     let a = 123                      a value
     advance 30s                      time passes (also `500ms`, `2m`, `3h`)
     jump -30s                        the clock is set; nothing happens in between
-    restart                          the process is killed and starts again
+    restart [2h]                     the process is killed and starts again, at once or later
     configure session ACME name=...  new settings for a running venue
     log-out-all text                 the venue is asked to stop
     balance ACME-1 USD 100 [0]       what an account has: available, held

@@ -6,6 +6,8 @@ time the report is written.
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from tidegate.engine.order import Order
 from tidegate.model.orders import (
     EXEC_CANCELED,
@@ -21,6 +23,7 @@ from tidegate.model.orders import (
 )
 
 
+@mypyc_attr(acyclic=True)
 class Event:
     """`exec_type` and `ord_status` are FIX's characters as codes. The `last_`, `fee_`, `trade_`
     fields are 0 and empty except on trades; `leaves_lots` is 0 on cancels."""

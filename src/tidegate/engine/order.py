@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.orders import order_id_text
 
 
+@mypyc_attr(acyclic=True)
 class Order:
     """Prices in the instrument's price units, quantities in lots, money in 1e-10 of its asset.
 

@@ -71,7 +71,7 @@ class Link(asyncio.Protocol):
         self._links.strangers += 1
         if self._links.strangers > self._links.strangers_max:
             _log.warning("link_refused", address=self._address, reason="too many logons pending")
-            transport.abort()
+            self._transport.abort()
             return
         loop = asyncio.get_running_loop()
         self._logon_timer = loop.call_later(self._links.logon_timeout_s, self._logon_overdue)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import BytesWriter
+from mypy_extensions import i64, u8
+
 # Side (54)
 BUY: Final = 49  # 1
 SELL: Final = 50  # 2
@@ -47,18 +50,27 @@ TAKER: Final = 1
 ID_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-def _base32(number: int, width: int) -> bytes:
-    digits = bytearray(width)
-    for place in range(width - 1, -1, -1):
-        digits[place] = ID_ALPHABET[number & 31]
-        number >>= 5
-    return bytes(digits)
+def _put_base32(writer: BytesWriter, number: i64, width: i64) -> None:
+    """The last `width` digits of a number in base 32."""
+    shift = 5 * (width - 1)
+    while shift >= 0:
+        place: i64 = (number >> shift) & 31
+        # A to Z, then 2 to 7 (`ID_ALPHABET`), by arithmetic: this is done for every report.
+        writer.append(u8(65 + place if place < 26 else 24 + place))
+        shift -= 5
 
 
-def _grouped(prefix: bytes, number: int) -> bytes:
-    """Kraken's shape of an identifier: a letter, then groups of 5, 5 and 6 characters."""
-    text = _base32(number, 16)
-    return b"".join((prefix, text[:5], b"-", text[5:10], b"-", text[10:]))
+def _grouped(prefix: bytes, number: i64) -> bytes:
+    """Kraken's shape of an identifier: a letter, then groups of 5, 5 and 6 characters. Numbers
+    have 63 bits, so the first three characters are always A."""
+    writer = BytesWriter()
+    writer.write(prefix)
+    _put_base32(writer, number >> 55, 5)
+    writer.append(45)
+    _put_base32(writer, (number >> 30) & 0x1FFFFFF, 5)
+    writer.append(45)
+    _put_base32(writer, number & 0x3FFFFFFF, 6)
+    return writer.getvalue()
 
 
 def order_id_text(order_number: int) -> bytes:
@@ -75,7 +87,10 @@ def trade_id_text(trade_number: int) -> bytes:
 def exec_id_text(exec_number: int) -> bytes:
     """ExecID (17): the report's number in base 32 and the gateway's tag. Numbers never restart,
     so an ExecID is unique for the life of the journal."""
-    return _base32(exec_number, 10) + b":T01"
+    writer = BytesWriter()
+    _put_base32(writer, exec_number, 10)
+    writer.write(b":T01")
+    return writer.getvalue()
 
 
 def order_number(order_id: bytes) -> int:

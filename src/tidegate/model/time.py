@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 S_PER_DAY: Final = 86_400
+
+DASH: Final = 45
+POINT: Final = 46
+COLON: Final = 58
 
 _DAYS_TO_EPOCH: Final = 719_468  # from 0000-03-01 to 1970-01-01
 
@@ -30,7 +36,7 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
     return year, month, day
 
 
-def days_from_civil(year: int, month: int, day: int) -> int:
+def days_from_civil(year: i64, month: i64, day: i64) -> i64:
     """The day number since 1970-01-01; the inverse of `civil_from_days`."""
     shifted = year - 1 if month <= 2 else year
     era = shifted // 400
@@ -40,7 +46,7 @@ def days_from_civil(year: int, month: int, day: int) -> int:
     return era * 146_097 + day_of_era - _DAYS_TO_EPOCH
 
 
-def days_in_month(year: int, month: int) -> int:
+def days_in_month(year: i64, month: i64) -> i64:
     if month == 2:
         leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
         return 29 if leap else 28
@@ -78,23 +84,41 @@ class TimestampCache:
 
 def parse_utc_timestamp(text: bytes) -> int:
     """Nanoseconds of a FIX `UTCTimestamp`, with none to nine decimals of a second; -1 where the
-    text is not one (wrong shape, no such day, hour above 23, second above 60)."""
-    if len(text) < 17 or text[8:9] != b"-" or text[11:12] != b":" or text[14:15] != b":":
+    text is not one (wrong shape, no such day, hour above 23, second above 60) or lies before
+    1970."""
+    length: i64 = len(text)
+    if length < 17 or text[8] != DASH or text[11] != COLON or text[14] != COLON:
         return -1
-    digits = text[0:8] + text[9:11] + text[12:14] + text[15:17]
-    if not digits.isdigit():
+    date = _digits(text, 0, 8)
+    hour = _digits(text, 9, 11)
+    minute = _digits(text, 12, 14)
+    second = _digits(text, 15, 17)
+    if date < 0 or hour < 0 or minute < 0 or second < 0:
         return -1
-    year, month, day = int(digits[0:4]), int(digits[4:6]), int(digits[6:8])
-    hour, minute, second = int(digits[8:10]), int(digits[10:12]), int(digits[12:14])
-    if not (1 <= month <= 12 and day >= 1 and day <= days_in_month(year, month)):
+    year, month, day = date // 10_000, date // 100 % 100, date % 100
+    if month < 1 or month > 12 or day < 1 or day > days_in_month(year, month):
         return -1
-    if hour > 23 or minute > 59 or second > 60:
+    if year < 1970 or hour > 23 or minute > 59 or second > 60:
         return -1
-    fraction_ns = 0
-    if len(text) > 17:
-        fraction = text[18:]
-        if text[17:18] != b"." or not fraction.isdigit() or len(fraction) > 9:
+    fraction_ns: i64 = 0
+    if length > 17:
+        fraction_ns = _digits(text, 18, length) if text[17] == POINT and length <= 27 else -1
+        if length == 18 or fraction_ns < 0:
             return -1
-        fraction_ns = int(fraction.ljust(9, b"0"))
+        for _ in range(27 - length):
+            fraction_ns *= 10
     seconds = days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
     return seconds * NS_PER_S + fraction_ns
+
+
+def _digits(text: bytes, start: i64, end: i64) -> i64:
+    """The number in `text[start:end]`, -1 where one byte is no digit."""
+    number: i64 = 0
+    position = start
+    while position < end:
+        code: i64 = text[position]
+        if code < 48 or code > 57:
+            return -1
+        number = number * 10 + (code - 48)
+        position += 1
+    return number

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.orders import FOK, GTC, IOC, LIMIT, MARKET, STP_CANCEL_NEWEST
@@ -61,6 +63,7 @@ class OpenOrders:
         raise NotImplementedError
 
 
+@mypyc_attr(acyclic=True)
 class NewOrder:
     """A NewOrderSingle that passed layer 2. Units as in `engine.order.Order`."""
 

@@ -26,9 +26,9 @@ def ready_document(
     """What `ready.json` says.
 
     `host` is where a client on this machine connects: loopback where the venue listens on every
-    address, since no certificate is for that. `tls` tells whether the ports speak TLS;
-    `ca_file` is null where they do not, and where clients verify with what their system trusts. A session that is not
-    enabled, or whose account is not, is left out; of several keys it shows the first.
+    address, since no certificate is for that. `tls` tells whether the ports speak TLS; `ca_file`
+    is null where they do not, and where clients verify with what their system trusts. A session
+    that is not enabled, or whose account is not, is left out; of several keys it shows the first.
     """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []

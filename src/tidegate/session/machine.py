@@ -345,7 +345,7 @@ class Session:
         scanned = message.scan(frame)
         if message.count < 3 or message.tags[2] != tags.MSG_TYPE:
             return  # garbled: FIX 4.4 has it ignored, its number is not used up
-        if message.get(tags.BEGIN_STRING) != BEGIN_STRING:
+        if not message.says(tags.BEGIN_STRING, BEGIN_STRING):
             self.expel(WRONG_BEGIN_STRING, time_ns)
             return
         number = message.integer(tags.MSG_SEQ_NUM)
@@ -381,12 +381,11 @@ class Session:
     def _header_fits(self, message: Message, number: int, msg_type: bytes, time_ns: int) -> bool:
         """CompIDs and SendingTime: what breaks them is refused and ends the session."""
         wrong_tag = 0
-        sender = message.get(tags.SENDER_COMP_ID)  # empty: absent, an ordinary field fault
-        target = message.get(tags.TARGET_COMP_ID)
-        if sender and sender != self.peer_comp_id:
-            wrong_tag = tags.SENDER_COMP_ID
-        elif target and target != self.own_comp_id:
-            wrong_tag = tags.TARGET_COMP_ID
+        # An absent CompID is an ordinary field fault.
+        if not message.says(tags.SENDER_COMP_ID, self.peer_comp_id):
+            wrong_tag = tags.SENDER_COMP_ID if message.has(tags.SENDER_COMP_ID) else 0
+        if wrong_tag == 0 and not message.says(tags.TARGET_COMP_ID, self.own_comp_id):
+            wrong_tag = tags.TARGET_COMP_ID if message.has(tags.TARGET_COMP_ID) else 0
         if wrong_tag:
             fault = Fault(9, wrong_tag, WRONG_COMP_ID)
             rule = b"comp_id"
@@ -474,13 +473,12 @@ class Session:
             return
         if number > self.highest_seen:
             self.highest_seen = number
-        if msg_type == b"2" and check(message, msg_type) is None:
-            # Answered at once: were both sides to wait for the other's resend, neither would come.
-            if number not in self.held:
+        if number not in self.held and len(self.held) < HELD_MESSAGES_MAX:
+            self.held[number] = frame
+            if msg_type == b"2" and check(message, msg_type) is None:
+                # Answered at once: were both sides to wait for the other's, neither would come.
                 self.held[number] = _DONE
                 self._resend_request(message, number, time_ns)
-        elif len(self.held) < HELD_MESSAGES_MAX:
-            self.held.setdefault(number, frame)
         if self.gap_until == 0 and self.state != DISCONNECTED:
             self._ask_resend(time_ns)
 

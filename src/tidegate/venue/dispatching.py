@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from tidegate.session.history import History
 from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
 
@@ -18,6 +20,7 @@ _ANSWER: Final = 3
 _RESET: Final = 4
 
 
+@mypyc_attr(acyclic=True)
 class _Entry:
     def __init__(
         self, kind: int, session: int, link: int, first: int, last: int, data: bytes
@@ -100,8 +103,7 @@ class Outbox:
             dispatches.append(
                 Dispatch(kind_out, entry.link, entry.session, entry.first, entry.last, entry.data)
             )
-        for run in runs.values():
-            dispatches.append(run.dispatch())
+        dispatches.extend([run.dispatch() for run in runs.values()])
         return dispatches
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 # Kinds of dispatch
 WRITE: Final = 0  # write `data`: messages `first` to `last` of the session
 SWEEP: Final = 1  # send messages `first` to `last` once more (`session.resend.Sweep`)
@@ -11,6 +13,7 @@ CUT: Final = 2  # close the link once everything before is written; `data` is th
 ANSWER: Final = 3  # write `data` and close: the link never became the session's
 
 
+@mypyc_attr(acyclic=True)
 class Dispatch:
     """One thing to do on one link. Things on one link are done in the order given."""
 

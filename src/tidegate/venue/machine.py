@@ -14,6 +14,7 @@ from librt.strings import BytesWriter, read_i64_le, write_i64_le
 
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import Instrument
 from tidegate.model.rejects import (
     CANCELED_BY_DISCONNECT,
     CANCELED_BY_LOGOUT,
@@ -84,6 +85,8 @@ class Venue(SessionHost):
             rollover_s=0, rollover_length_s=0, instruments=[], accounts=[], sessions=[]
         )
         self.directory = Directory()
+        # By symbol, those included that the settings no longer name: orders in them may be open.
+        self.instruments: dict[str, Instrument] = {}
         self.engine = SpotEngine()
         self.order_entry = OrderEntry(self.directory, _Orders(self.engine))
         self.tools = MessageTools()
@@ -111,7 +114,8 @@ class Venue(SessionHost):
         for account in self.directory.accounts[opened:]:
             for deposit in account.settings.deposits:
                 self.engine.ledger.deposit(account.index, deposit.asset, deposit.amount)
-        self.rollover_at_ns = self._next_rollover(self.now_ns)
+        if self.rollover_at_ns == 0 or self.rollover_at_ns > self.now_ns:
+            self.rollover_at_ns = self._next_rollover(self.now_ns)  # one that is due stays due
         self.next_deadline_ns = 0
 
     def start(self, time_ns: int) -> None:
@@ -134,6 +138,8 @@ class Venue(SessionHost):
         data = bytes((len(api_key),)) + api_key + frame
         self._input(records.LOGON, time_ns, session_index, link, nonce, data)
         self.last_link = link
+        if self.logons_refused_until_ns and self.now_ns >= self.logons_refused_until_ns:
+            self._fresh_numbers()  # the rollover is over, only no tick has said so yet
         if nonce > 0:
             self.last_nonces[api_key] = nonce
         session = self.sessions[session_index]
@@ -172,7 +178,7 @@ class Venue(SessionHost):
 
     def tick(self, time_ns: int) -> None:
         """Time has passed. Recorded only when something is due, so calling it often is cheap."""
-        if time_ns < self.next_deadline_ns:
+        if time_ns < self.next_deadline_ns or self.rollover_at_ns == 0:  # 0: not configured yet
             return
         due_ns = self._deadline_ns()
         if time_ns < due_ns:
@@ -275,6 +281,9 @@ class Venue(SessionHost):
         for api_key, nonce in self.last_nonces.items():
             encoder.blob(api_key)
             encoder.uint(nonce)
+        encoder.uint(len(self.instruments))
+        for instrument in self.instruments.values():
+            instrument.save(encoder)
         encoder.uint(len(self.directory.accounts))
         for account in self.directory.accounts:
             account.settings.save(encoder)
@@ -303,6 +312,10 @@ class Venue(SessionHost):
         for _ in range(decoder.uint()):
             api_key = decoder.blob()
             self.last_nonces[api_key] = decoder.uint()
+        for _ in range(decoder.uint()):
+            instrument = Instrument.load(decoder)
+            self.instruments[instrument.symbol] = instrument
+            self.engine.add_instrument(instrument)
         self.directory.load_accounts(decoder)
         # Sessions that the settings no longer name come first into their places, by their order.
         saved_sessions = decoder.uint()
@@ -353,12 +366,26 @@ class Venue(SessionHost):
 
     def check_settings(self, settings_bytes: bytes) -> None:
         """Raises `SettingsRefused` where settings contradict what the venue holds."""
-        for instrument in VenueSettings.decode(settings_bytes).instruments:
+        settings = VenueSettings.decode(settings_bytes)
+        for instrument in settings.instruments:
             known = self.engine.instrument(instrument.symbol)
-            if known is not None and known.price_decimals != instrument.price_decimals:
+            if known is None:
+                continue
+            if known.price_decimals != instrument.price_decimals:
                 raise SettingsRefused(
                     f"instrument {instrument.symbol}: price_decimals is {known.price_decimals} in "
                     f"this venue and can not become {instrument.price_decimals}"
+                )
+            if known.base != instrument.base or known.quote != instrument.quote:
+                raise SettingsRefused(
+                    f"instrument {instrument.symbol}: its assets are {known.base} and "
+                    f"{known.quote} in this venue and can not change"
+                )
+        accounts = [account.account for account in settings.accounts]
+        for session in settings.sessions:
+            if session.account not in accounts:
+                raise SettingsRefused(
+                    f"session {session.sender_comp_id}: there is no account {session.account!r}"
                 )
 
     # --- what sessions ask of their host ----------------------------------------------------------
@@ -474,7 +501,7 @@ class Venue(SessionHost):
     def _deadline_ns(self) -> int:
         """When something is due next, by a look at every session: done once a tick, not a message.
         Messages only move a session's deadlines away, so the result stays a lower bound."""
-        due_ns = self.rollover_at_ns  # 0 before the first configuration: then there is nothing
+        due_ns = self.rollover_at_ns
         if self.logons_refused_until_ns:
             due_ns = min(due_ns, self.logons_refused_until_ns)
         for session in self.sessions:
@@ -487,6 +514,7 @@ class Venue(SessionHost):
         self.directory.adopt(settings)
         for instrument in settings.instruments:
             self.engine.add_instrument(instrument)
+            self.instruments[instrument.symbol] = instrument
         self._adopt_sessions()
 
     def _adopt_sessions(self) -> None:

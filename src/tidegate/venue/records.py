@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, read_i32_le, read_i64_le, write_i32_le, write_i64_le
-from mypy_extensions import i32, i64
+from mypy_extensions import i32, i64, mypyc_attr, u8
 
 # Inputs
 CONFIGURE: Final = 1  # data: VenueSettings
@@ -43,6 +43,7 @@ _NUMBER_AT: Final = 21
 _LENGTH_AT: Final = 29
 
 
+@mypyc_attr(acyclic=True)
 class Record:
     """One record, decoded."""
 
@@ -66,7 +67,7 @@ def write_record(
     number: i64,
     data: bytes,
 ) -> None:
-    writer.append(kind)
+    writer.append(u8(kind))
     write_i64_le(writer, time_ns)
     write_i32_le(writer, i32(session))
     write_i64_le(writer, link)

@@ -52,9 +52,8 @@ def write_report(writer: FrameWriter, event: Event, exec_number: int, transact_t
     if exec_type == EXEC_TRADE:
         writer.decimal(b"31=", event.last_price, price_decimals)
         writer.decimal(b"32=", event.last_lots, LOT_DECIMALS)
-    if exec_type == EXEC_CANCELED or exec_type == EXEC_REPLACED:
-        if event.orig_cl_ord_id:
-            writer.text(b"41=", event.orig_cl_ord_id)
+    if event.orig_cl_ord_id and (exec_type == EXEC_CANCELED or exec_type == EXEC_REPLACED):
+        writer.text(b"41=", event.orig_cl_ord_id)
     writer.text(b"37=", order.order_id)
     writer.text(b"55=", order.symbol)
     writer.char(b"54=", order.side)

@@ -17,6 +17,7 @@ from tidegate.model.rejects import (
     AMEND_MISMATCH,
     CANCELED_BY_MASS,
     CANCELED_BY_USER,
+    CL_ORD_ID_IN_USE,
     FIELD_MISSING,
     LAYER_GATEWAY,
     MESSAGE_TYPE,
@@ -159,7 +160,10 @@ class Trading:
             )
         if order is None:
             return refuse(ORDER_TOO_OLD if self._is_too_old(session, order_id) else UNKNOWN_ORDER)
-        self.engine.cancel(order, time_ns, CANCELED_BY_USER, message.get(tags.CL_ORD_ID))
+        cl_ord_id = message.get(tags.CL_ORD_ID)
+        if self._is_in_use(order, cl_ord_id):
+            return refuse(CL_ORD_ID_IN_USE)
+        self.engine.cancel(order, time_ns, CANCELED_BY_USER, cl_ord_id)
         return None
 
     def _amend(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
@@ -174,12 +178,15 @@ class Trading:
             is not order.instrument
         ):
             return refuse(AMEND_MISMATCH)
+        cl_ord_id = message.get(tags.CL_ORD_ID)
+        if self._is_in_use(order, cl_ord_id):
+            return refuse(CL_ORD_ID_IN_USE)
         change = self.order_entry.amend(message, order.instrument, order.ord_type)
         if isinstance(change, Refusal):
             return change
         rule = self.engine.amend(
             order,
-            cl_ord_id=message.get(tags.CL_ORD_ID),
+            cl_ord_id=cl_ord_id,
             qty_lots=change.qty_lots,
             price=change.price,
             post_only=change.post_only,
@@ -248,6 +255,11 @@ class Trading:
             if reached is not None:
                 return reached
         return None
+
+    def _is_in_use(self, order: Order, cl_ord_id: bytes) -> bool:
+        """Whether an open order of the same account has the ClOrdID that `order` would take over:
+        it may have come by another session, or before the watermark was lowered."""
+        return self.engine.order_by_cl_ord_id(order.account, cl_ord_id) is not None
 
     def _is_too_old(self, session: Session, order_id: bytes) -> bool:
         """Whether an OrderID was given before the session's current life, to an order that is

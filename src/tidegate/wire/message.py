@@ -172,6 +172,25 @@ class Message:
             return b""
         return self.data[self.starts[index] : self.ends[index]]
 
+    def says(self, tag: i64, value: bytes) -> bool:
+        """Whether the tag is there with exactly this value; nothing is copied to know."""
+        index = self.find(tag)
+        if index < 0:
+            return False
+        if not COMPILED:
+            return self.value(index) == value
+        start = self.starts[index]
+        length: i64 = len(value)
+        if self.ends[index] - start != length:
+            return False
+        data = self.data
+        place: i64 = 0
+        while place < length:
+            if data[start + place] != value[place]:
+                return False
+            place += 1
+        return True
+
     def char(self, tag: i64) -> int:
         """The code of a one-character value; 0 where it is absent or longer."""
         index = self.find(tag)

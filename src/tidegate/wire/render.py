@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from librt.strings import BytesWriter
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from tidegate.model.build import COMPILED
 from tidegate.model.scaled import to_text
@@ -100,15 +100,10 @@ def put_uint(writer: BytesWriter, value: int) -> None:
         writer.write(b"%d" % value)
         return
     number: i64 = value
-    if number < 10:
-        writer.append(ZERO + number)
-        return
-    divisor: i64 = 10
-    while divisor * 10 <= number:
-        divisor *= 10
-    while divisor > 0:
-        writer.append(ZERO + number // divisor % 10)
-        divisor //= 10
+    unit: i64 = 1
+    while unit <= number // 10:
+        unit *= 10
+    _put_digits(writer, number, unit)
 
 
 def put_decimal(writer: BytesWriter, value: int, decimals: int) -> None:
@@ -118,18 +113,28 @@ def put_decimal(writer: BytesWriter, value: int, decimals: int) -> None:
         return
     number: i64 = value
     places: i64 = decimals
-    while places > 0 and number % 10 == 0:
-        number //= 10
+    while places > 0:
+        shorter = number // 10
+        if shorter * 10 != number:
+            break
+        number = shorter
         places -= 1
     unit: i64 = 1
-    for _ in range(places):
+    while places > 0:
         unit *= 10
-    put_uint(writer, number // unit)
-    if places == 0:
-        return
-    rest = number % unit
-    writer.append(POINT)
-    unit //= 10
+        places -= 1
+    whole = number // unit
+    put_uint(writer, whole)
+    if unit > 1:
+        writer.append(u8(POINT))
+        _put_digits(writer, number - whole * unit, unit // 10)
+
+
+def _put_digits(writer: BytesWriter, number: i64, unit: i64) -> None:
+    """The digits of a number below `10 * unit`, from the place of `unit` down: as many as `unit`
+    has, leading zeros included."""
     while unit > 0:
-        writer.append(ZERO + rest // unit % 10)
+        digit = number // unit
+        writer.append(u8(ZERO + digit))
+        number -= digit * unit
         unit //= 10
