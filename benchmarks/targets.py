@@ -243,6 +243,7 @@ class TidegateVenue(Target):
         data = folder / "data"
         offset = free_port_offset()
         command = [*self._command, "up", "--plain", "--data", str(data)]
+        command += ["--port-offset", str(offset), *self._extra_args]
         self._spawn(command, folder, stdout_to_file=True)
         ready = self._wait_for_ready_file(data / "ready.json", folder)
         if ready["tls"]:

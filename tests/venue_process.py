@@ -52,16 +52,23 @@ class SessionInfo:
 
 class VenueProcess:
     """`python -m tidegate up` on one data directory. Use as a context manager: it is killed at the
-    end, whatever happened. `arguments` are further ones of the command line."""
+    end, whatever happened. `config` is TOML to add to the built-in configuration, after its table
+    `[venue]`; `arguments` are further ones of the command line."""
 
     def __init__(
-        self, directory: Path, *, plain: bool = True, arguments: tuple[str, ...] = ()
+        self,
+        directory: Path,
+        *,
+        plain: bool = True,
+        config: str = "",
+        arguments: tuple[str, ...] = (),
     ) -> None:
         self.directory = directory
         self.log_path = directory.with_name(directory.name + ".log")
         self.port_offset = -1  # chosen at the first start and then kept
         self.ready: dict[str, Any] = {}
         self._plain = plain
+        self._config = config
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -123,7 +130,7 @@ class VenueProcess:
             return []
         path = self.directory.with_name(self.directory.name + ".toml")
         if not path.exists():
-            path.write_text(config_without_rollover(time.time()))
+            path.write_text(config_without_rollover(time.time()) + self._config)
         return ["--config", str(path)]
 
     def _wait_ready(self) -> dict[str, Any]:

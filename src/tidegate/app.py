@@ -141,6 +141,8 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
             f"--plain serves without TLS and is for loopback addresses only; host is "
             f"{looked_at.host}"
         )
+    if looked_at.tls.certificate is not None:
+        provide_tls(options.data, looked_at.host, looked_at.tls)  # only looks at configured files
     sockets = _bind(options.data, looked_at, stack)
     directory = data_directory(options.data)
     stack.enter_context(DirectoryLock.acquire(directory))

@@ -12,6 +12,7 @@ from typing import Final
 from tidegate.journal import (
     FIRST_SEQUENCE,
     SEGMENT_BYTES_MAX,
+    Batch,
     DamagedSnapshot,
     Durability,
     Journal,
@@ -27,6 +28,11 @@ from tidegate.venue.records import HEADER_BYTES, sent_length
 
 JOURNAL_DIRECTORY: Final = "journal"
 SNAPSHOT_DIRECTORY: Final = "snapshots"
+
+
+class StateFormatUnknown(JournalError):
+    """A snapshot or a turn is whole, but another version of this program wrote what is in it.
+    Nothing was changed."""
 
 
 class Snapshots:
@@ -90,7 +96,13 @@ def recover(
     position = 0
     sequence = FIRST_SEQUENCE
     if loaded.snapshot is not None:
-        load_snapshot(venue, loaded.snapshot.body)
+        try:
+            load_snapshot(venue, loaded.snapshot.body)
+        except ValueError as error:
+            raise StateFormatUnknown(
+                f"{data_directory / SNAPSHOT_DIRECTORY}: the snapshot at log position "
+                f"{loaded.snapshot.log_position} has a format this version does not read: {error}"
+            ) from error
         position = loaded.snapshot.log_position
         sequence = loaded.snapshot.next_sequence
     journal = Journal.open(
@@ -103,9 +115,19 @@ def recover(
     )
     replayed = 0
     for batch in journal.batches(position):
-        venue.replay(batch.payload, batch.payload_position)
+        _replay(venue, batch)
         replayed += batch.record_count
     return Recovered(venue, journal, journal.repair, loaded.damaged, position, replayed)
+
+
+def _replay(venue: Venue, batch: Batch) -> None:
+    try:
+        venue.replay(batch.payload, batch.payload_position)
+    except ValueError as error:
+        raise StateFormatUnknown(
+            f"the turn at log position {batch.payload_position} has a format this version does not "
+            f"read: {error}"
+        ) from error
 
 
 def read_outgoing(journal: Journal, position: int) -> bytes:
@@ -146,7 +168,7 @@ def verify(data_directory: Path) -> Verification:
     records = 0
     end = 0
     for batch in journal.batches(0):
-        venue.replay(batch.payload, batch.payload_position)
+        _replay(venue, batch)
         batches += 1
         records += batch.record_count
         end = batch.payload_position + len(batch.payload)

@@ -66,6 +66,7 @@ class VenueService:
         self._wake_syncer = threading.Condition()
         self._sync_wanted = False
         self._stopping = False
+        self._syncer_may_end = False  # later than `_stopping`: the answers to Logouts need syncs
         self._syncer: threading.Thread | None = None
         self._snapshot_thread = ThreadPoolExecutor(1, "tidegate-snapshot")
         self._snapshot_task: Future[None] | None = None
@@ -106,15 +107,15 @@ class VenueService:
     def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
         return self._venue.refused_logon(session, request, text, utc_timestamp(self.now_ns()))
 
-    def last_number(self, session: int) -> int:
-        return self._venue.histories[session].last_number
+    def life(self, session: int) -> int:
+        return self._venue.sessions[session].epoch
 
     def read(self, session: int, number: int) -> bytes:
         position = self._venue.histories[session].position(number)
         try:
             return read_outgoing(self._journal, position)
         except JournalError as error:
-            self._stop_for(error)
+            self.stop_for(error)
             raise
 
     def comp_ids(self, session: int) -> bytes:
@@ -172,7 +173,7 @@ class VenueService:
         try:
             position = self._journal.append(payload, record_count)
         except JournalError as error:
-            self._stop_for(error)
+            self.stop_for(error)
             return
         self._log_notes()
         self._records_since_snapshot += record_count
@@ -203,7 +204,7 @@ class VenueService:
         """The writer thread: one sync covers every turn appended before it."""
         while True:
             with self._wake_syncer:
-                while not self._sync_wanted and not self._stopping:
+                while not self._sync_wanted and not self._syncer_may_end:
                     self._wake_syncer.wait()
                 if not self._sync_wanted:
                     return
@@ -211,7 +212,7 @@ class VenueService:
             try:
                 durable_position = self._journal.sync()
             except JournalError as error:
-                self._loop.call_soon_threadsafe(self._stop_for, error)
+                self._loop.call_soon_threadsafe(self.stop_for, error)
                 return
             self._loop.call_soon_threadsafe(self._publish_until, durable_position)
 
@@ -232,7 +233,7 @@ class VenueService:
             try:
                 self._publish_until(self._journal.sync())
             except JournalError as error:
-                self._stop_for(error)
+                self.stop_for(error)
                 return
         if self._venue.turn_records:
             return  # publishing cut a link, which already is part of the next turn
@@ -248,7 +249,7 @@ class VenueService:
     def _snapshot_done(self, task: Future[None]) -> None:
         error = task.exception()
         if error is not None:
-            self._loop.call_soon_threadsafe(self._stop_for, error)
+            self._loop.call_soon_threadsafe(self.stop_for, error)
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -269,6 +270,7 @@ class VenueService:
             self._timer.cancel()
         self._end_turn()
         with self._wake_syncer:
+            self._syncer_may_end = True
             self._wake_syncer.notify()
         if self._syncer is not None:
             await asyncio.to_thread(self._syncer.join)
@@ -287,8 +289,9 @@ class VenueService:
             session.state == DISCONNECTED for session in self._venue.sessions
         )
 
-    def _stop_for(self, error: BaseException) -> None:
-        """The journal failed: nothing is published any more, and nothing is tried again."""
+    def stop_for(self, error: BaseException) -> None:
+        """The journal failed, or an invariant is broken: nothing is appended or published any more,
+        and nothing is tried again."""
         if not self._failed:
             self._failed = True
             self._fail(error)

@@ -8,6 +8,7 @@ that it never took it, and then it is sent anew.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from decimal import Decimal
 from tests.flow.tape import SYMBOL, TapeEvent
 from tests.flow.witness import BookedOrder, Witness
 from tests.venue_process import VenueProcess
+
 from tidegate.client import (
     Accepted,
     Amend,
@@ -42,8 +44,11 @@ AGGRESSOR_FIRM = "PRIME"  # a broker: its orders name one of two sub-accounts in
 SUB_ACCOUNTS = ("PRIME-1-A", "PRIME-1-B")
 
 WINDOW = 256  # actions that are not finished
-STEP_WAIT_S = 60.0
+STEP_WAIT_S = 30.0
 RECONNECT_TRIES = 50
+
+# Cancels cross fills more often than a person's would, because the day is played in seconds.
+VENUE_CONFIG = "[session_defaults]\nerrors_per_second_max = 100000\n"
 
 # A cancel or amend that meets an order which has just been filled
 EXPECTED_REFUSALS = {"EOrder:Unknown order"}
@@ -71,26 +76,37 @@ class Action:
 
 
 class Window:
-    """Bounds the actions under way and tells when none is."""
+    """Bounds the actions under way and tells when none is. For one waiter."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._count = 0
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
+        self._failure: BaseException | None = None
 
     async def enter(self) -> None:
-        async with self._changed, asyncio.timeout(STEP_WAIT_S):
-            await self._changed.wait_for(lambda: self._count < self._size)
-            self._count += 1
-
-    async def leave(self) -> None:
-        async with self._changed:
-            self._count -= 1
-            self._changed.notify_all()
+        await self._below(self._size)
+        self._count += 1
 
     async def empty(self) -> None:
-        async with self._changed, asyncio.timeout(STEP_WAIT_S):
-            await self._changed.wait_for(lambda: self._count == 0)
+        await self._below(1)
+
+    def leave(self) -> None:
+        self._count -= 1
+        self._changed.set()
+
+    def fail(self, failure: BaseException) -> None:
+        """Nothing will leave any more: tell the waiter why."""
+        self._failure = failure
+        self._changed.set()
+
+    async def _below(self, limit: int) -> None:
+        async with asyncio.timeout(STEP_WAIT_S):
+            while self._count >= limit or self._failure is not None:
+                if self._failure is not None:
+                    raise self._failure
+                self._changed.clear()
+                await self._changed.wait()
 
 
 class Trader:
@@ -106,7 +122,6 @@ class Trader:
         self._by_tape_id: dict[int, Played] = {}
         self._under_way: dict[str, Action] = {}  # by ClOrdID
         self._stalled: list[Action] = []  # to be sent when there is a session again
-        self._lost: set[str] = set()
         self._can_send = False
 
     # --- the line -------------------------------------------------------------------------------
@@ -173,12 +188,13 @@ class Trader:
             self.counts["overtaken"] += 1
             await self._finish(action)
             return
+        cl_ord_id = self.client.core.cl_ord_ids.make(time.time_ns())
+        self._under_way[cl_ord_id] = action  # before the answer can come
         try:
-            cl_ord_id = await self.client.send(request)
+            await self.client.send(request, cl_ord_id=cl_ord_id)
         except NotLoggedOn:
+            del self._under_way[cl_ord_id]
             self._stalled.append(action)
-            return
-        self._under_way[cl_ord_id] = action
 
     def _request(self, action: Action) -> Request | None:
         event, order = action.event, action.order
@@ -211,7 +227,7 @@ class Trader:
     async def _finish(self, action: Action) -> None:
         order = action.order
         order.busy = False
-        await self._window.leave()
+        self._window.leave()
         if order.waiting:
             await self._start(Action(order.waiting.popleft(), order))
 
@@ -229,6 +245,8 @@ class Trader:
                 self.counts["sent_anew"] += 1
         elif isinstance(event, SessionReject):
             raise AssertionError(f"{self.firm}: {event}")
+        elif isinstance(event, LoggedOut) and event.text:
+            raise AssertionError(f"{self.firm} was logged out: {event.text}")
         elif isinstance(event, LoggedOut | Disconnected):
             self._can_send = False
 
@@ -286,7 +304,6 @@ class Player:
                 await self.window.enter()
                 await self._trader(event).play(event)
                 self.played += 1
-                self._check_servers()
                 if self.played in self._kills:
                     await self._kill()
             await self._finish()
@@ -301,18 +318,14 @@ class Player:
                 await trader.client.drop()
 
     async def _finish(self) -> None:
-        """Wait for the end of every action; a server that failed says why there will be none."""
-        empty = asyncio.create_task(self.window.empty())
-        await asyncio.wait([empty, *self._servers], return_when=asyncio.FIRST_COMPLETED)
-        self._check_servers()
-        await empty
+        """Wait for the end of every action, and of what the last ones did to others."""
+        await self.window.empty()
         for trader in self.traders.values():
             assert await trader.client.synchronize(timeout_s=STEP_WAIT_S)
 
-    def _check_servers(self) -> None:
-        for server in self._servers:
-            if server.done():
-                server.result()
+    def _server_ended(self, server: asyncio.Task[None]) -> None:
+        if not server.cancelled() and (error := server.exception()) is not None:
+            self.window.fail(error)
 
     def _trader(self, event: TapeEvent) -> Trader:
         if event.action == "T":
@@ -323,6 +336,8 @@ class Player:
         for trader in self.traders.values():
             await trader.connect()
         self._servers = [asyncio.create_task(t.serve()) for t in self.traders.values()]
+        for server in self._servers:
+            server.add_done_callback(self._server_ended)
 
     async def _kill(self) -> None:
         """kill -9 with requests under way; start again; go on."""

@@ -15,8 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import uvloop
-
-from tests.flow.player import Player
+from tests.flow.player import VENUE_CONFIG, Player
 from tests.flow.reconcile import reconcile
 from tests.flow.tape import read_tape, tape_path
 from tests.venue_process import VenueProcess
@@ -30,13 +29,13 @@ def main() -> int:
     options = parser.parse_args()
     path = tape_path()
     if not path.exists():
-        print(f"no recorded day at {path}", file=sys.stderr)
+        sys.stderr.write(f"no recorded day at {path}\n")
         return 2
     tape = list(islice(read_tape(path, thinned=options.thinned), options.events or None))
     kills = [len(tape) * (n + 1) // (options.kills + 1) for n in range(options.kills)]
     with tempfile.TemporaryDirectory(prefix="tidegate-flow-") as directory:
         data = Path(directory) / "data"
-        with VenueProcess(data) as venue:
+        with VenueProcess(data, config=VENUE_CONFIG) as venue:
             started = time.perf_counter()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
 
@@ -49,11 +48,15 @@ def main() -> int:
             seconds = time.perf_counter() - started
             code = venue.terminate()
             if code != 0:
-                print(f"the venue stopped with exit code {code}", file=sys.stderr)
+                sys.stderr.write(f"the venue stopped with exit code {code}\n")
                 return 1
         digest = reconcile(player, data)
     _print(player, seconds, len(kills), digest)
     return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
 
 
 def _print(player: Player, seconds: float, kills: int, digest: str) -> None:
@@ -61,14 +64,14 @@ def _print(player: Player, seconds: float, kills: int, digest: str) -> None:
     for firm, trader in player.traders.items():
         witness = trader.witness
         counts.update(trader.counts)
-        print(
+        _say(
             f"{firm}: {len(witness.orders)} orders, {len(witness.exec_ids)} reports "
             f"({witness.replayed} of them replayed), {witness.trades} fills, "
             f"{len(witness.open_orders)} open"
         )
-    print(f"{player.played} events in {seconds:.1f} s, {kills} kills: {dict(counts)}")
-    print(f"{player.status_asked} orders asked for by 35=H")
-    print(f"reconciled; state digest {digest}")
+    _say(f"{player.played} events in {seconds:.1f} s, {kills} kills: {dict(counts)}")
+    _say(f"{player.status_asked} orders asked for by 35=H")
+    _say(f"reconciled; state digest {digest}")
 
 
 if __name__ == "__main__":

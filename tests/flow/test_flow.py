@@ -7,8 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-
-from tests.flow.player import Player
+from tests.flow.player import VENUE_CONFIG, Player
 from tests.flow.reconcile import reconcile
 from tests.flow.tape import read_tape, tape_path
 from tests.venue_process import VenueProcess
@@ -21,7 +20,7 @@ KILL_AFTER = 4_000
 def test_recorded_flow_reconciles_over_a_kill(tmp_path: Path) -> None:
     tape = list(islice(read_tape(tape_path(), thinned=True), EVENTS))
     data = tmp_path / "data"
-    with VenueProcess(data) as venue:
+    with VenueProcess(data, config=VENUE_CONFIG) as venue:
         player = asyncio.run(_play(venue, tape))
         assert venue.terminate() == 0
     reconcile(player, data)

@@ -7,6 +7,7 @@ be a Logon of a known session; turns go to the log, then what they ask for goes 
 from __future__ import annotations
 
 from tests.scenario.settings import change, venue_settings
+
 from tidegate.model.time import parse_utc_timestamp, utc_timestamp
 from tidegate.session.logon import (
     FAILED_COMP_ID,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tests.scenario.script import Script, Step, duration_ns, fields_of
 from tests.scenario.settings import TARGET
+
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.time import utc_timestamp
 

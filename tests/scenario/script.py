@@ -24,7 +24,7 @@ One step a line; `|` stands for SOH; a line that ends in `\\` goes on in the nex
     log-out-all text                 the venue is asked to stop
     balance ACME-1 USD 100 [0]       what an account has: available, held
 
-In what is sent `$name` is a variable (a new ClOrdID where a tag 11 names an unknown one), `$now` and
+In what is sent `$name` is a variable (a new ClOrdID where tag 11 names an unknown one), `$now` and
 `$now-5s` are times, and a value `-` leaves out a field that would be filled in. In what is expected
 an unknown `$name` takes the value, `*` is any value, `-` means that the field is absent and `~text`
 that the value contains the text.

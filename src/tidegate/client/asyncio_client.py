@@ -392,7 +392,9 @@ class Client:
         whoever waits."""
         core = self.core
         output = core.take_output()
-        if output and self._writer is not None:
+        # A transport may be closed before the reading side has told of it. What was to be written is
+        # lost with the line, and what became of it is unknown, as ever.
+        if output and self._writer is not None and not self._writer.transport.is_closing():
             self._writer.write(output)
         answers = core.take_answers()
         for key, answer in answers:

@@ -138,11 +138,12 @@ class Link(asyncio.Protocol):
             return False
         assert self._transport is not None
         self._end_logon_phase()
-        self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
         self._session = verdict.session
         self._link = self._venue.logon(
             verdict.session, self, verdict.api_key, verdict.nonce, without_credentials(frame)
         )
+        # After the logon, which may have begun a new life of the session.
+        self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
         return True
 
     def _refuse(self, session: int, request: LogonRequest, text: bytes) -> None:

@@ -8,12 +8,19 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.link import Link, Links
+from tidegate.gateway.outbound import CLOSE_WAIT_S
 from tidegate.gateway.port import VenuePort
 
 BACKLOG: Final = 512
-STRANGERS_MAX: Final = 512  # links of one listener that have not logged on
+STRANGERS_MAX: Final = 512  # connections of one listener that have not logged on
+ACCEPTS_PER_TURN: Final = 64
+ACCEPT_PAUSE_S: Final = 0.1  # where the system has no descriptor left for one more connection
+
+_log = structlog.get_logger("tidegate.gateway")
 
 
 class PortInUse(OSError):
@@ -65,26 +72,79 @@ class Listener:
         self._tls = tls
         self._links = Links(strangers_max=STRANGERS_MAX, logon_timeout_s=logon_timeout_s)
         self._logon_timeout_s = logon_timeout_s
-        self._server: asyncio.Server | None = None
+        self._loop = asyncio.get_running_loop()
+        self._bound: socket.socket | None = None
+        self._resume: asyncio.TimerHandle | None = None
+        self._openings: dict[int, asyncio.Task[None]] = {}  # by stranger's number
 
-    async def start(self, bound: socket.socket) -> None:
+    def start(self, bound: socket.socket) -> None:
         """Accept on a bound socket from now on."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            self._new_link,
-            sock=bound,
-            ssl=self._tls,
-            ssl_handshake_timeout=self._logon_timeout_s if self._tls else None,
-            backlog=BACKLOG,
+        bound.setblocking(False)
+        self._bound = bound
+        self._loop.add_reader(bound.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        """Take new connections. They count as strangers from here on, before any TLS: the limit is
+        there to keep descriptors for those who have logged on, and for the journal."""
+        self._resume = None
+        if self._bound is None:
+            return
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                accepted, address = self._bound.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                _log.warning("accept_failed", reason=error.strerror)
+                self._loop.remove_reader(self._bound.fileno())
+                self._resume = self._loop.call_later(ACCEPT_PAUSE_S, self._accept_again)
+                return
+            accepted.setblocking(False)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open(accepted, str(address[0]))
+
+    def _accept_again(self) -> None:
+        if self._bound is not None:
+            self._loop.add_reader(self._bound.fileno(), self._accept)
+            self._accept()
+
+    def _open(self, accepted: socket.socket, address: str) -> None:
+        number = self._links.admit(address)
+        task = self._loop.create_task(self._establish(accepted, number))
+        self._links.strangers[number] = task.cancel
+        self._openings[number] = task
+
+    async def _establish(self, accepted: socket.socket, number: int) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: self._new_link(number),
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._logon_timeout_s if self._tls else None,
+                ssl_shutdown_timeout=CLOSE_WAIT_S if self._tls else None,
+            )
+        except (OSError, asyncio.CancelledError) as error:  # TLS and time-out errors among them
+            self._links.strangers.pop(number, None)
+            accepted.close()
+            _log.info("link_not_opened", reason=str(error) or type(error).__name__)
+        finally:
+            del self._openings[number]
+
+    def _new_link(self, number: int) -> Link:
+        return Link(
+            self._venue, self._authenticator, self._links, number, tls=self._tls is not None
         )
 
-    def _new_link(self) -> Link:
-        return Link(self._venue, self._authenticator, self._links, tls=self._tls is not None)
-
     def stop_accepting(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._resume is not None:
+            self._resume.cancel()
+        if self._bound is not None:
+            self._loop.remove_reader(self._bound.fileno())
+            self._bound.close()
+            self._bound = None
 
     def abort_links(self) -> None:
+        for task in list(self._openings.values()):
+            task.cancel()
         for link in list(self._links.all.values()):
             link.abort()

@@ -42,6 +42,10 @@ class Outbound:
         self._session = session
         self._now_ns = now_ns
         self._loop = asyncio.get_running_loop()
+        # Messages of this link, and of no later one: a link that was cut while it is behind must
+        # not go on with what its session says to the next.
+        self._life = source.life(session)
+        self._last_number = 0  # the newest one of this link
         self._next_number = 0  # not handed to the transport yet; 0 before the first write
         self._sweeps: deque[Sweep] = deque()
         self._following = False  # reading from the log
@@ -59,6 +63,7 @@ class Outbound:
         """Transmit messages `first` to `last`; a peer that is behind gets them from the log."""
         if self._next_number == 0:
             self._next_number = first
+        self._last_number = last
         if self._following or self._transport.is_closing():
             return
         assert first == self._next_number, "a link sends every number once, in order"
@@ -112,6 +117,9 @@ class Outbound:
         if self._transport.is_closing():
             self._sweeps.clear()
             return
+        if self._source.life(self._session) != self._life:
+            self._transport.abort()  # the log tells no more what this link was to get
+            return
         sending_time = utc_timestamp(self._now_ns())
         parts: list[bytes] = []
         for _ in range(_MESSAGES_PER_STEP):
@@ -138,7 +146,7 @@ class Outbound:
                 self._sweeps.popleft()
                 return sweep.finish(sending_time)
             return sweep.step(self._read(sweep.next_number), sending_time)
-        if self._next_number > self._source.last_number(self._session):
+        if self._next_number == 0 or self._next_number > self._last_number:
             return None
         frame = self._read(self._next_number)
         self._next_number += 1

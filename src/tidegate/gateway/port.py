@@ -10,8 +10,8 @@ from tidegate.session.logon import LogonRequest
 class FrameSource(Protocol):
     """Outgoing messages that are durable, by session and number."""
 
-    def last_number(self, session: int) -> int:
-        """The number of the newest message, 0 where there is none."""
+    def life(self, session: int) -> int:
+        """Which life of the session it is in: another one after its numbers were reset."""
 
     def read(self, session: int, number: int) -> bytes:
         """The frame that was sent as `number`."""

@@ -55,8 +55,8 @@ LOGGED_OUT: Final = b"Logged out"
 LOGON_EXPECTED: Final = b"First message must be Logon (35=A)"
 
 _NONE_NS: Final = 1 << 61  # a deadline that never comes
-# Held in the place of a message that was acted upon ahead of its turn (a Logon or ResendRequest
-# behind a gap): whether the peer fills the gap up to it or beyond it, its number is passed.
+# Held in the place of a message that was acted upon ahead of its turn (a Logon, a ResendRequest):
+# whether the peer fills the gap up to it or beyond it, its number is passed.
 _DONE: Final = b""
 
 
@@ -253,8 +253,8 @@ class Session:
         self._send_plain(b"5", b"58=%s\x01" % text if text else b"", time_ns)
 
     def expel(self, text: bytes, time_ns: int) -> None:
-        """Send a Logout with the reason and end at once: the peer broke a rule. Nothing is left to
-        do where the error limit has ended the session over the same message."""
+        """Send a Logout with the reason and end at once: the peer broke a rule. (The error limit
+        may have ended the session over the same message.)"""
         if self.state == DISCONNECTED:
             return
         if self.state == ACTIVE or self.state == LOGON_SENT:
@@ -354,8 +354,7 @@ class Session:
         msg_type = message.get(tags.MSG_TYPE)
         if self.state == LOGON_SENT and msg_type != b"A":
             if msg_type == b"5":
-                # Our Logon was refused. The refusal uses up no number on the other side, so what
-                # its header says is not looked at and our expected number stays.
+                # A refusal uses up no number on the other side, so ours stays as well.
                 self._logout_received(time_ns)
             else:
                 self.expel(LOGON_EXPECTED, time_ns)
@@ -432,8 +431,6 @@ class Session:
             fault = self._duplicate_fault(message)
         if fault is not None:
             self._refuse(number, msg_type, fault, time_ns)
-            if fault.reason == 10:
-                self.expel(SENDING_TIME_PROBLEM, time_ns)
             return
         self._act(message, number, msg_type, time_ns)
 
@@ -463,6 +460,8 @@ class Session:
     def _refuse(self, number: int, msg_type: bytes, fault: Fault, time_ns: int) -> None:
         self.reject(number, msg_type, fault, b"field", time_ns)
         self.count_error(time_ns)
+        if fault.reason == 10:
+            self.expel(SENDING_TIME_PROBLEM, time_ns)
 
     def _ahead(
         self, message: Message, number: int, msg_type: bytes, frame: bytes, time_ns: int
@@ -497,8 +496,6 @@ class Session:
         fault = self._duplicate_fault(message)
         if fault is not None:
             self._refuse(number, msg_type, fault, time_ns)
-            if fault.reason == 10:
-                self.expel(SENDING_TIME_PROBLEM, time_ns)
 
     def _duplicate_fault(self, message: Message) -> Fault | None:
         """OrigSendingTime (122) of a duplicate: there, and not after SendingTime."""
