@@ -1,6 +1,7 @@
 """Compiles the core with mypyc while the package is built.
 
-Without a C compiler, or with `TIDEGATE_PURE=1`, the same sources are installed and run interpreted.
+Without a working C compiler, or with `TIDEGATE_PURE=1`, the same sources are installed and run
+interpreted.
 """
 
 import os
@@ -8,11 +9,29 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 from setuptools import setup
+from setuptools.command.build_ext import build_ext
 
 CORE = ("model", "wire", "session", "oes", "engine", "venue")
 ROOT = Path("src/tidegate")
+
+
+class BuildCore(build_ext):
+    """A compiler that is there but fails leaves the core interpreted. All modules or none: the
+    extensions refer to each other."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            say(f"compiling failed ({error}): the core stays interpreted")
+            self.extensions = []
+
+
+def say(text: str) -> None:
+    print(f"tidegate: {text}", file=sys.stderr)
 
 
 def core_files() -> list[str]:
@@ -31,15 +50,15 @@ def compiler_found() -> bool:
     return shutil.which(compiler) is not None and header.exists()
 
 
-def extensions() -> list:  # type: ignore[type-arg]
+def extensions() -> list[Any]:
     if os.environ.get("TIDEGATE_PURE", "0") not in ("", "0"):
         return []
     if not compiler_found():
-        print("tidegate: no C compiler or no Python.h: the core stays interpreted", file=sys.stderr)
+        say("no C compiler or no Python.h: the core stays interpreted")
         return []
     from mypyc.build import mypycify
 
     return mypycify(["--strict", *core_files()], opt_level="3", debug_level="0")
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})

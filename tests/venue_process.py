@@ -155,6 +155,11 @@ class VenueProcess:
                 self._process.send_signal(signal.SIGKILL)
             self._process.wait(STOP_WAIT_S)
 
+    def freeze(self) -> None:
+        """Stop the process where it is (SIGSTOP), until `kill`: lines stay up, nothing is read."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def terminate(self) -> int:
         """Ask it to stop (SIGTERM); its exit code."""
         assert self._process is not None

@@ -11,6 +11,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -28,7 +29,7 @@ from rich.console import Console
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
 from tidegate.gateway.authentication import Authenticator
-from tidegate.gateway.listener import Listener, PortInUse, bind
+from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.provision import (
@@ -52,6 +53,7 @@ EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
 
 STOP_TEXT: Final = b"Venue is stopping"
 STOP_WAIT_S: Final = 2.0
+DESCRIPTORS_WANTED: Final = 16_384
 
 _log = structlog.get_logger("tidegate")
 
@@ -228,10 +230,11 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         snapshot_every_records=config.snapshot_every_records,
         fail=fail,
     )
+    loop.set_exception_handler(_stop_for_bugs(service))
     _log_recovery(prepared.recovered)
     remove_ready(prepared.directory)
     service.start(config.settings.encode())
-    listeners = await _listen(prepared, service)
+    listeners = _listen(prepared, service)
     document = ready_document(config, prepared.tls, os.getpid(), plain=prepared.plain)
     write_ready(prepared.directory, document)
     print_ready(prepared.directory, document, console)
@@ -249,9 +252,26 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     return EXIT_FAILED if failures else 0
 
 
-async def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
+def _stop_for_bugs(service: VenueService) -> Any:
+    """What the loop does about an exception nobody caught. It left the venue in the middle of a
+    record: nothing of it may reach the journal, and a start from there sets it right."""
+
+    def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) or error is None:  # of one connection
+            _log.warning("connection_failed", reason=str(error or context.get("message", "")))
+            return
+        _log.error("broken", reason=context.get("message", ""), exc_info=error)
+        service.stop_for(error)
+
+    return handle
+
+
+def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
     config = prepared.config
     tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
+    # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
+    strangers_max = min(STRANGERS_MAX, _descriptors() // 4 // len(prepared.sockets))
     listeners: list[Listener] = []
     for name, bound in prepared.sockets.items():
         listener = Listener(
@@ -259,10 +279,21 @@ async def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
             Authenticator(service, name, config.sessions, config.keys),
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
+            strangers_max=strangers_max,
         )
-        await listener.start(bound)
+        listener.start(bound)
         listeners.append(listener)
     return listeners
+
+
+def _descriptors() -> int:
+    """How many files and connections the process may have open: as many as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return DESCRIPTORS_WANTED if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def _log_recovery(recovered: Recovered) -> None:

@@ -22,6 +22,7 @@ import structlog
 
 from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Journal, JournalError
+from tidegate.model.limits import TURN_BYTES_MAX
 from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.time import utc_timestamp
 from tidegate.recovery import Snapshots, read_outgoing
@@ -79,6 +80,12 @@ class VenueService:
         now_ns = time.time_ns()
         if settings != self._venue.settings_bytes:
             self._venue.configure(settings, now_ns)
+        # Cancel-on-disconnect of what the last process left behind: a record for each session, so
+        # that no turn holds the orders of all of them.
+        for session in self._venue.sessions:
+            if session.link:
+                self._venue.link_down(session.index, session.link, now_ns)
+                self._bound_turn()
         self._venue.start(now_ns)
         self._schedule_turn()
         if self._disk:
@@ -140,6 +147,7 @@ class VenueService:
         if self._failed:
             return
         self._venue.frames(session, link, frames, time.time_ns())
+        self._bound_turn()
         self._schedule_turn()
 
     def link_down(self, session: int, link: int) -> None:
@@ -147,6 +155,7 @@ class VenueService:
         if self._failed:
             return
         self._venue.link_down(session, link, time.time_ns())
+        self._bound_turn()
         self._schedule_turn()
 
     def _tick(self) -> None:
@@ -162,6 +171,10 @@ class VenueService:
         if not self._turn_scheduled and self._venue.turn_records:
             self._turn_scheduled = True
             self._loop.call_soon(self._end_turn)
+
+    def _bound_turn(self) -> None:
+        if self._venue.turn_bytes >= TURN_BYTES_MAX:
+            self._end_turn()
 
     def _end_turn(self) -> None:
         """Append what happened since the last turn and publish it when it is durable."""

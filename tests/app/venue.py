@@ -207,3 +207,7 @@ class Venue:
         """A connection that has not logged on."""
         login = self.login(sender_comp_id)
         return Peer(login, next_out=next_out, receive_bytes=receive_bytes)
+
+    def silent(self) -> socket.socket:
+        """A TCP connection that says nothing, not even TLS."""
+        return socket.create_connection((self.ready["host"], self.ready["ports"]["spot_trading"]))

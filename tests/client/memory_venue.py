@@ -99,13 +99,17 @@ class MemoryLine:
         self._framer = Framer()
 
     def connect(self, now_ns: int) -> None:
+        self.open()
+        self.core.connect(now_ns)
+
+    def open(self) -> None:
+        """A new link of the venue, without a logon yet."""
         self.server.last_link += 1
         self.link = self.server.last_link
         self.session = -1
         self.to_client = b""
         self.is_cut = False
         self._framer = Framer()
-        self.core.connect(now_ns)
 
     def step(self, now_ns: int, *others: MemoryLine) -> None:
         """Until nothing is under way on this line and the others."""
@@ -128,13 +132,18 @@ class MemoryLine:
         data = self.core.take_output()
         if not data or self.is_cut:
             return False
+        self.accept(data, now_ns, {line.link: line for line in lines})
+        return True
+
+    def accept(self, data: bytes, now_ns: int, lines: dict[int, MemoryLine]) -> None:
+        """The venue's side: bytes of the client; what is to be written is then in `to_client` of
+        each line."""
         for frame in self._framer.feed(data):
             if self.session < 0:
                 self._logon(frame, now_ns)
             else:
                 self.server.venue.frames(self.session, self.link, [frame], now_ns)
-        self.server.commit(now_ns, {line.link: line for line in lines})
-        return True
+        self.server.commit(now_ns, lines)
 
     def _logon(self, frame: bytes, now_ns: int) -> None:
         venue = self.server.venue

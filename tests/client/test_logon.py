@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.client.memory_venue import SECRET, START_NS, MemoryLine, MemoryVenue, client
 
+from tests.client.memory_venue import SECRET, START_NS, MemoryLine, MemoryVenue, client
 from tidegate.client import ClientCore, Credentials, LoggedOn, LoggedOut, LogonOptions
 from tidegate.wire import tags
 from tidegate.wire.message import Message

@@ -6,8 +6,8 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from tests.client.memory_venue import SECOND_NS, START_NS, MemoryLine, MemoryVenue, client
 
+from tests.client.memory_venue import SECOND_NS, START_NS, MemoryLine, MemoryVenue, client
 from tidegate.client import (
     Amend,
     BusinessReject,
@@ -345,7 +345,6 @@ def test_rollover_restarts_the_numbers() -> None:
     line.step(START_NS)
     core.take_events()
     ten_pm_ns = START_NS // (86_400 * SECOND_NS) * 86_400 * SECOND_NS + 79_200 * SECOND_NS
-    core.receive(b"", ten_pm_ns)
     server.venue.sessions[0].last_received_ns = ten_pm_ns  # it was not silent all day
     core._session.last_received_ns = ten_pm_ns
     server.venue.tick(ten_pm_ns)
@@ -370,6 +369,22 @@ def test_rollover_while_disconnected_restarts_the_numbers() -> None:
     server.commit(next_day_ns, {})
     line.connect(next_day_ns + 32 * SECOND_NS)
     line.step(next_day_ns + 32 * SECOND_NS)
+    assert core.take_events() == [LoggedOn(2, 0)]
+
+
+def test_line_that_breaks_at_the_rollover_restarts_the_numbers_too() -> None:
+    """The Logout of the rollover never arrives, and the last bytes came after 22:00."""
+    server = MemoryVenue()
+    core = client(options=LogonOptions(cancel_orders_on_disconnect=False))
+    line = logged_on(server, core)
+    ten_pm_ns = START_NS // (86_400 * SECOND_NS) * 86_400 * SECOND_NS + 79_200 * SECOND_NS
+    line.cut(ten_pm_ns + SECOND_NS // 2, deliver=True)
+    core.take_events()
+    server.venue.tick(ten_pm_ns + SECOND_NS)
+    server.venue.tick(ten_pm_ns + 31 * SECOND_NS)
+    server.commit(ten_pm_ns, {})
+    line.connect(ten_pm_ns + 32 * SECOND_NS)
+    line.step(ten_pm_ns + 32 * SECOND_NS)
     assert core.take_events() == [LoggedOn(2, 0)]
 
 
@@ -480,8 +495,8 @@ def test_report_that_can_not_be_scanned_is_refused_and_delivered_as_far_as_it_go
         START_NS,
     )
     refused, report = core.take_events()
-    assert refused == MessageRefused("Tag specified without a value: LastPx (31)", report.frame)
     assert isinstance(report, ExecutionReport)
+    assert refused == MessageRefused("Tag specified without a value: LastPx (31)", report.frame)
     assert (report.cl_ord_id, report.last_qty, report.order_id) == (placed, Decimal("0.1"), "")
     assert [kind for kind, _ in frames(core.take_output())] == [b"3"]
     assert core.pending == {}

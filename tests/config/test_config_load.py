@@ -46,7 +46,7 @@ def test_the_built_in_venue(secrets: FixedSecrets) -> None:
     config = load("", secrets)
     assert (config.profile, config.host, config.durability) == ("uat", "127.0.0.1", "process")
     assert config.ports == {"spot_trading": 4001}
-    assert (config.snapshot_every_records, config.segment_bytes) == (200_000, 67_108_864)
+    assert (config.snapshot_every_records, config.segment_bytes) == (1_000_000, 67_108_864)
     assert config.logon_timeout_s == 10
     assert (config.tls.minimum, config.tls.certificate, config.tls.key) == ("1.3", None, None)
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (79_200, 30)
@@ -137,6 +137,7 @@ def test_what_a_session_has_by_default(secrets: FixedSecrets) -> None:
         "errors_per_second_max": 100,
         "token_bucket_points": 0,
         "token_bucket_refill_per_s": 0,
+        "open_orders_max": 100_000,
         "cl_ord_id_policy": CL_ORD_ID_INCREASING,
         "cancel_scope_comp_id": False,
         "mass_cancel_account": False,
@@ -170,6 +171,7 @@ cancel_on_rollover = true
 errors_per_second_max = 7
 token_bucket_points = 500
 token_bucket_refill_per_s = 50
+open_orders_max = 12
 nonce_window_ms = 60000
 tls = "required"
 duplicate_logon = "displace"
@@ -203,6 +205,7 @@ def test_every_item_of_a_session_and_of_the_defaults(text: str, secrets: FixedSe
         "errors_per_second_max": 7,
         "token_bucket_points": 500,
         "token_bucket_refill_per_s": 50,
+        "open_orders_max": 12,
         "cl_ord_id_policy": CL_ORD_ID_TIMED,
         "cancel_scope_comp_id": True,
         "mass_cancel_account": True,

@@ -17,7 +17,6 @@ from decimal import Decimal
 from tests.flow.tape import SYMBOL, TapeEvent
 from tests.flow.witness import BookedOrder, Witness
 from tests.venue_process import VenueProcess
-
 from tidegate.client import (
     Accepted,
     Amend,
@@ -30,7 +29,6 @@ from tidegate.client import (
     GapFilled,
     LoggedOut,
     LogonOptions,
-    LogonRefused,
     NewOrder,
     NotLoggedOn,
     Request,
@@ -45,7 +43,8 @@ SUB_ACCOUNTS = ("PRIME-1-A", "PRIME-1-B")
 
 WINDOW = 256  # actions that are not finished
 STEP_WAIT_S = 30.0
-RECONNECT_TRIES = 50
+DEAF_EVENTS = 60  # before a kill one firm stops reading: what it is answered is lost,
+CUT_EVENTS = 20  # then its line is cut and the venue frozen: what the others send is never read
 
 # Cancels cross fills more often than a person's would, because the day is played in seconds.
 VENUE_CONFIG = "[session_defaults]\nerrors_per_second_max = 100000\n"
@@ -128,12 +127,7 @@ class Trader:
 
     async def connect(self) -> None:
         """Log on with continued numbers, take the replay, send what was never taken."""
-        for _ in range(RECONNECT_TRIES):
-            try:
-                await self.client.connect()
-                break
-            except LogonRefused:  # the venue has not noticed the end of the old line yet
-                await asyncio.sleep(0.1)
+        await self.client.connect()
         assert await self.client.synchronize(timeout_s=STEP_WAIT_S), "the venue answers"
         await self.take_events()
         unsettled = set(self.client.core.pending)
@@ -142,6 +136,13 @@ class Trader:
         stalled, self._stalled = self._stalled, []
         for action in stalled:
             await self._start(action)
+
+    def stop_reading(self) -> None:
+        """What the venue answers from now on stays in the line. The client has no such wish of its
+        own, hence the private way."""
+        writer = self.client._writer
+        assert writer is not None
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def line_lost(self) -> None:
         self._can_send = False
@@ -304,6 +305,10 @@ class Player:
                 await self.window.enter()
                 await self._trader(event).play(event)
                 self.played += 1
+                if self.played + DEAF_EVENTS in self._kills:
+                    self.traders[RESTING_FIRMS[0]].stop_reading()
+                if self.played + CUT_EVENTS in self._kills:
+                    await self._cut()
                 if self.played in self._kills:
                     await self._kill()
             await self._finish()
@@ -338,6 +343,15 @@ class Player:
         self._servers = [asyncio.create_task(t.serve()) for t in self.traders.values()]
         for server in self._servers:
             server.add_done_callback(self._server_ended)
+
+    async def _cut(self) -> None:
+        """Cut the line of the firm that does not read, once the venue has answered it, and freeze
+        the venue."""
+        deaf, other = (self.traders[firm] for firm in RESTING_FIRMS)
+        for _ in range(2):
+            assert await other.client.synchronize(timeout_s=STEP_WAIT_S)
+        await deaf.client.drop()
+        self.venue.freeze()
 
     async def _kill(self) -> None:
         """kill -9 with requests under way; start again; go on."""

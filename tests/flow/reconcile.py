@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.flow.player import Player
-
 from tidegate.journal import SEGMENT_BYTES_MAX, Journal, OsStorage
 from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
 from tidegate.recovery import JOURNAL_DIRECTORY, verify

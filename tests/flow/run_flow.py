@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import uvloop
+
 from tests.flow.player import VENUE_CONFIG, Player
 from tests.flow.reconcile import reconcile
 from tests.flow.tape import read_tape, tape_path

@@ -7,9 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+
 from tests.flow.player import VENUE_CONFIG, Player
 from tests.flow.reconcile import reconcile
-from tests.flow.tape import read_tape, tape_path
+from tests.flow.tape import TapeEvent, read_tape, tape_path
 from tests.venue_process import VenueProcess
 
 EVENTS = 6_000
@@ -28,11 +29,11 @@ def test_recorded_flow_reconciles_over_a_kill(tmp_path: Path) -> None:
     assert player.played == EVENTS
     assert sum(trader.witness.trades for trader in traders) > 100
     assert sum(len(trader.witness.open_orders) for trader in traders) > 100
-    # The kill found requests under way: some answers were replayed, or some were sent anew.
-    assert sum(t.witness.replayed + t.counts["sent_anew"] for t in traders) > 0
+    assert sum(trader.witness.replayed for trader in traders) > 0
+    assert sum(trader.counts["sent_anew"] for trader in traders) > 0
 
 
-async def _play(venue: VenueProcess, tape: list) -> Player:  # type: ignore[type-arg]
+async def _play(venue: VenueProcess, tape: list[TapeEvent]) -> Player:
     player = Player(venue, kills=[KILL_AFTER])
     await player.play(tape)
     return player

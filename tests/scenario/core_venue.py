@@ -7,7 +7,6 @@ be a Logon of a known session; turns go to the log, then what they ask for goes 
 from __future__ import annotations
 
 from tests.scenario.settings import change, venue_settings
-
 from tidegate.model.time import parse_utc_timestamp, utc_timestamp
 from tidegate.session.logon import (
     FAILED_COMP_ID,
@@ -86,6 +85,9 @@ class CoreVenue:
         """The next frame on the line, None where there is none."""
         inbox = self.lines[label].inbox
         return inbox.pop(0) if inbox else None
+
+    def receive_now(self, label: str) -> bytes | None:
+        return self.receive(label)
 
     def is_cut(self, label: str) -> bool:
         return self.lines[label].cut

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from tests.scenario.script import Script, Step, duration_ns, fields_of
 from tests.scenario.settings import TARGET
-
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.time import utc_timestamp
 
@@ -16,13 +15,15 @@ _HEADER = {"34", "49", "56", "52"}
 
 
 class VenueUnderTest(Protocol):
-    """What the two levels, the bare core and real sockets, have in common."""
+    """What the two levels, the bare core and real sockets, have in common. `receive` waits where
+    there is something to wait for, `receive_now` gives what has come."""
 
     now_ns: int
 
     def connect(self, label: str) -> None: ...
     def send(self, label: str, data: bytes) -> None: ...
     def receive(self, label: str) -> bytes | None: ...
+    def receive_now(self, label: str) -> bytes | None: ...
     def is_cut(self, label: str) -> bool: ...
     def cut(self, label: str) -> None: ...
 
@@ -60,7 +61,7 @@ class Player:
             except ScriptFailed as failure:
                 raise ScriptFailed(f"{self.script.name}:{step.line}: {failure}") from None
         for label in self.lines:
-            left = self.venue.receive(label)
+            left = self.venue.receive_now(label)
             if left is not None:
                 raise ScriptFailed(f"{self.script.name}: at the end {label} got {_shown(left)}")
 
@@ -82,7 +83,7 @@ class Player:
         elif verb == "exact":
             self._match_exactly(self._next(step), fields_of(step.rest))
         elif verb == "expect-none":
-            left = venue.receive(step.target)
+            left = venue.receive_now(step.target)
             if left is not None:
                 raise ScriptFailed(f"{step.target} got {_shown(left)}")
         elif verb == "expect-cut":
@@ -168,7 +169,7 @@ class Player:
         )
         if self._value(values.get("34", str(number))) == str(number):
             self.next_numbers[session] = number + 1
-        self.venue.send(label, _framed(text.encode()))
+        self.venue.send(label, framed(text.encode()))
 
     def _raw(self, text: str) -> bytes:
         values = [self._raw_field(part.strip()) for part in text.split("|")]
@@ -251,9 +252,9 @@ def _session(label: str) -> str:
     return label.partition(":")[0]
 
 
-def _framed(body: bytes) -> bytes:
+def framed(body: bytes, begin_string: bytes = b"FIX.4.4") -> bytes:
     """A frame built without the code under test."""
-    head = b"8=FIX.4.4\x019=%d\x01%s" % (len(body), body)
+    head = b"8=%s\x019=%d\x01%s" % (begin_string, len(body), body)
     return b"%s10=%03d\x01" % (head, sum(head) % 256)
 
 

@@ -73,6 +73,13 @@ class Script:
     def name(self) -> str:
         return self.path.relative_to(SCRIPTS).with_suffix("").as_posix()
 
+    @staticmethod
+    def of_text(text: str) -> Script:
+        """A script that is no file."""
+        path = SCRIPTS / "of_text.scenario"
+        lines = enumerate(text.splitlines(), 1)
+        return Script(path, (), tuple(_step(path, number, line) for number, line in lines))
+
     @property
     def core_only(self) -> bool:
         return any(step.verb in CORE_ONLY for step in self.steps)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.scenario.core_venue import CoreVenue
 from tests.scenario.player import Player
 from tests.scenario.script import Script, all_scripts
-
 from tidegate.model.rejects import ALL_RULES
 
 SCRIPTS = all_scripts()

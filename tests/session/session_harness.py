@@ -51,7 +51,8 @@ class KeepingHost(SessionHost):
         self.wire.extend(split(sweep.finish(time)))
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
-        self.delivered.append(message.get(tags.CL_ORD_ID) or message.get(tags.TEXT))
+        if message.get(tags.MSG_TYPE) not in (b"0", b"3"):  # an initiator is told of these too
+            self.delivered.append(message.get(tags.CL_ORD_ID) or message.get(tags.TEXT))
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
         self.rejections.append(rule)

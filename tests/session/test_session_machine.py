@@ -71,7 +71,9 @@ class Run:
         self.link = 1
         self.asked_until = 0  # the session's own idea of the gap when it asked last
 
-    def play(self, what: str, argument: str | bytes, number: int, extra: list[tuple[int, str]]) -> None:
+    def play(
+        self, what: str, argument: str | bytes, number: int, extra: list[tuple[int, str]]
+    ) -> None:
         session = self.session
         epoch, gap_before, link = session.epoch, session.gap_until, session.link
         sent_before = len(self.host.stored)
@@ -212,7 +214,12 @@ def test_nothing_happens_before_the_deadline_a_session_states() -> None:
 
 def test_the_error_limit_ends_a_session_once() -> None:
     """With a limit of one, each kind of refused message is the last one."""
-    for body in (b"35=1\x01", b"35=ZZ\x01", b"35=0\x0143=Y\x01122=20261103-09:16:00\x01", b"35=A\x01"):
+    for body in (
+        b"35=1\x01",
+        b"35=ZZ\x01",
+        b"35=0\x0143=Y\x01122=20261103-09:16:00\x01",
+        b"35=A\x01",
+    ):
         host = KeepingHost()
         session = logged_on(host)
         session.settings.errors_per_second_max = 1

@@ -392,8 +392,8 @@ class Client:
         whoever waits."""
         core = self.core
         output = core.take_output()
-        # A transport may be closed before the reading side has told of it. What was to be written is
-        # lost with the line, and what became of it is unknown, as ever.
+        # A transport may be closed before the reading side has told of it. What was to be written
+        # is lost with the line, and what became of it is unknown, as ever.
         if output and self._writer is not None and not self._writer.transport.is_closing():
             self._writer.write(output)
         answers = core.take_answers()
@@ -421,6 +421,8 @@ class Client:
                 for sink in self._canceled_sinks:
                     sink.append(event)
         elif isinstance(event, LoggedOn):
+            self._disarm()  # it was set to the end of the patience with the Logon
+            self._arm()
             if self._logon is not None and not self._logon.done():
                 self._logon.set_result(event)
         elif isinstance(event, LoggedOut):
@@ -440,8 +442,8 @@ class Client:
                 passed.set_result(False)
 
     def _arm(self) -> None:
-        """Set the timer to the core's next deadline. Traffic only moves that away, so the timer is
-        looked at when it fires and not at every message."""
+        """Set the timer to the core's next deadline. Within a session traffic only moves that away,
+        so the timer is looked at when it fires and not at every message."""
         if self._timer is None and self.core.is_connected:
             delay_s = (self.core.deadline_ns() - self._clock_ns()) / _NS_PER_S
             loop = asyncio.get_running_loop()

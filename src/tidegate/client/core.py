@@ -73,14 +73,15 @@ class Numbers:
         next_outgoing, next_incoming: sequence numbers of the next message each way.
         nonce_ms: the newest Nonce (5025) used.
         cl_ord_id: the newest ClOrdID (11) made.
-        active_ns: when the session was last used; 0 for never.
+        logged_on_ns: time of the newest logon; 0 for never. It tells whether the venue's numbers
+            have restarted since, which they do for sessions that are up then as well.
     """
 
     next_outgoing: int = 1
     next_incoming: int = 1
     nonce_ms: int = 0
     cl_ord_id: int = 0
-    active_ns: int = 0
+    logged_on_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class ClientCore(SessionHost):
         self._session.next_outgoing = numbers.next_outgoing
         self._session.next_incoming = numbers.next_incoming
         self._nonce_ms = numbers.nonce_ms
-        self._active_ns = numbers.active_ns
+        self._logged_on_ns = numbers.logged_on_ns
         self._reset_wanted = self.options.reset_seq_num
         self._links = 0
         self._logon_number = 0
@@ -166,7 +167,7 @@ class ClientCore(SessionHost):
             next_incoming=self._session.next_incoming,
             nonce_ms=self._nonce_ms,
             cl_ord_id=self.cl_ord_ids.last,
-            active_ns=self._active_ns,
+            logged_on_ns=self._logged_on_ns,
         )
 
     def take_output(self) -> bytes:
@@ -211,7 +212,6 @@ class ClientCore(SessionHost):
         self._barriers.clear()
         self.is_cut = False
         self._was_established = False
-        self._active_ns = time_ns
         self._links += 1
         self._logon_number = number
         self._logon_deadline_ns = time_ns + self.options.logon_timeout_s * NS_PER_S
@@ -222,7 +222,6 @@ class ClientCore(SessionHost):
         for frame in self._framer.feed(data):
             if self._session.state == DISCONNECTED:
                 return
-            self._active_ns = time_ns
             if self._trace is not None:
                 self._trace(False, frame)
             self._session.receive(frame, time_ns)
@@ -260,13 +259,13 @@ class ClientCore(SessionHost):
         return self._session.heart_bt_int_s * NS_PER_S // 2
 
     def _rolled_over(self, time_ns: int) -> bool:
-        """Whether the venue's numbers restarted since the session was last used."""
+        """Whether the venue's numbers restarted since the newest logon."""
         rollover_s = self.options.rollover_s
-        if rollover_s < 0 or self._active_ns == 0:
+        if rollover_s < 0 or self._logged_on_ns == 0:
             return False
         offset_ns = rollover_s * NS_PER_S
         day_ns = S_PER_DAY * NS_PER_S
-        return (time_ns - offset_ns) // day_ns > (self._active_ns - offset_ns) // day_ns
+        return (time_ns - offset_ns) // day_ns > (self._logged_on_ns - offset_ns) // day_ns
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -364,6 +363,7 @@ class ClientCore(SessionHost):
 
     def established(self, session: Session, time_ns: int) -> None:
         self._was_established = True
+        self._logged_on_ns = time_ns
         self._reset_wanted = False
         number = self._tools.message.integer(tags.MSG_SEQ_NUM)
         replay_from = session.next_incoming if number > session.next_incoming else 0

@@ -205,6 +205,7 @@ def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSet
         errors_per_second_max=session.errors_per_second_max,
         token_bucket_points=session.token_bucket_points,
         token_bucket_refill_per_s=session.token_bucket_refill_per_s,
+        open_orders_max=session.open_orders_max,
         cl_ord_id_policy=_CL_ORD_ID_POLICY[session.cl_ord_id_policy],
         cancel_scope_comp_id=session.cancel_scope == "comp_id",
         mass_cancel_account=session.mass_cancel_scope == "account",

@@ -19,7 +19,7 @@ tls = "1.3"                      # lowest TLS version; "1.2" lets older clients 
 tls_names = []                   # more host names and addresses for the certificate made here
 # durability = "process"         # "process" survives kill -9, "disk" also a loss of power;
                                  # default: "process" for uat, "disk" for production
-snapshot_every_records = 200_000 # journal records between snapshots: bounds the time of a restart
+snapshot_every_records = 1_000_000 # journal records between snapshots: bounds the time of a restart
 segment_bytes = 67_108_864       # size in bytes at which the journal starts a new file
 rollover_at = "22:00:00"         # time of day at which sessions end and numbers start again
 rollover_length_s = 30           # seconds for which logons are refused then
@@ -37,6 +37,7 @@ cancel_on_disconnect = true      # for logons without CancelOrdersOnDisconnect (
 cancel_on_logout = false         # also after an orderly logout
 cancel_on_rollover = false       # also at the daily rollover
 errors_per_second_max = 100      # rejected messages in one second before the session is ended
+open_orders_max = 100000          # open orders entered on one session
 token_bucket_points = 0          # size of the session's own rate limit, in points; 0: none
 token_bucket_refill_per_s = 0    # points that come back in a second
 # nonce_window_ms = 5000         # default: that of [venue]

@@ -65,7 +65,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tls_ca: str = ""
     tls_names: list[str] = []
     durability: Literal["process", "disk"] | None = None
-    snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 200_000
+    snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_000_000
     segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 32)] = 64 << 20
     rollover_at: Annotated[str, TIME_OF_DAY] = "22:00:00"
     rollover_length_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
@@ -107,6 +107,7 @@ class SessionItems(Struct, forbid_unknown_fields=True, kw_only=True):
     cancel_on_logout: bool = False
     cancel_on_rollover: bool = False
     errors_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    open_orders_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
     token_bucket_points: Count = 0
     token_bucket_refill_per_s: Count = 0
     nonce_window_ms: NonceWindow | None = None

@@ -41,6 +41,10 @@ class OpenOrders:
         orders = self._by_session.get(session)
         return [] if orders is None else list(orders.values())
 
+    def count_of_session(self, session: int) -> int:
+        orders = self._by_session.get(session)
+        return 0 if orders is None else len(orders)
+
     def add(self, order: Order) -> None:
         """Registers an order with a number above all others' and a ClOrdID that no other open
         order of the account has."""

@@ -85,6 +85,10 @@ class SpotEngine:
         """The account's open order whose latest accepted ClOrdID is this one."""
         return self._open_orders.find(account, cl_ord_id)
 
+    def session_order_count(self, session: int) -> int:
+        """How many open orders were entered on the session."""
+        return self._open_orders.count_of_session(session)
+
     def session_orders(self, session: int) -> list[Order]:
         """Open orders entered on the session, whatever their epoch, in entry order."""
         return self._open_orders.of_session(session)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, cast
 
 import structlog
@@ -28,20 +29,38 @@ _log = structlog.get_logger("tidegate.gateway")
 
 
 class Links:
-    """The links of one listener, counted so that strangers can not use up all descriptors."""
+    """The links of one listener, counted so that strangers can not use up all descriptors.
+    `strangers` are the connections that have not logged on, oldest first, and how to end them."""
 
     def __init__(self, *, strangers_max: int, logon_timeout_s: float) -> None:
         self.strangers_max = strangers_max
         self.logon_timeout_s = logon_timeout_s
-        self.strangers = 0
+        self.strangers: dict[int, Callable[[], object]] = {}
         self.all: dict[int, Link] = {}  # by id(link): a registry without an order that matters
+        self._last_number = 0
+
+    def admit(self, address: str) -> int:
+        """The number of a new stranger. Where there are too many, the one that has been silent for
+        longest goes: a client that means to log on does so at once."""
+        while len(self.strangers) >= self.strangers_max:
+            end = self.strangers.pop(next(iter(self.strangers)))
+            _log.warning("link_closed", new=address, reason="too many logons pending")
+            end()
+        self._last_number += 1
+        return self._last_number
 
 
 class Link(asyncio.Protocol):
     """Reads frames and hands them on; `LinkOutput` of its session."""
 
     def __init__(
-        self, venue: VenuePort, authenticator: Authenticator, links: Links, *, tls: bool
+        self,
+        venue: VenuePort,
+        authenticator: Authenticator,
+        links: Links,
+        stranger: int,
+        *,
+        tls: bool,
     ) -> None:
         self._venue = venue
         self._authenticator = authenticator
@@ -53,7 +72,7 @@ class Link(asyncio.Protocol):
         self._session = _NO_SESSION
         self._link = 0
         self._refused = False
-        self._stranger = False  # counted as a link that has not logged on
+        self._stranger = stranger  # its number among the links that have not logged on
         self._address = ""
         self._transport: asyncio.Transport | None = None
         self._outbound: Outbound | None = None
@@ -67,12 +86,7 @@ class Link(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
         self._links.all[id(self)] = self
-        self._stranger = True
-        self._links.strangers += 1
-        if self._links.strangers > self._links.strangers_max:
-            _log.warning("link_refused", address=self._address, reason="too many logons pending")
-            self._transport.abort()
-            return
+        self._links.strangers[self._stranger] = self.abort
         loop = asyncio.get_running_loop()
         self._logon_timer = loop.call_later(self._links.logon_timeout_s, self._logon_overdue)
 
@@ -114,9 +128,7 @@ class Link(asyncio.Protocol):
         self.abort()
 
     def _end_logon_phase(self) -> None:
-        if self._stranger:
-            self._stranger = False
-            self._links.strangers -= 1
+        self._links.strangers.pop(self._stranger, None)
         if self._logon_timer is not None:
             self._logon_timer.cancel()
             self._logon_timer = None

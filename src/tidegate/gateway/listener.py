@@ -17,7 +17,7 @@ from tidegate.gateway.port import VenuePort
 
 BACKLOG: Final = 512
 STRANGERS_MAX: Final = 512  # connections of one listener that have not logged on
-ACCEPTS_PER_TURN: Final = 64
+ACCEPTS_PER_TURN: Final = 16  # few: who is turned away gives the descriptor back a turn later
 ACCEPT_PAUSE_S: Final = 0.1  # where the system has no descriptor left for one more connection
 
 _log = structlog.get_logger("tidegate.gateway")
@@ -66,11 +66,12 @@ class Listener:
         *,
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,
+        strangers_max: int = STRANGERS_MAX,
     ) -> None:
         self._venue = venue
         self._authenticator = authenticator
         self._tls = tls
-        self._links = Links(strangers_max=STRANGERS_MAX, logon_timeout_s=logon_timeout_s)
+        self._links = Links(strangers_max=strangers_max, logon_timeout_s=logon_timeout_s)
         self._logon_timeout_s = logon_timeout_s
         self._loop = asyncio.get_running_loop()
         self._bound: socket.socket | None = None

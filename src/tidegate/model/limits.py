@@ -25,4 +25,5 @@ UUID_WINDOW_S: Final = 120  # a COMB UUID's time may differ this much from the v
 CL_ORD_IDS_REMEMBERED_MAX: Final = 1_000_000  # UUIDs within their window, per session
 
 # venue
-TURN_BYTES_MAX: Final = 4 * 1024 * 1024  # of one journal batch; a turn stops taking input there
+OPEN_ORDERS_PER_SESSION: Final = 100_000  # unless configured; one cut line may cancel them all
+TURN_BYTES_MAX: Final = 4 * 1024 * 1024  # a turn that has grown to this ends before the next input

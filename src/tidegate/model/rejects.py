@@ -127,6 +127,9 @@ ORDER_MINIMUM: Final = _rule(
 COST_MINIMUM: Final = _rule(
     "cost_minimum", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Cost minimum not met"
 )
+ORDERS_LIMIT: Final = _rule(
+    "orders_limit", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Orders limit exceeded"
+)
 
 # Layer 3, in the order in which the checks run. Only the engine knows which orders there are.
 UNKNOWN_ORDER: Final = _rule("unknown_order", LAYER_ENGINE, _UNKNOWN_ORDER, "EOrder:Unknown order")

@@ -10,6 +10,7 @@ from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
+from tidegate.model.limits import OPEN_ORDERS_PER_SESSION
 
 # ClOrdID policies
 CL_ORD_ID_INCREASING: Final = 0  # Kraken's rule: numbers increase, UUIDs are fresh and unique
@@ -103,6 +104,7 @@ class SessionSettings:
         cancel_scope_comp_id: bool,
         mass_cancel_account: bool,
         stp_group: str,
+        open_orders_max: int = OPEN_ORDERS_PER_SESSION,
     ) -> None:
         self.sender_comp_id = sender_comp_id
         self.target_comp_id = target_comp_id
@@ -123,6 +125,7 @@ class SessionSettings:
         self.cancel_scope_comp_id = cancel_scope_comp_id
         self.mass_cancel_account = mass_cancel_account
         self.stp_group = stp_group
+        self.open_orders_max = open_orders_max
 
     def save(self, encoder: Encoder) -> None:
         encoder.text(self.sender_comp_id)
@@ -144,6 +147,7 @@ class SessionSettings:
         encoder.flag(value=self.cancel_scope_comp_id)
         encoder.flag(value=self.mass_cancel_account)
         encoder.text(self.stp_group)
+        encoder.uint(self.open_orders_max)
 
     @staticmethod
     def load(decoder: Decoder) -> SessionSettings:
@@ -167,6 +171,7 @@ class SessionSettings:
             cancel_scope_comp_id=decoder.flag(),
             mass_cancel_account=decoder.flag(),
             stp_group=decoder.text(),
+            open_orders_max=decoder.uint(),
         )
 
 

@@ -25,6 +25,7 @@ from tidegate.model.rejects import (
     OPTION_FIELD,
     ORD_TYPE,
     ORDER_MINIMUM,
+    ORDERS_LIMIT,
     POST_ONLY_COMBINATION,
     PRICE_INVALID,
     QTY_INVALID,
@@ -55,11 +56,16 @@ _UNSUPPORTED_OPTIONS: Final = [
 ]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class OpenOrders:
     """What order entry may ask of the engine: a port, because the rooms do not know each other."""
 
     def is_open(self, account: int, cl_ord_id: bytes) -> bool:
         """Whether an open order of the account has this ClOrdID."""
+        raise NotImplementedError
+
+    def open_count(self, session: int) -> int:
+        """How many open orders were entered on the session."""
         raise NotImplementedError
 
 
@@ -161,7 +167,12 @@ class OrderEntry:
         refusal = self._instructions(order, message)
         if refusal is not None:
             return refusal
-        return self._sizes(order, message)
+        refusal = self._sizes(order, message)
+        if refusal is not None:
+            return refusal
+        if self.open_orders.open_count(session_index) >= session.open_orders_max:
+            return refuse(ORDERS_LIMIT)
+        return order
 
     def _account(self, session: SessionSettings, message: Message) -> Account | Rule:
         """The account an order is for: the session's, or a broker's sub-account by 78/79."""
@@ -198,7 +209,7 @@ class OrderEntry:
             order.stp_mode = message.integer(tags.SELF_TRADE_PREVENTION)
         return None
 
-    def _sizes(self, order: NewOrder, message: Message) -> NewOrder | Refusal:
+    def _sizes(self, order: NewOrder, message: Message) -> Refusal | None:
         """Precision and minimums."""
         instrument = order.instrument
         order.qty_lots = message.scaled(tags.ORDER_QTY, LOT_DECIMALS)
@@ -214,7 +225,7 @@ class OrderEntry:
         if order.ord_type == LIMIT:
             if instrument.money(order.price, order.qty_lots) < instrument.cost_min_money:
                 return refuse(COST_MINIMUM)
-        return order
+        return None
 
     def amend(self, message: Message, instrument: Instrument, ord_type: int) -> Amend | Refusal:
         """The changes that 35=G asks of an open order of that instrument and type."""

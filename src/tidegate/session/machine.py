@@ -549,8 +549,10 @@ class Session:
         self.highest_seen = 0
 
     def _logon_again(self, message: Message, number: int, time_ns: int) -> None:
-        """A Logon inside a session is no way to start it anew: numbers are reset by a logon on a
-        new link."""
+        """A Logon inside a session is no way to start it anew: that takes a new link. (An initiator
+        that has logged out before its Logon was answered lets the answer pass.)"""
+        if self.initiator and self.state == LOGOUT_SENT:
+            return
         text = b"Logon (35=A) on a session that is logged on"
         self._refuse(number, b"A", Fault(99, 0, text), time_ns)
 

@@ -60,6 +60,9 @@ class _Orders(OpenOrders):
     def is_open(self, account: int, cl_ord_id: bytes) -> bool:
         return self.engine.order_by_cl_ord_id(account, cl_ord_id) is not None
 
+    def open_count(self, session: int) -> int:
+        return self.engine.session_order_count(session)
+
 
 class SessionLife:
     """What the venue keeps of a session beside the session machine's own state."""
@@ -201,6 +204,11 @@ class Venue(SessionHost):
         self.next_deadline_ns = 0
 
     # --- outputs ---------------------------------------------------------------------------------
+
+    @property
+    def turn_bytes(self) -> int:
+        """Size of the current turn."""
+        return len(self._turn)
 
     @property
     def turn_records(self) -> int:

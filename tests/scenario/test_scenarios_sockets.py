@@ -1,0 +1,48 @@
+"""The scripts that need neither the venue's clock nor its process, played over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.scenario.player import Player
+from tests.scenario.script import Script, all_scripts
+from tests.scenario.socket_venue import SocketVenue
+from tests.venue_process import VenueProcess
+
+NAMES = ["ACME", "BETA", "PRIME"]
+SCRIPTS = [script for script in all_scripts() if not script.core_only]
+# Scripts that begin with a refused Logon see the numbers of a session that never was up.
+FRESH = [script for script in SCRIPTS if script.steps[0].verb == "connect"]
+SHARED = [script for script in SCRIPTS if script.steps[0].verb != "connect"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketVenue]:
+    with VenueProcess(tmp_path_factory.mktemp("venue") / "data") as process:
+        yield SocketVenue(process)
+
+
+@pytest.mark.parametrize("script", SHARED, ids=lambda script: script.name)
+def test_scenario(script: Script, shared: SocketVenue) -> None:
+    used = {step.target.partition(":")[0] for step in script.steps}
+    try:
+        shared.clear([name for name in NAMES if name in used])
+        Player(script, shared).run()
+    finally:
+        shared.close()
+    assert shared.process.is_running
+
+
+@pytest.mark.parametrize("script", FRESH, ids=lambda script: script.name)
+def test_scenario_on_a_fresh_venue(
+    script: Script, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with VenueProcess(tmp_path_factory.mktemp("venue") / "data") as process:
+        venue = SocketVenue(process)
+        try:
+            Player(script, venue).run()
+        finally:
+            venue.close()
+        assert process.is_running
