@@ -28,6 +28,7 @@ from tidegate.client import (
     SessionReject,
     Side,
     StatusRequest,
+    TooManyPending,
 )
 from tidegate.wire.framing import Framer
 from tidegate.wire.message import Message
@@ -427,6 +428,21 @@ def test_numbers_that_can_not_be_sent_leave_no_trace() -> None:
     placed = core.submit(order(Decimal("5E+4")), START_NS)  # type: ignore[arg-type]
     line.step(START_NS)
     assert told(core.take_events()) == [(placed, "0", False)]
+
+
+def test_requests_without_an_answer_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.client.core.PENDING_REQUESTS_MAX", 3)
+    server = MemoryVenue()
+    core = client()
+    line = logged_on(server, core)
+    for _ in range(3):
+        core.submit(order(), START_NS)
+    number = core.numbers.next_outgoing
+    with pytest.raises(TooManyPending, match="3 requests"):
+        core.submit(order(), START_NS)
+    assert core.numbers.next_outgoing == number
+    line.step(START_NS)
+    core.submit(order(), START_NS)
 
 
 def test_mass_cancel_with_a_barrier() -> None:

@@ -53,9 +53,11 @@ class Player:
         self.next_numbers: dict[str, int] = {}
         self.lines: list[str] = []
         self.last_cl_ord_id = 0
+        self.now_ns = 0  # the venue's time as the step began: one `$now` in all its fields
 
     def run(self) -> None:
         for step in self.script.steps:
+            self.now_ns = self.venue.now_ns
             try:
                 self._play(step)
             except ScriptFailed as failure:
@@ -143,7 +145,7 @@ class Player:
         value = step.rest.removeprefix("=").strip()
         if value.startswith("uuid"):
             offset = value.removeprefix("uuid").strip()
-            time_ns = self.venue.now_ns + (duration_ns(offset) if offset else 0)
+            time_ns = self.now_ns + (duration_ns(offset) if offset else 0)
             value = uuid_at(time_ns, len(self.variables) + 1)
         self.variables[step.target] = self._value(value)
 
@@ -157,7 +159,7 @@ class Player:
             "34": str(number),
             "49": session,
             "56": TARGET,
-            "52": utc_timestamp(self.venue.now_ns).decode(),
+            "52": utc_timestamp(self.now_ns).decode(),
         }
         body = [(tag, value) for tag, value in given if tag not in _HEADER and tag != "35"]
         if values["35"] in _TIMED_TYPES and "60" not in values:
@@ -192,12 +194,12 @@ class Player:
         moment = re.fullmatch(r"\$now([+-]\d+\w+)?", text)
         if moment:
             offset = duration_ns(moment[1]) if moment[1] else 0
-            return utc_timestamp(self.venue.now_ns + offset).decode()
+            return utc_timestamp(self.now_ns + offset).decode()
         name = text[1:]
         if name not in self.variables:
             if tag != "11":
                 raise ScriptFailed(f"{text} has no value")
-            self.last_cl_ord_id = max(self.last_cl_ord_id + 1, self.venue.now_ns // 1000)
+            self.last_cl_ord_id = max(self.last_cl_ord_id + 1, self.now_ns // 1000)
             self.variables[name] = str(self.last_cl_ord_id)
         return self.variables[name]
 

@@ -12,7 +12,13 @@ so an old order is never sent a second time.
 from __future__ import annotations
 
 from tidegate.client.asyncio_client import Client, ConnectFailed, Endpoint, LogonRefused
-from tidegate.client.core import ClientCore, NotLoggedOn, Numbers, PendingRequest
+from tidegate.client.core import (
+    ClientCore,
+    NotLoggedOn,
+    Numbers,
+    PendingRequest,
+    TooManyPending,
+)
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
     BusinessReject,
@@ -81,5 +87,6 @@ __all__ = [
     "Side",
     "StatusRequest",
     "TimeInForce",
+    "TooManyPending",
     "Unknown",
 ]
