@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from tests.app.venue import Venue, tidegate
 from tests.app.witness import Witness
 from tests.peers.socket_peer import Frame, Peer
-
 from tidegate.recovery import Recovered, recover
 
 UNIT = 10**10  # balances are in 1e-10 of the asset

@@ -1,4 +1,4 @@
-"""What fails while the venue runs ends it: nothing is acknowledged after, nothing is tried again."""
+"""What fails while the venue runs ends it: nothing is acknowledged after, nothing tried again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.app.venue import Venue
 from tests.peers.socket_peer import Peer, PeerClosed
-
 from tidegate.recovery import recover
 
 FILE_BYTES_MAX = 150_000

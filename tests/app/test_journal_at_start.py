@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.app.conftest import Tree
 from tests.app.venue import Venue, free_offset, tidegate
 
@@ -58,9 +59,7 @@ def test_verify_compares_the_snapshot(copy: Path) -> None:
     assert re.search(rb"snapshot at log position \d+: equal", done.stdout)
 
 
-def test_verify_does_not_change_the_data(
-    copy: Path, tree: Callable[[Path], Tree]
-) -> None:
+def test_verify_does_not_change_the_data(copy: Path, tree: Callable[[Path], Tree]) -> None:
     digest_of(copy)  # makes the directory of snapshots where there is none
     before = tree(copy)
     digest_of(copy)

@@ -14,6 +14,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+
 from tests.app.conftest import Tree
 from tests.app.venue import Venue, free_offset, tidegate
 
@@ -161,7 +162,7 @@ def test_a_foreign_file_in_the_journal(copy: Path, tree: TreeOf) -> None:
     assert tree(copy) == before
 
 
-# --- formats of another version --------------------------------------------------------------------
+# --- formats of another version --------------------------------------------------------------
 
 
 def with_marker_format(data: Path) -> None:

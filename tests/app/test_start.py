@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from tests.app.venue import Venue, tidegate
 from tests.peers.socket_peer import Frame, Peer, PeerClosed, utc_now
 

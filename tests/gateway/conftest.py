@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+
 from tests.app.venue import Venue
 from tests.peers.socket_peer import Login
 

@@ -7,8 +7,8 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 
 import pytest
-from tests.peers.socket_peer import framed
 
+from tests.peers.socket_peer import framed
 from tidegate.config.values import ApiKey, SessionAccess
 from tidegate.gateway.authentication import Authenticator, Verdict
 from tidegate.session.logon import LogonRequest, read_logon, without_credentials
@@ -214,6 +214,4 @@ def test_credentials_are_taken_out_of_the_frame() -> None:
         b"5025=1\x01108=30\x01554=again\x01"
     )
     kept = without_credentials(frame)
-    assert kept == framed(
-        b"35=A\x0134=1\x0149=A\x0156=B\x0152=20260407-14:32:01.000\x01108=30\x01"
-    )
+    assert kept == framed(b"35=A\x0134=1\x0149=A\x0156=B\x0152=20260407-14:32:01.000\x01108=30\x01")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from tests.app.venue import Venue
 from tests.gateway.conftest import CONFIG, KEY, LOGON_TIMEOUT_S, SECRET, login
 from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, framed, password, utc_now
@@ -60,7 +61,9 @@ def test_refused_credentials(venue: Venue, acme: Peer) -> None:
         text = refusal(peer, peer.logon_message(RESET))
     assert text == "Logon failed: invalid credentials"
     other = venue.login("BETA")
-    with Peer(replace(venue.login("ACME"), api_key=other.api_key, api_secret=other.api_secret)) as p:
+    with Peer(
+        replace(venue.login("ACME"), api_key=other.api_key, api_secret=other.api_secret)
+    ) as p:
         assert refusal(p, p.logon_message(RESET)) == "Logon failed: invalid credentials"
     wrong = password(acme.login.signing("d3Jvbmc="), 1, nonce := Nonces.next())
     text = refusal(acme, acme.logon_message(RESET, nonce=nonce, signature=wrong))

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import quickfix
+
 from tests.peers.socket_peer import Login, Nonces, utc_now
 
 WAIT_S = 20.0
@@ -119,7 +120,9 @@ class QuickFixPeer:
         path = directory / "settings.cfg"
         ca_file = login.ca_file or ""
         path.write_text(
-            SETTINGS.format(login=login, directory=directory, dictionary=dictionary, ca_file=ca_file)
+            SETTINGS.format(
+                login=login, directory=directory, dictionary=dictionary, ca_file=ca_file
+            )
         )
         self.application = _Application(login)
         self._settings = quickfix.SessionSettings(str(path))

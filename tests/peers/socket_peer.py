@@ -200,9 +200,7 @@ class Peer:
     ) -> bytes:
         nonce = nonce or Nonces.next()
         signature = signature or password(self.login, self.next_out, nonce)
-        return self.message(
-            "A", f"{fields}|553={self.login.api_key}|554={signature}|5025={nonce}"
-        )
+        return self.message("A", f"{fields}|553={self.login.api_key}|554={signature}|5025={nonce}")
 
     def logon(self, fields: str = "98=0|108=30") -> Frame:
         """Log on and give the venue's answer, which is its Logon where all is well."""
@@ -282,6 +280,4 @@ class Peer:
 
 
 def order_fields(cl_ord_id: int, side: int, price: str, qty: str) -> str:
-    return (
-        f"11={cl_ord_id}|55=BTC/USD|54={side}|40=2|44={price}|38={qty}|59=1|60={utc_now()}"
-    )
+    return f"11={cl_ord_id}|55=BTC/USD|54={side}|40=2|44={price}|38={qty}|59=1|60={utc_now()}"

@@ -28,8 +28,8 @@ _BETWEEN_TURNS = b"-- turn --"
 
 
 class _Line:
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
+        self.number = 0  # given at the Logon
         self.session = -1
         self.from_client = Framer()
         self.from_venue = Framer()
@@ -47,7 +47,6 @@ class CoreVenue:
         self.turns: list[tuple[bytes, int]] = []  # payload and its position in the log
         self.lines: dict[str, _Line] = {}
         self.by_link: dict[int, _Line] = {}
-        self.last_link = 0
         self.venue = Venue()
         self.started = False
         self.refusals: list[RefusalNote] = []
@@ -65,10 +64,7 @@ class CoreVenue:
 
     def connect(self, label: str) -> None:
         self._start()
-        self.last_link += 1
-        line = _Line(self.last_link)
-        self.lines[label] = line
-        self.by_link[line.number] = line
+        self.lines[label] = _Line()
 
     def send(self, label: str, data: bytes) -> None:
         line = self.lines[label]
@@ -163,6 +159,8 @@ class CoreVenue:
             line.cut = True
             return
         line.session = session
+        line.number = self.venue.last_link + 1
+        self.by_link[line.number] = line
         self.venue.logon(session, line.number, b"KEY-%d" % session, 0, frame, self.now_ns)
 
     def _refuse_logon(self, line: _Line, request: LogonRequest, text: bytes) -> None:

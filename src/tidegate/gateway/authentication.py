@@ -7,7 +7,9 @@ same text and the CompID, never a secret or a signature.
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.gateway.port import VenuePort
@@ -24,6 +26,8 @@ from tidegate.session.logon import (
 )
 from tidegate.wire.signature import logon_password
 
+PASSWORD_FIELD: Final = b"\x01554="
+_PASSWORD: Final = re.compile(rb"\x01554=[^\x01]+")
 _NONCE_DIGITS_MAX = 15  # milliseconds: good for the next 30,000 years
 
 
@@ -36,6 +40,19 @@ class Verdict:
     text: bytes
     api_key: bytes = b""
     nonce: int = 0
+
+
+def without_password(frame: bytes) -> bytes:
+    """A frame of a session with any Password (554) in it masked. It does not belong there, but a
+    client that sends a second Logon has signed it, and no secret may reach the journal. The field
+    stays, so that the session refuses the message as it would have."""
+    if PASSWORD_FIELD not in frame:
+        return frame
+    masked = _PASSWORD.sub(PASSWORD_FIELD + b"*", frame[:-7])
+    begin, _, rest = masked.partition(b"\x019=")
+    body = rest.partition(b"\x01")[2]
+    data = b"%s\x019=%d\x01%s" % (begin, len(body), body)
+    return b"%s10=%03d\x01" % (data, sum(data) & 255)
 
 
 class Authenticator:

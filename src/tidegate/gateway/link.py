@@ -13,7 +13,11 @@ from typing import Final, cast
 
 import structlog
 
-from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.authentication import (
+    PASSWORD_FIELD,
+    Authenticator,
+    without_password,
+)
 from tidegate.gateway.outbound import Outbound
 from tidegate.gateway.port import VenuePort
 from tidegate.session.logon import LogonRequest, read_logon, without_credentials
@@ -100,9 +104,15 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._frames.extend(self._framer.feed(data))
-        if self._session == _NO_SESSION and not self._logged_on():
-            return
+        frames = self._framer.feed(data)
+        if self._session == _NO_SESSION:
+            self._frames.extend(frames)
+            if not self._logged_on():
+                return
+        else:
+            self._frames.extend(
+                without_password(frame) if PASSWORD_FIELD in frame else frame for frame in frames
+            )
         self._drain()
 
     def eof_received(self) -> bool:
@@ -144,6 +154,9 @@ class Link(asyncio.Protocol):
         if request is None or self._venue.logons_refused():
             self._close_silently("not a Logon" if request is None else "rollover")
             return False
+        if not request.sender_comp_id or not request.target_comp_id:
+            self._close_silently("no CompIDs")  # nobody to address an answer to
+            return False
         verdict = self._authenticator.verify(request, self._address, tls=self._tls)
         if verdict.text:
             self._refuse(verdict.session, request, verdict.text)
@@ -156,6 +169,7 @@ class Link(asyncio.Protocol):
         )
         # After the logon, which may have begun a new life of the session.
         self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
+        self._frames = deque(map(without_password, self._frames))
         return True
 
     def _refuse(self, session: int, request: LogonRequest, text: bytes) -> None:
