@@ -76,6 +76,16 @@ def test_bytes_of_a_stranger(venue: Venue, trader: Callable[[], float], name: st
     assert trader() < ROUND_TRIP_S_MAX
 
 
+def test_no_fix_is_cut_before_its_time(venue: Venue) -> None:
+    """GARBLED_BYTES_BEFORE_LOGON_MAX: nobody is listened to for nothing."""
+    for sent, reason in ((b"\x01" * 16_384, "no logon in time"), (b"\x01" * 16_386, "no FIX")):
+        told = venue.log_text().count(reason)
+        with venue.peer("ACME") as stranger:
+            stranger.socket.sendall(sent)
+            assert stranger.read_to_end(LOGON_TIMEOUT_S + 5) == []
+        assert venue.log_text().count(reason) == told + 1
+
+
 def reset_logon(peer: Peer) -> None:
     assert peer.logon("98=0|108=60|141=Y").type == "A"
 

@@ -196,6 +196,12 @@ def test_credentials_are_nowhere(tmp_path: Path) -> None:
                 signatures.append(password(acme.login, 1, nonce))
                 acme.socket.sendall(acme.logon_message(RESET, nonce=nonce))
                 acme.receive()
+        with venue.peer("ACME") as acme:  # a second Logon right behind the first
+            first = acme.logon_message(RESET)
+            nonce = Nonces.next()
+            signatures.append(password(acme.login, acme.next_out, nonce))
+            acme.socket.sendall(first + acme.logon_message(RESET, nonce=nonce))
+            assert [acme.receive().type for _ in range(2)] == ["A", "3"]
         with venue.peer("ACME") as acme:  # a second Logon inside the session
             acme.logon(RESET)
             nonce = Nonces.next()

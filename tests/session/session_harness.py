@@ -109,8 +109,8 @@ def check_session(session: Session) -> None:
     assert (session.state == DISCONNECTED) == (session.link == 0)
     assert session.next_incoming >= 1
     if session.state == DISCONNECTED:
-        assert not session.held
-        assert session.gap_until == 0
+        assert not session.gap.held
+        assert session.gap.until == 0
 
 
 class Pair:

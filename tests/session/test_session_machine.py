@@ -75,7 +75,7 @@ class Run:
         self, what: str, argument: str | bytes, number: int, extra: list[tuple[int, str]]
     ) -> None:
         session = self.session
-        epoch, gap_before, link = session.epoch, session.gap_until, session.link
+        epoch, gap_before, link = session.epoch, session.gap.until, session.link
         sent_before = len(self.host.stored)
         if what == "message":
             assert isinstance(argument, str)
@@ -99,7 +99,7 @@ class Run:
             frame = _hostile(session.next_incoming, "A", number, fields_)
             session.logon(self.link, frame, self.now_ns)
         check_session(session)
-        assert len(session.held) <= HELD_MESSAGES_MAX
+        assert len(session.gap.held) <= HELD_MESSAGES_MAX
         self.watch(epoch, gap_before, link, sent_before)
 
     def watch(self, epoch: int, gap_before: int, link: int, sent_before: int) -> None:
@@ -156,7 +156,7 @@ def test_what_is_held_is_bounded_and_the_rest_is_asked_for_again() -> None:
     last = HELD_MESSAGES_MAX + 102
     for number in range(3, last + 1):
         session.receive(client_frame(b"F", number, _cancel(number)), START_NS)
-    assert len(session.held) == HELD_MESSAGES_MAX
+    assert len(session.gap.held) == HELD_MESSAGES_MAX
     assert [fields(f)[tags.BEGIN_SEQ_NO] for f in host.wire] == [b"2"]
     session.receive(client_frame(b"F", 2, _cancel(2)), START_NS)
     held_until = 2 + HELD_MESSAGES_MAX
@@ -174,7 +174,7 @@ def test_resend_requests_ahead_of_their_turn_are_held_within_the_same_bound() ->
     session = logged_on(host)
     for number in range(3, HELD_MESSAGES_MAX + 100):
         session.receive(client_frame(b"2", number, b"7=1\x0116=1\x01"), START_NS)
-    assert len(session.held) == HELD_MESSAGES_MAX
+    assert len(session.gap.held) == HELD_MESSAGES_MAX
     # one resend request of ours, and one gap fill an answered request
     assert len(host.wire) == 1 + HELD_MESSAGES_MAX
 

@@ -157,7 +157,7 @@ class ClientCore(SessionHost):
     @property
     def is_in_sequence(self) -> bool:
         """Whether nothing that the venue sent is known to be missing: a replay is over."""
-        return self._session.gap_until == 0
+        return self._session.gap.until == 0
 
     @property
     def numbers(self) -> Numbers:

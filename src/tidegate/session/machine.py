@@ -14,9 +14,10 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
-from tidegate.model.limits import HELD_MESSAGES_MAX, TEST_REQUEST_BYTES_MAX
+from tidegate.model.limits import TEST_REQUEST_BYTES_MAX
 from tidegate.model.settings import SessionSettings
 from tidegate.model.time import NS_PER_S, TimestampCache, parse_utc_timestamp
+from tidegate.session.gap import DONE, Gap
 from tidegate.session.host import SessionHost
 from tidegate.session.states import (
     ACTIVE,
@@ -48,6 +49,7 @@ WRONG_BEGIN_STRING: Final = b"Incorrect BeginString (8)"
 WRONG_COMP_ID: Final = b"CompID problem"
 SENDING_TIME_PROBLEM: Final = b"SendingTime accuracy problem"
 TOO_MANY_ERRORS: Final = b"Too many errors"
+RESEND_UNANSWERED: Final = b"ResendRequest not answered"
 HEARTBEAT_TIMEOUT: Final = b"Heartbeat timeout"
 LOGOUT_TIMEOUT: Final = b"Logout not answered"
 LINK_LOST: Final = b"Link lost"
@@ -57,7 +59,6 @@ LOGON_EXPECTED: Final = b"First message must be Logon (35=A)"
 _NONE_NS: Final = 1 << 61  # a deadline that never comes
 # Held in the place of a message that was acted upon ahead of its turn (a Logon, a ResendRequest):
 # whether the peer fills the gap up to it or beyond it, its number is passed.
-_DONE: Final = b""
 
 
 class MessageTools:
@@ -98,9 +99,7 @@ class Session:
         self.test_request_pending = False
         self.logout_deadline_ns = 0
         self.logout_orderly = False
-        self.gap_until = 0  # a resend was asked for up to here; 0 = no gap is open
-        self.highest_seen = 0
-        self.held: dict[int, bytes] = {}
+        self.gap = Gap()
         self.error_times_ns: list[int] = []
         self.adopt(settings)
 
@@ -219,25 +218,21 @@ class Session:
         self.last_received_ns = time_ns
         self.test_request_pending = False
         self.error_times_ns = []
-        self.held = {}
-        self.gap_until = 0
-        self.highest_seen = 0
+        self.gap.clear()
 
     def _after_logon(self, number: int, time_ns: int) -> None:
         if number == self.next_incoming:
             self.next_incoming += 1
             return
-        self.highest_seen = number
-        self.held[number] = _DONE
+        self.gap.see(number)
+        self.gap.hold(number, DONE)
         self._ask_resend(time_ns)
 
     def reset(self) -> None:
         """Both directions start at 1: a new life of the session."""
         self.next_outgoing = 1
         self.next_incoming = 1
-        self.held = {}
-        self.gap_until = 0
-        self.highest_seen = 0
+        self.gap.clear()
         self.epoch += 1
         self.host.was_reset(self)
 
@@ -273,8 +268,7 @@ class Session:
         self.state = next_state(self.state, END)
         link = self.link
         self.link = 0
-        self.held = {}
-        self.gap_until = 0
+        self.gap.clear()
         self.test_request_pending = False
         self.host.ended(self, link, reason, time_ns, orderly=orderly)
 
@@ -289,6 +283,8 @@ class Session:
         interval_ns = self.heart_bt_int_s * NS_PER_S
         tenths = DEAD_PEER_TENTHS if self.test_request_pending else TEST_REQUEST_TENTHS
         peer_ns = self.last_received_ns + interval_ns * tenths // 10
+        if self.gap.until:
+            peer_ns = min(peer_ns, self.gap.since_ns + interval_ns * DEAD_PEER_TENTHS // 10)
         return min(peer_ns, self.last_sent_ns + interval_ns)
 
     def tick(self, time_ns: int) -> None:
@@ -306,6 +302,9 @@ class Session:
             return
         if self.state == LOGON_SENT:
             return
+        if self.gap.until and time_ns - self.gap.since_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
+            self.expel(RESEND_UNANSWERED, time_ns)  # alive, but nothing it sends can be acted upon
+            return
         if silent_ns >= interval_ns * TEST_REQUEST_TENTHS // 10 and not self.test_request_pending:
             self.test_request_pending = True
             self._send_plain(b"1", b"112=TEST-%d\x01" % self.next_outgoing, time_ns)
@@ -320,25 +319,21 @@ class Session:
             return
         self.last_received_ns = time_ns
         self.test_request_pending = False
+        gap = self.gap
+        expected = self.next_incoming
         self._take(frame, time_ns, held=False)
-        while self.held and self.state != DISCONNECTED:
-            held = self.held.pop(self.next_incoming, None)
+        while self.state != DISCONNECTED:
+            held = gap.take(self.next_incoming)
             if held is None:
                 break
-            if held == _DONE:
+            if held == DONE:
                 self.next_incoming += 1
             else:
                 self._take(held, time_ns, held=True)
-        if self.gap_until and self.next_incoming > self.gap_until:
-            self.gap_until = 0
-            self._forget_passed()
-            if self.next_incoming <= self.highest_seen and self.state != DISCONNECTED:
+        if gap.until and self.next_incoming != expected:
+            gap.since_ns = time_ns
+            if gap.close_if_passed(self.next_incoming) and self.state != DISCONNECTED:
                 self._ask_resend(time_ns)
-
-    def _forget_passed(self) -> None:
-        """Drop held messages whose numbers a gap fill or a reset has passed."""
-        if self.held:
-            self.held = {n: f for n, f in self.held.items() if n >= self.next_incoming}
 
     def _take(self, frame: bytes, time_ns: int, *, held: bool) -> None:
         message = self.tools.message
@@ -470,21 +465,20 @@ class Session:
         if msg_type == b"5":
             self._logout_received(time_ns)
             return
-        if number > self.highest_seen:
-            self.highest_seen = number
-        if number not in self.held and len(self.held) < HELD_MESSAGES_MAX:
-            self.held[number] = frame
-            if msg_type == b"2" and check(message, msg_type) is None:
-                # Answered at once: were both sides to wait for the other's, neither would come.
-                self.held[number] = _DONE
-                self._resend_request(message, number, time_ns)
-        if self.gap_until == 0 and self.state != DISCONNECTED:
+        gap = self.gap
+        gap.see(number)
+        held = gap.hold(number, frame)
+        if held and msg_type == b"2" and check(message, msg_type) is None:
+            # Answered at once: were both sides to wait for the other's, neither would come.
+            gap.held[number] = DONE
+            self._resend_request(message, number, time_ns)
+        if gap.until == 0 and self.state != DISCONNECTED:
             self._ask_resend(time_ns)
 
     def _ask_resend(self, time_ns: int) -> None:
         """Ask for everything from the next expected number on (EndSeqNo 0). The gap counts as
         open until the highest number seen by now has been passed."""
-        self.gap_until = self.highest_seen
+        self.gap.asked(time_ns)
         self._send_plain(b"2", b"7=%d\x0116=0\x01" % self.next_incoming, time_ns)
 
     def _behind(self, message: Message, number: int, msg_type: bytes, time_ns: int) -> None:
@@ -530,7 +524,7 @@ class Session:
             self._refuse(number, b"4", Fault(5, tags.NEW_SEQ_NO, text), time_ns)
             return
         self.next_incoming = new_number
-        self._forget_passed()
+        self.gap.forget_below(self.next_incoming)
 
     def _sequence_reset(self, message: Message, number: int, scanned: int, time_ns: int) -> None:
         """SequenceReset without GapFillFlag: the peer states its next number; its own MsgSeqNum
@@ -544,9 +538,7 @@ class Session:
             self._refuse(number, b"4", fault, time_ns)
             return
         self.next_incoming = message.integer(tags.NEW_SEQ_NO)
-        self.held = {}
-        self.gap_until = 0
-        self.highest_seen = 0
+        self.gap.clear()
 
     def _logon_again(self, message: Message, number: int, time_ns: int) -> None:
         """A Logon inside a session is no way to start it anew: that takes a new link. (An initiator
@@ -573,15 +565,12 @@ class Session:
         for number in (
             self.state, self.epoch, self.link, self.next_outgoing, self.next_incoming,
             self.heart_bt_int_s, self.last_sent_ns, self.last_received_ns,
-            self.logout_deadline_ns, self.gap_until, self.highest_seen,
+            self.logout_deadline_ns,
         ):  # fmt: skip
             encoder.uint(number)
         encoder.flag(value=self.test_request_pending)
         encoder.flag(value=self.logout_orderly)
-        encoder.uint(len(self.held))
-        for number, frame in self.held.items():
-            encoder.uint(number)
-            encoder.blob(frame)
+        self.gap.save(encoder)
         encoder.uint(len(self.error_times_ns))
         for time_ns in self.error_times_ns:
             encoder.uint(time_ns)
@@ -596,12 +585,7 @@ class Session:
         self.last_sent_ns = decoder.uint()
         self.last_received_ns = decoder.uint()
         self.logout_deadline_ns = decoder.uint()
-        self.gap_until = decoder.uint()
-        self.highest_seen = decoder.uint()
         self.test_request_pending = decoder.flag()
         self.logout_orderly = decoder.flag()
-        self.held = {}
-        for _ in range(decoder.uint()):
-            number = decoder.uint()
-            self.held[number] = decoder.blob()
+        self.gap.load(decoder)
         self.error_times_ns = [decoder.uint() for _ in range(decoder.uint())]
