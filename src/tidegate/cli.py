@@ -118,7 +118,7 @@ def config_command(
 @app.command()
 def verify(data: DataOption = DATA_DEFAULT) -> None:
     """Replay the journal from its first record and compare every byte that was sent, and the state
-    with the snapshots'. The venue must not be running."""
+    with every snapshot. A torn tail is repaired as a start would. The venue must not be running."""
     from tidegate.journal import DirectoryLock, JournalError
     from tidegate.provision import ProvisionError, existing_data_directory
     from tidegate.recovery import verify as run_verify
@@ -131,13 +131,16 @@ def verify(data: DataOption = DATA_DEFAULT) -> None:
         _wrong(str(error))
     if found.repair is not None:
         print(f"torn tail repaired: {found.repair}")
+    for damaged in found.damaged_snapshots:
+        print(f"snapshot {damaged.path.name}: damaged, {damaged.reason}", file=sys.stderr)
     for position in found.snapshots_equal:
         print(f"snapshot at log position {position}: equal")
     for position in found.snapshots_unequal:
         print(f"snapshot at log position {position}: DIFFERENT", file=sys.stderr)
     print(f"{found.batches} turns, {found.records} records, log ends at {found.tail_position}")
     print(f"digest {found.digest}")
-    if found.snapshots_unequal:
+    newly_damaged = [d for d in found.damaged_snapshots if d.path.suffix != ".damaged"]
+    if found.snapshots_unequal or newly_damaged:
         raise typer.Exit(EXIT_WRONG)
 
 

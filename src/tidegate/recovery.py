@@ -5,7 +5,7 @@ There is no second way to start: a first start is the recovery of nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from tidegate.journal import (
     OsStorage,
     Repair,
     load_latest_snapshot,
+    read_snapshots,
     write_snapshot,
 )
 from tidegate.model.codec import Decoder, Encoder
@@ -41,13 +42,6 @@ class Snapshots:
     def __init__(self, data_directory: Path) -> None:
         self.directory = data_directory / SNAPSHOT_DIRECTORY
 
-    def body(self, venue: Venue) -> bytes:
-        """What a snapshot holds. Between turns, with every turn committed."""
-        encoder = Encoder()
-        encoder.blob(venue.save())
-        encoder.blob(venue.save_histories())
-        return encoder.value()
-
     def write(self, journal: Journal, body: bytes, log_position: int, next_sequence: int) -> None:
         """Write a snapshot of the state at `log_position`; any thread."""
         write_snapshot(
@@ -60,10 +54,23 @@ class Snapshots:
         )
 
 
+def snapshot_body(venue: Venue) -> bytes:
+    """What a snapshot holds. Between turns, with every turn published: a message that is not yet in
+    the histories could never be resent."""
+    assert venue.histories_complete(), "a snapshot between append and publish"
+    encoder = Encoder()
+    encoder.blob(venue.save())
+    encoder.blob(venue.save_histories())
+    return encoder.value()
+
+
 def load_snapshot(venue: Venue, body: bytes) -> None:
+    """Raises `ValueError` for a body that this version can not take."""
     decoder = Decoder(body)
     venue.load(decoder.blob())
     venue.load_histories(decoder.blob())
+    if not venue.histories_complete():
+        raise ValueError("the positions of outgoing messages do not fit the state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +121,13 @@ def recover(
         start_sequence=sequence,
     )
     replayed = 0
-    for batch in journal.batches(position):
-        _replay(venue, batch)
-        replayed += batch.record_count
+    try:
+        for batch in journal.batches(position):
+            _replay(venue, batch)
+            replayed += batch.record_count
+    except BaseException:
+        journal.close()
+        raise
     return Recovered(venue, journal, journal.repair, loaded.damaged, position, replayed)
 
 
@@ -139,7 +150,7 @@ def read_outgoing(journal: Journal, position: int) -> bytes:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What `verify` found. `snapshots_equal` are the log positions of snapshots whose state is the
-    replay's; `snapshots_unequal` those that are not."""
+    replay's; `snapshots_unequal` those that are not, or that lie behind the end of the log."""
 
     batches: int
     records: int
@@ -148,6 +159,7 @@ class Verification:
     repair: Repair | None
     snapshots_equal: tuple[int, ...]
     snapshots_unequal: tuple[int, ...]
+    damaged_snapshots: tuple[DamagedSnapshot, ...]
 
 
 def verify(data_directory: Path) -> Verification:
@@ -156,11 +168,21 @@ def verify(data_directory: Path) -> Verification:
 
     Raises `JournalError`, or `ReplayMismatch` with the position of the first turn that differs.
     """
-    snapshots = _snapshot_states(data_directory / SNAPSHOT_DIRECTORY)
-    storage = OsStorage()
+    snapshots, damaged = read_snapshots(data_directory / SNAPSHOT_DIRECTORY, storage=OsStorage())
+    bodies = {snapshot.log_position: snapshot.body for snapshot in snapshots}
     journal = Journal.open(
-        data_directory / JOURNAL_DIRECTORY, storage=storage, segment_bytes_max=SEGMENT_BYTES_MAX
+        data_directory / JOURNAL_DIRECTORY,
+        storage=OsStorage(),
+        segment_bytes_max=SEGMENT_BYTES_MAX,
     )
+    try:
+        found = _replay_all(journal, bodies)
+    finally:
+        journal.close()
+    return replace(found, damaged_snapshots=tuple(damaged), repair=journal.repair)
+
+
+def _replay_all(journal: Journal, bodies: dict[int, bytes]) -> Verification:
     venue = Venue()
     equal: list[int] = []
     unequal: list[int] = []
@@ -172,23 +194,19 @@ def verify(data_directory: Path) -> Verification:
         batches += 1
         records += batch.record_count
         end = batch.payload_position + len(batch.payload)
-        if end in snapshots:
-            same = snapshots[end] == Snapshots(data_directory).body(venue)
-            (equal if same else unequal).append(end)
-    result = Verification(
-        batches, records, end, venue.digest(), journal.repair, tuple(equal), tuple(unequal)
+        if end in bodies:
+            (equal if bodies[end] == snapshot_body(venue) else unequal).append(end)
+    unequal.extend(position for position in bodies if position not in equal + unequal)
+    return Verification(
+        batches=batches,
+        records=records,
+        tail_position=end,
+        digest=venue.digest(),
+        repair=None,
+        snapshots_equal=tuple(equal),
+        snapshots_unequal=tuple(unequal),
+        damaged_snapshots=(),
     )
-    journal.close()
-    return result
-
-
-def _snapshot_states(directory: Path) -> dict[int, bytes]:
-    """Snapshot bodies by log position; damaged ones are left to `recover`, which tells of them."""
-    states: dict[int, bytes] = {}
-    loaded = load_latest_snapshot(directory, storage=OsStorage())
-    if loaded.snapshot is not None:
-        states[loaded.snapshot.log_position] = loaded.snapshot.body
-    return states
 
 
 __all__ = ["JournalError", "Recovered", "Snapshots", "Verification", "recover", "verify"]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,20 +19,22 @@ from typing import Final
 
 import structlog
 
+from tidegate.clock import SteadyClock
 from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
 from tidegate.model.rejects import LAYER_NAMES
-from tidegate.model.time import utc_timestamp
-from tidegate.recovery import Snapshots, read_outgoing
+from tidegate.model.time import NS_PER_S, utc_timestamp
+from tidegate.recovery import Snapshots, read_outgoing, snapshot_body
 from tidegate.session.logon import LogonRequest
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
 from tidegate.venue.machine import Venue
 
 TICK_S: Final = 0.05
-TURNS_UNSYNCED_MAX: Final = 1_024  # in `disk` durability: then reading waits for the disk
-REFUSALS_LOGGED_PER_TURN_MAX: Final = 256
+UNSYNCED_BYTES_MAX: Final = 32 * 1024 * 1024  # in `disk` durability: then reading waits for it
+REFUSALS_LOGGED_PER_TURN_MAX: Final = 32
+CLOCK_AHEAD_TOLD_NS: Final = 1_000_000_000
 
 _log = structlog.get_logger("tidegate.venue")
 
@@ -58,12 +59,16 @@ class VenueService:
         self._disk = durability == "disk"
         self._snapshot_every_records = snapshot_every_records
         self._records_since_snapshot = 0
+        self._rollover_at_ns = venue.rollover_at_ns
+        self._clock = SteadyClock(venue.now_ns)
         self._fail = fail
         self._failed = False
         self._loop = asyncio.get_running_loop()
         self._outputs: dict[int, LinkOutput] = {}  # by link number
         self._turn_scheduled = False
         self._unpublished: deque[tuple[int, int]] = deque()  # payload position, batch end
+        self._going_on = False  # the next share of a long piece of work is scheduled
+        self._closed = False  # nothing comes in any more
         self._wake_syncer = threading.Condition()
         self._sync_wanted = False
         self._stopping = False
@@ -77,9 +82,12 @@ class VenueService:
     def start(self, settings: bytes) -> None:
         """Tell the venue that a process has started, and its settings if they are new ones; then
         begin ticking, and syncing where asked for."""
-        now_ns = time.time_ns()
+        if self._clock.ahead_ns() > CLOCK_AHEAD_TOLD_NS:
+            _log.warning("journal_ahead_of_clock", seconds=self._clock.ahead_ns() // NS_PER_S)
+        now_ns = self._clock.now_ns()
         if settings != self._venue.settings_bytes:
             self._venue.configure(settings, now_ns)
+            self._rollover_at_ns = self._venue.rollover_at_ns  # set anew: no day has ended
         # Cancel-on-disconnect of what the last process left behind: a record for each session, so
         # that no turn holds the orders of all of them.
         for session in self._venue.sessions:
@@ -96,7 +104,10 @@ class VenueService:
     # --- VenuePort: questions ---------------------------------------------------------------------
 
     def now_ns(self) -> int:
-        return time.time_ns()
+        return self._clock.now_ns()
+
+    def wall_ns(self) -> int:
+        return self._clock.wall_ns()
 
     def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
         return self._venue.directory.session_index(sender_comp_id, target_comp_id)
@@ -130,7 +141,10 @@ class VenueService:
 
     @property
     def behind(self) -> bool:
-        return len(self._unpublished) >= TURNS_UNSYNCED_MAX
+        if not self._unpublished:
+            return False
+        unsynced_bytes = self._journal.tail_position - self._unpublished[0][0]
+        return unsynced_bytes >= UNSYNCED_BYTES_MAX
 
     # --- VenuePort: inputs ------------------------------------------------------------------------
 
@@ -138,31 +152,42 @@ class VenueService:
         self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes
     ) -> int:
         link = self._venue.last_link + 1
+        if self._closed:
+            return link  # nobody listens any more; the link is about to be closed
         self._outputs[link] = output
-        self._venue.logon(session, link, api_key, nonce, frame, time.time_ns())
+        self._venue.logon(session, link, api_key, nonce, frame, self._clock.now_ns())
+        self._bound_turn()
         self._schedule_turn()
         return link
 
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
-        if self._failed:
+        if self._closed:
             return
-        self._venue.frames(session, link, frames, time.time_ns())
+        self._venue.frames(session, link, frames, self._clock.now_ns())
         self._bound_turn()
         self._schedule_turn()
 
     def link_down(self, session: int, link: int) -> None:
         self._outputs.pop(link, None)
-        if self._failed:
+        if self._closed:
             return
-        self._venue.link_down(session, link, time.time_ns())
+        self._venue.link_down(session, link, self._clock.now_ns())
         self._bound_turn()
         self._schedule_turn()
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        if self._failed:
+        self._tick_now()
+
+    def _go_on(self) -> None:
+        """Work that was cut into shares: the next one, after others have had their turn."""
+        self._going_on = False
+        self._tick_now()
+
+    def _tick_now(self) -> None:
+        if self._closed:
             return
-        self._venue.tick(time.time_ns())
+        self._venue.tick(self._clock.now_ns())
         self._schedule_turn()
 
     # --- the turn ---------------------------------------------------------------------------------
@@ -182,13 +207,15 @@ class VenueService:
         record_count = self._venue.turn_records
         if record_count == 0 or self._failed:
             return
+        if self._venue.has_more_to_do and not self._going_on:
+            self._going_on = True
+            self._loop.call_soon(self._go_on)
         payload = self._venue.take_turn()
         try:
             position = self._journal.append(payload, record_count)
         except JournalError as error:
             self.stop_for(error)
             return
-        self._log_notes()
         self._records_since_snapshot += record_count
         if self._disk:
             self._unpublished.append((position, self._journal.tail_position))
@@ -197,8 +224,17 @@ class VenueService:
                 self._wake_syncer.notify()
         else:
             self._publish(position)
-        if self._records_since_snapshot >= self._snapshot_every_records:
+        self._log_notes()
+        if self._venue.rollover_at_ns != self._rollover_at_ns:
+            self._turn_over()
+        elif self._records_since_snapshot >= self._snapshot_every_records:
             self._snapshot()
+
+    def _turn_over(self) -> None:
+        """A day has ended: its segment is closed, and a snapshot begins the next one."""
+        self._rollover_at_ns = self._venue.rollover_at_ns
+        self._journal.roll()
+        self._snapshot()
 
     def _publish(self, payload_position: int) -> None:
         outputs = self._outputs
@@ -251,7 +287,7 @@ class VenueService:
         if self._venue.turn_records:
             return  # publishing cut a link, which already is part of the next turn
         self._records_since_snapshot = 0
-        body = self._snapshots.body(self._venue)
+        body = snapshot_body(self._venue)
         task = self._snapshot_thread.submit(
             self._snapshots.write, self._journal, body, self._journal.tail_position,
             self._journal.next_sequence,
@@ -271,7 +307,7 @@ class VenueService:
         listeners."""
         self._stopping = True
         if self._timer is not None and not self._failed:
-            self._venue.log_out_all(text, time.time_ns())
+            self._venue.log_out_all(text, self._clock.now_ns())
             self._schedule_turn()
             self._idle = asyncio.Event()
             if not self._is_idle():
@@ -279,23 +315,29 @@ class VenueService:
                     await asyncio.wait_for(self._idle.wait(), wait_s)
                 except TimeoutError:
                     _log.warning("logout_unanswered", wait_s=wait_s)
+        self._end_turn()
+        self._closed = True  # from here on nothing comes in: what is saved below is the end
         if self._timer is not None:
             self._timer.cancel()
-        self._end_turn()
         with self._wake_syncer:
             self._syncer_may_end = True
             self._wake_syncer.notify()
         if self._syncer is not None:
             await asyncio.to_thread(self._syncer.join)
-            if not self._failed:
-                self._publish_until(self._journal.sync())
         await asyncio.to_thread(self._snapshot_thread.shutdown)
-        if not self._failed:
-            body = self._snapshots.body(self._venue)
-            self._journal.sync()
-            self._snapshots.write(
-                self._journal, body, self._journal.tail_position, self._journal.next_sequence
-            )
+        try:
+            self._save_the_end()
+        except JournalError as error:
+            self.stop_for(error)
+
+    def _save_the_end(self) -> None:
+        if self._failed:
+            return
+        self._publish_until(self._journal.sync())
+        body = snapshot_body(self._venue)
+        self._snapshots.write(
+            self._journal, body, self._journal.tail_position, self._journal.next_sequence
+        )
 
     def _is_idle(self) -> bool:
         return not self._unpublished and all(
@@ -307,6 +349,7 @@ class VenueService:
         and nothing is tried again."""
         if not self._failed:
             self._failed = True
+            self._closed = True
             self._fail(error)
 
     # --- the log ----------------------------------------------------------------------------------

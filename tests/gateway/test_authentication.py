@@ -56,7 +56,7 @@ class Port:
         self._now_ms = now_ms
         self._last_nonce = last_nonce
 
-    def now_ns(self) -> int:
+    def wall_ns(self) -> int:
         return self._now_ms * 1_000_000
 
     def session_index(self, sender: bytes, target: bytes) -> int:

@@ -17,8 +17,16 @@ from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, framed, pas
 @pytest.fixture
 def acme(venue: Venue) -> Iterator[Peer]:
     """A connection that will log on with fresh numbers."""
+    with venue.peer("ACME") as before:  # the session is free behind this
+        before.logon(RESET)
+        log_out(before)
     with venue.peer("ACME") as peer:
         yield peer
+
+
+def log_out(peer: Peer) -> None:
+    peer.send("5")
+    assert [f.type for f in peer.read_to_end()] == ["5"]
 
 
 def refusal(peer: Peer, message: bytes) -> str:
@@ -195,13 +203,15 @@ def test_credentials_are_nowhere(tmp_path: Path) -> None:
                 nonce = Nonces.next()
                 signatures.append(password(acme.login, 1, nonce))
                 acme.socket.sendall(acme.logon_message(RESET, nonce=nonce))
-                acme.receive()
+                if acme.receive().type == "A":
+                    log_out(acme)
         with venue.peer("ACME") as acme:  # a second Logon right behind the first
             first = acme.logon_message(RESET)
             nonce = Nonces.next()
             signatures.append(password(acme.login, acme.next_out, nonce))
             acme.socket.sendall(first + acme.logon_message(RESET, nonce=nonce))
             assert [acme.receive().type for _ in range(2)] == ["A", "3"]
+            log_out(acme)
         with venue.peer("ACME") as acme:  # a second Logon inside the session
             acme.logon(RESET)
             nonce = Nonces.next()

@@ -138,21 +138,11 @@ def test_a_lost_line_cancels_unless_asked_not_to(venue: Venue) -> None:
             # Reset rather than closed: no end of stream, as when a line is cut.
             linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
             acme.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        with logged_on_when_free(venue, acme.next_out) as again:
+        with venue.peer("ACME", next_out=acme.next_out) as again:
+            assert again.logon().type == "A"
             again.send("H", f"11={order}|37={report[37]}|55=BTC/USD")
             status = again.until(lambda f: f.type in "8j" and f.get(43) != "Y")
             assert status.get(150) == expected or status.type == expected
-
-
-def logged_on_when_free(venue: Venue, next_out: int) -> Peer:
-    """The venue learns of the lost line a moment later than we lose it."""
-    deadline = time.monotonic() + 5
-    while True:
-        peer = venue.peer("ACME", next_out=next_out)
-        if peer.logon().type == "A":
-            return peer
-        peer.close()
-        assert time.monotonic() < deadline
 
 
 def test_a_resend_of_everything_holds_nobody_up(

@@ -15,7 +15,7 @@ from tidegate.model.orders import (
 )
 from tidegate.model.rejects import Refusal, Rule
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import Amend, NewOrder, OpenOrders, OrderEntry
+from tidegate.oes.order_entry import Amend, NewOrder, OpenOrdersPort, OrderEntry
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.render import frame_of
 
@@ -26,12 +26,15 @@ GOOD = {
 NOW_NS = 1_793_697_300_000_000_000
 
 
-class NamedOrders(OpenOrders):
+class NamedOrders(OpenOrdersPort):
     def __init__(self) -> None:
         self.count = 0
 
     def is_open(self, account: int, cl_ord_id: bytes) -> bool:
         return account == 0 and cl_ord_id == b"77"
+
+    def open_count_of_all(self) -> int:
+        return 0
 
     def open_count(self, session: int) -> int:
         return self.count

@@ -203,9 +203,21 @@ class Peer:
         return self.message("A", f"{fields}|553={self.login.api_key}|554={signature}|5025={nonce}")
 
     def logon(self, fields: str = "98=0|108=30") -> Frame:
-        """Log on and give the venue's answer, which is its Logon where all is well."""
-        self.socket.sendall(self.logon_message(fields))
-        return self.receive()
+        """Log on and give the venue's answer, which is its Logon where all is well. The venue
+        learns of the end of an earlier connection a moment later than we do: until then it says
+        that the session is active, and this tries again."""
+        deadline = time.monotonic() + WAIT_S
+        number = self.next_out
+        while True:
+            self.socket.sendall(self.logon_message(fields))
+            answer = self.receive()
+            if answer.get(58) != "Session already active" or time.monotonic() > deadline:
+                return answer
+            self.close()
+            self.next_out = number
+            self._buffer.clear()
+            self.received.clear()
+            self.socket = self._connect()
 
     # --- receiving -------------------------------------------------------------------------------
 

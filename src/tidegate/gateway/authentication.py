@@ -98,7 +98,7 @@ class Authenticator:
         if not text.isdigit() or len(text) > _NONCE_DIGITS_MAX:
             return Verdict(session, FAILED_CREDENTIALS)
         nonce = int(text)
-        if abs(nonce - self._venue.now_ns() // 1_000_000) > access.nonce_window_ms:
+        if abs(nonce - self._venue.wall_ns() // 1_000_000) > access.nonce_window_ms:
             return Verdict(session, FAILED_NONCE_WINDOW % (access.nonce_window_ms // 1000))
         if nonce <= self._venue.last_nonce(request.username):
             return Verdict(session, FAILED_NONCE_ORDER)

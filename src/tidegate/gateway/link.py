@@ -97,8 +97,10 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._links.all.pop(id(self), None)
         self._end_logon_phase()
-        self._frames.clear()
         if self._session != _NO_SESSION:
+            # What arrived before the end was sent before it: a flood may not have had its turn yet.
+            self._venue.frames(self._session, self._link, list(self._frames))
+            self._frames.clear()
             self._venue.link_down(self._session, self._link)
 
     def data_received(self, data: bytes) -> None:

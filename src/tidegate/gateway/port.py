@@ -26,6 +26,10 @@ class VenuePort(FrameSource, Protocol):
     def now_ns(self) -> int:
         """Nanoseconds since 1970 UTC."""
 
+    def wall_ns(self) -> int:
+        """The machine's clock, which a client's nonce is compared with. `now_ns` may differ from
+        it for a while after that clock was set back."""
+
     def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
         """The session of two CompIDs as the client writes them, -1 where there is none."""
 

@@ -27,6 +27,7 @@ from tidegate.journal.snapshot import (
     Snapshot,
     SnapshotLoad,
     load_latest_snapshot,
+    read_snapshots,
     write_snapshot,
 )
 from tidegate.journal.storage import OsStorage, Storage
@@ -56,5 +57,6 @@ __all__ = [
     "SnapshotLoad",
     "Storage",
     "load_latest_snapshot",
+    "read_snapshots",
     "write_snapshot",
 ]

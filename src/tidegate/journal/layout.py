@@ -35,7 +35,7 @@ from zlib import crc32
 FORMAT_VERSION: Final = 1
 """Format version of segments written by this program, and the only one it reads."""
 
-PAYLOAD_BYTES_MAX: Final = 256 * 1024 * 1024
+PAYLOAD_BYTES_MAX: Final = 1024 * 1024 * 1024
 """Largest payload of one batch, in bytes. Part of the format: a longer one is a broken header."""
 
 RECORD_COUNT_MAX: Final = 2**32 - 1

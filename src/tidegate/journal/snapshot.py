@@ -177,6 +177,36 @@ def _write_synced(storage: Storage, path: Path, header: bytes, body: bytes) -> N
         storage.close(file)
 
 
+def read_snapshots(
+    directory: Path, *, storage: Storage
+) -> tuple[list[Snapshot], list[DamagedSnapshot]]:
+    """Return every whole snapshot, oldest first, and every damaged one, those that were set aside
+    earlier included. Changes nothing.
+
+    Raises:
+        JournalFormatUnknown: a snapshot is whole, but of another version.
+        JournalFailed: a system call failed.
+    """
+    whole: list[Snapshot] = []
+    damaged: list[DamagedSnapshot] = []
+    try:
+        if not directory.is_dir():
+            return whole, damaged
+        for name in sorted(storage.list_directory(directory)):
+            path = directory / name
+            if name.endswith(_DAMAGED):
+                damaged.append(DamagedSnapshot(path, "set aside by an earlier start"))
+            elif _NAME.fullmatch(name):
+                found = _read_snapshot(storage, path)
+                if isinstance(found, Snapshot):
+                    whole.append(found)
+                else:
+                    damaged.append(DamagedSnapshot(path, found))
+    except OSError as error:
+        raise JournalFailed(f"{directory}: reading snapshots failed: {error}") from error
+    return whole, damaged
+
+
 def _refuse_foreign(directory: Path, names: list[str]) -> None:
     for name in names:
         stem = name.removesuffix(_ASIDE).removesuffix(_DAMAGED)

@@ -25,5 +25,7 @@ UUID_WINDOW_S: Final = 120  # a COMB UUID's time may differ this much from the v
 CL_ORD_IDS_REMEMBERED_MAX: Final = 1_000_000  # UUIDs within their window, per session
 
 # venue
-OPEN_ORDERS_PER_SESSION: Final = 100_000  # unless configured; one cut line may cancel them all
+OPEN_ORDERS_PER_SESSION: Final = 100_000  # unless configured
+OPEN_ORDERS_MAX: Final = 1_000_000  # of the venue; one order that takes them all still fits a batch
+CANCELS_PER_RECORD: Final = 1_000  # of a cut line or a mass cancel, before others get their turn
 TURN_BYTES_MAX: Final = 4 * 1024 * 1024  # a turn that has grown to this ends before the next input

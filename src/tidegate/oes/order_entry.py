@@ -12,6 +12,7 @@ from mypy_extensions import mypyc_attr
 
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
+from tidegate.model.limits import OPEN_ORDERS_MAX
 from tidegate.model.orders import FOK, GTC, IOC, LIMIT, MARKET, STP_CANCEL_NEWEST
 from tidegate.model.rejects import (
     ACCOUNT_DISABLED,
@@ -57,7 +58,7 @@ _UNSUPPORTED_OPTIONS: Final = [
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class OpenOrders:
+class OpenOrdersPort:
     """What order entry may ask of the engine: a port, because the rooms do not know each other."""
 
     def is_open(self, account: int, cl_ord_id: bytes) -> bool:
@@ -66,6 +67,10 @@ class OpenOrders:
 
     def open_count(self, session: int) -> int:
         """How many open orders were entered on the session."""
+        raise NotImplementedError
+
+    def open_count_of_all(self) -> int:
+        """How many open orders there are."""
         raise NotImplementedError
 
 
@@ -118,7 +123,7 @@ class SessionBook:
 class OrderEntry:
     """Checks requests of all sessions against the directory."""
 
-    def __init__(self, directory: Directory, open_orders: OpenOrders) -> None:
+    def __init__(self, directory: Directory, open_orders: OpenOrdersPort) -> None:
         self.directory = directory
         self.open_orders = open_orders
         self.books: list[SessionBook] = []  # by session index
@@ -170,7 +175,11 @@ class OrderEntry:
         refusal = self._sizes(order, message)
         if refusal is not None:
             return refusal
-        if self.open_orders.open_count(session_index) >= session.open_orders_max:
+        orders = self.open_orders
+        if (
+            orders.open_count(session_index) >= session.open_orders_max
+            or orders.open_count_of_all() >= OPEN_ORDERS_MAX
+        ):
             return refuse(ORDERS_LIMIT)
         return order
 

@@ -281,8 +281,11 @@ class Session:
         if self.state == LOGOUT_SENT:
             return self.logout_deadline_ns
         interval_ns = self.heart_bt_int_s * NS_PER_S
-        tenths = DEAD_PEER_TENTHS if self.test_request_pending else TEST_REQUEST_TENTHS
+        waiting = self.test_request_pending or self.state == LOGON_SENT
+        tenths = DEAD_PEER_TENTHS if waiting else TEST_REQUEST_TENTHS
         peer_ns = self.last_received_ns + interval_ns * tenths // 10
+        if self.state == LOGON_SENT:
+            return peer_ns
         if self.gap.until:
             peer_ns = min(peer_ns, self.gap.since_ns + interval_ns * DEAD_PEER_TENTHS // 10)
         return min(peer_ns, self.last_sent_ns + interval_ns)
@@ -361,8 +364,6 @@ class Session:
             return
         if self.state == LOGON_SENT:
             self._logon_answered(message, number, time_ns)
-        elif self.state == LOGON_SENT:  # a refusal: no session yet, so its number uses none up
-            self._logout_received(time_ns)
         elif msg_type == b"4" and not message.flag(tags.GAP_FILL_FLAG):
             self._sequence_reset(message, number, scanned, time_ns)
         elif number == self.next_incoming:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 
-from librt.strings import BytesWriter, read_i64_le, write_i64_le
+from librt.strings import BytesWriter, write_i64_le
 
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
@@ -24,7 +24,7 @@ from tidegate.model.rejects import (
 from tidegate.model.settings import DUPLICATE_DISPLACE, VenueSettings
 from tidegate.model.time import NS_PER_S, S_PER_DAY
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import OpenOrders, OrderEntry
+from tidegate.oes.order_entry import OpenOrdersPort, OrderEntry
 from tidegate.session.history import History
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
@@ -51,7 +51,7 @@ class ReplayMismatch(Exception):
     """Applying a turn's inputs again gave other bytes than the journal holds."""
 
 
-class _Orders(OpenOrders):
+class _Orders(OpenOrdersPort):
     """Order entry's questions to the engine."""
 
     def __init__(self, engine: SpotEngine) -> None:
@@ -62,6 +62,9 @@ class _Orders(OpenOrders):
 
     def open_count(self, session: int) -> int:
         return self.engine.session_order_count(session)
+
+    def open_count_of_all(self) -> int:
+        return self.engine.open_order_count
 
 
 class SessionLife:
@@ -181,9 +184,11 @@ class Venue(SessionHost):
 
     def tick(self, time_ns: int) -> None:
         """Time has passed. Recorded only when something is due, so calling it often is cheap."""
-        if time_ns < self.next_deadline_ns or self.rollover_at_ns == 0:  # 0: not configured yet
+        if self.rollover_at_ns == 0:  # not configured yet
             return
-        due_ns = self._deadline_ns()
+        due_ns = self.next_deadline_ns
+        if time_ns >= due_ns or self.has_more_to_do:
+            due_ns = self._deadline_ns()
         if time_ns < due_ns:
             self.next_deadline_ns = due_ns
             return
@@ -194,6 +199,7 @@ class Venue(SessionHost):
             self._fresh_numbers()
         if self.rollover_at_ns and self.now_ns >= self.rollover_at_ns:
             self._roll_over(self.now_ns)
+        self.trading.go_on_cancelling(self.sessions, self.now_ns)
         self.next_deadline_ns = 0
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:
@@ -202,6 +208,11 @@ class Venue(SessionHost):
         for session in self.sessions:
             session.logout(text, self.now_ns, orderly=True)
         self.next_deadline_ns = 0
+
+    @property
+    def has_more_to_do(self) -> bool:
+        """Whether `tick` should be called again at once: cancels that did not fit their record."""
+        return self.trading.cancels.pending
 
     # --- outputs ---------------------------------------------------------------------------------
 
@@ -354,6 +365,14 @@ class Venue(SessionHost):
         for index in range(decoder.uint()):
             self.histories[index].load(decoder)
 
+    def histories_complete(self) -> bool:
+        """Whether every outgoing message of every session is indexed: no turn waits to be
+        committed."""
+        return all(
+            self.histories[index].last_number + 1 == session.next_outgoing
+            for index, session in enumerate(self.sessions)
+        )
+
     def digest(self) -> str:
         """SHA-256 of the state, in hexadecimal."""
         return hashlib.sha256(self.save()).hexdigest()
@@ -447,7 +466,8 @@ class Venue(SessionHost):
         if not life.established:
             return  # a logon that failed: the orders of the session were never in its hands
         life.established = False
-        if orderly and session.settings.cancel_on_logout:
+        rolling_over = self.logons_refused_until_ns > 0  # has a rule of its own
+        if orderly and session.settings.cancel_on_logout and not rolling_over:
             self.trading.cancel_session(self.sessions, session, CANCELED_BY_LOGOUT, time_ns)
         elif not orderly and life.cancel_on_disconnect:
             self.trading.cancel_session(self.sessions, session, CANCELED_BY_DISCONNECT, time_ns)
@@ -467,11 +487,15 @@ class Venue(SessionHost):
         )
 
     def _fresh_numbers(self) -> None:
-        self.logons_refused_until_ns = 0
         for session in self.sessions:
             session.link_lost(self.now_ns)  # whoever has not answered the Logout by now
+            if session.settings.cancel_on_rollover:  # orders that came while it was awaited
+                self.trading.cancel_session(
+                    self.sessions, session, CANCELED_BY_ROLLOVER, self.now_ns
+                )
             session.reset()
             self.order_entry.books[session.index].cl_ord_ids.watermark = 0
+        self.logons_refused_until_ns = 0
 
     def _next_rollover(self, time_ns: int) -> int:
         day_ns = S_PER_DAY * NS_PER_S
@@ -485,6 +509,7 @@ class Venue(SessionHost):
     ) -> None:
         if time_ns > self.now_ns:
             self.now_ns = time_ns
+        self.trading.cancels.begin_record()
         write_record(self._turn, kind, self.now_ns, session, link, number, data)
         self._turn_records += 1
 
@@ -509,6 +534,8 @@ class Venue(SessionHost):
     def _deadline_ns(self) -> int:
         """When something is due next, by a look at every session: done once a tick, not a message.
         Messages only move a session's deadlines away, so the result stays a lower bound."""
+        if self.has_more_to_do:
+            return 0
         due_ns = self.rollover_at_ns
         if self.logons_refused_until_ns:
             due_ns = min(due_ns, self.logons_refused_until_ns)
@@ -537,8 +564,3 @@ class Venue(SessionHost):
             self.histories.append(History())
         self.order_entry.add_sessions()
         self.trading.add_sessions()
-
-
-def resend_end(record: Record) -> int:
-    """The last number of a `RESEND` record."""
-    return read_i64_le(record.data, 0)

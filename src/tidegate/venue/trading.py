@@ -12,6 +12,7 @@ from tidegate.engine.events import Event, status_event
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import Instrument
 from tidegate.model.orders import order_number
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
@@ -31,6 +32,7 @@ from tidegate.model.rejects import (
 from tidegate.oes.directory import Directory
 from tidegate.oes.order_entry import NewOrder, OrderEntry
 from tidegate.session.machine import MessageTools, Session
+from tidegate.venue.cancels import Cancels
 from tidegate.venue.effects import RefusalNote
 from tidegate.venue.reports import descriptor, write_business_reject, write_report
 from tidegate.wire import tags
@@ -58,6 +60,7 @@ class Trading:
         self.tools = tools
         self.next_exec_number = 1
         self.first_order_numbers: list[int] = []  # by session: the first of its current life
+        self.cancels = Cancels(engine)
         self.refusals: list[RefusalNote] = []
         self._scratch = BytesWriter()
 
@@ -203,20 +206,23 @@ class Trading:
                 return Refusal(FIELD_MISSING, b"Conditionally required field missing: Symbol (55)")
             if instrument is None:
                 return refuse(UNKNOWN_SYMBOL)
-        whole_account = reach == _COMP_ID_ORDERS and session.settings.mass_cancel_account
-        orders: list[Order] = []
-        if whole_account:
+        self.cancels.cancel(self._reached(session, reach, instrument), CANCELED_BY_MASS, time_ns)
+        return None
+
+    def _reached(self, session: Session, reach: int, instrument: Instrument | None) -> list[Order]:
+        """The open orders that a mass cancel means."""
+        if reach == _COMP_ID_ORDERS and session.settings.mass_cancel_account:
+            orders: list[Order] = []
             for account in self.directory.trading_accounts(session.settings):
                 orders.extend(self.engine.account_orders(account.index))
-        else:
-            orders = self.engine.session_orders(session.index)
-        for order in orders:
-            if reach == _SYMBOL_ORDERS and order.instrument is not instrument:
-                continue
-            if reach != _COMP_ID_ORDERS and order.epoch != session.epoch:
-                continue
-            self.engine.cancel(order, time_ns, CANCELED_BY_MASS)
-        return None
+            return orders
+        orders = self.engine.session_orders(session.index)
+        if reach == _COMP_ID_ORDERS:
+            return orders
+        orders = [order for order in orders if order.epoch == session.epoch]
+        if reach == _SYMBOL_ORDERS:
+            orders = [order for order in orders if order.instrument is instrument]
+        return orders
 
     def _status(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
         order = self.engine.order(order_number(message.get(tags.ORDER_ID)))
@@ -228,10 +234,14 @@ class Trading:
     def cancel_session(
         self, sessions: list[Session], session: Session, text: bytes, time_ns: int
     ) -> None:
-        """Cancel every open order of the session's current life, whatever its owner asks."""
-        for order in self.engine.session_orders(session.index):
-            if order.epoch == session.epoch:
-                self.engine.cancel(order, time_ns, text)
+        """Cancel every open order of the session's current life."""
+        orders = self._reached(session, _SESSION_ORDERS, None)
+        self.cancels.cancel(orders, text, time_ns)
+        self._report(sessions, time_ns)
+
+    def go_on_cancelling(self, sessions: list[Session], time_ns: int) -> None:
+        """The next share of cancels that did not fit their record."""
+        self.cancels.go_on(time_ns)
         self._report(sessions, time_ns)
 
     # --- which orders a session reaches ----------------------------------------------------------
@@ -312,8 +322,10 @@ class Trading:
         encoder.uint(self.next_exec_number)
         for number in self.first_order_numbers:
             encoder.uint(number)
+        self.cancels.save(encoder)
 
     def load(self, decoder: Decoder) -> None:
         self.next_exec_number = decoder.uint()
         for index in range(len(self.first_order_numbers)):
             self.first_order_numbers[index] = decoder.uint()
+        self.cancels.load(decoder)
