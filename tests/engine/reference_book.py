@@ -109,12 +109,14 @@ class Reference:
         kill = fok and filled < order.qty
         hold = order.hold_for(order.price, order.qty)
         if market and order.buys:
-            hold = 0 if kill else cost
+            hold = cost
+            if fok and order.qty > sum(maker.leaves for maker in self.queue(order)):
+                hold = 0
         if hold > self.available.get((order.account, order.asset), 0):
             return "insufficient_funds"
         if order.post_only and self.queue(order):
             return "post_only"
-        self.reserve(order, hold)
+        self.reserve(order, 0 if kill and market and order.buys else hold)
         self.tell(order, fix.EXEC_NEW, fix.STATUS_NEW, order.leaves, text)
         alive = kill or self.match(order)
         if alive and market:

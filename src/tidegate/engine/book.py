@@ -67,6 +67,7 @@ class BookSide:
         self._ladder = PriceLadder(descending=bids)
         self._levels: dict[int, PriceLevel] = {}
         self.best: PriceLevel | None = None
+        self.total_lots = 0  # of all levels: tells at once what can not fill
 
     def __len__(self) -> int:
         """The number of prices at which orders rest."""
@@ -95,9 +96,11 @@ class BookSide:
             if best is None or self.within(price, best.price):
                 self.best = level
         level.append(order)
+        self.total_lots += order.leaves_lots
 
     def remove(self, order: Order) -> None:
         level = self._levels[order.price]
+        self.total_lots -= order.leaves_lots
         level.unlink(order)
         if level.count == 0:
             del self._levels[level.price]
@@ -107,6 +110,7 @@ class BookSide:
 
     def reduce(self, order: Order, lots: int) -> None:
         self._levels[order.price].total_lots -= lots
+        self.total_lots -= lots
 
 
 class OrderBook:

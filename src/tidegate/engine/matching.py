@@ -26,6 +26,7 @@ from tidegate.model.orders import (
 from tidegate.model.rejects import CANCELED_SELF_TRADE
 from tidegate.model.scaled import LOT_MONEY
 
+COST_LIMIT: Final = 10**60  # above every cost: for a walk that is about lots alone
 PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
 
 
@@ -54,9 +55,10 @@ def price_limit(order: Order) -> int:
     return PRICE_LIMIT if order.side == BUY else 0
 
 
-def reach(market: Market, order: Order) -> Reach:
+def reach(market: Market, order: Order, cost_max: int) -> Reach:
     """Walks the book as `Matcher.match` would, to the lot and to the last unit of money, and
-    changes nothing."""
+    changes nothing. It goes no further once the cost is above `cost_max`: whoever can not pay
+    does not make the venue look through a whole book."""
     limit = price_limit(order)
     opposite = market.book.opposite(order.side)
     wanted = order.leaves_lots
@@ -73,8 +75,8 @@ def reach(market: Market, order: Order) -> Reach:
             money = market.instrument.money(level.price, lots)
             cost += money + fee_money(money, order.taker_rate)
             wanted -= lots
-            if wanted == 0:
-                return Reach(order.leaves_lots, cost)
+            if wanted == 0 or cost > cost_max:
+                return Reach(order.leaves_lots - wanted, cost)
     return Reach(order.leaves_lots - wanted, cost)
 
 

@@ -11,7 +11,7 @@ from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event, replaced_event
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.matching import Market, Matcher, reach
+from tidegate.engine.matching import COST_LIMIT, Market, Matcher, reach
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.model.codec import CodecError, Decoder, Encoder
@@ -112,19 +112,21 @@ class SpotEngine:
         if self._open_orders.find(order.account, order.cl_ord_id) is not None:
             return CL_ORD_ID_IN_USE
         market = self._markets[order.instrument.symbol]
-        is_market = order.ord_type == MARKET
-        kill = False
-        if is_market and order.side == BUY:
-            reached = reach(market, order)
-            kill = order.time_in_force == FOK and reached.filled_lots < order.qty_lots
-            hold = 0 if kill else reached.cost_money
-        else:
-            if order.time_in_force == FOK:
-                kill = reach(market, order).filled_lots < order.qty_lots
-            hold = order_hold(order, order.price, order.qty_lots)
         asset = held_asset(order)
-        if hold > self.ledger.available(order.account, asset):
+        available = self.ledger.available(order.account, asset)
+        kill = self._can_not_fill(market, order)
+        if order.ord_type != MARKET or order.side != BUY:
+            hold = order_hold(order, order.price, order.qty_lots)
+        elif kill:
+            hold = 0
+        else:
+            hold = reach(market, order, available).cost_money
+        if hold > available:
             return INSUFFICIENT_FUNDS
+        if order.time_in_force == FOK and not kill:
+            kill = reach(market, order, COST_LIMIT).filled_lots < order.qty_lots
+            if kill and order.ord_type == MARKET and order.side == BUY:
+                hold = 0
         if order.post_only and market.book.first_match(order.side, order.price) is not None:
             return POST_ONLY
 
@@ -143,6 +145,13 @@ class SpotEngine:
             reason = CANCELED_FOK if order.time_in_force == FOK else CANCELED_IOC
             self._matcher.close(market, order, now_ns, reason)
         return None
+
+    def _can_not_fill(self, market: Market, order: Order) -> bool:
+        """Whether a fill-or-kill order is for more than the whole other side: known without a
+        look at its orders."""
+        if order.time_in_force != FOK:
+            return False
+        return order.qty_lots > market.book.opposite(order.side).total_lots
 
     def cancel(self, order: Order, now_ns: int, text: bytes, cl_ord_id: bytes = b"") -> None:
         """Cancels an open order. Event: Canceled with `text`; with `cl_ord_id`, the request's
