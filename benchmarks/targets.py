@@ -227,6 +227,11 @@ def venue_command(override: str | None) -> list[str]:
     return [found] if found else [sys.executable, "-m", "tidegate"]
 
 
+def rollover_far_away() -> str:
+    """A configuration whose daily rollover does not fall into the measurement."""
+    return f'[venue]\nrollover_at = "{"04" if time.gmtime().tm_hour >= 12 else "16"}:00:00"\n'
+
+
 class TidegateVenue(Target):
     """The venue itself, as a user starts it: plain TCP, UAT profile, its journal on disk."""
 
@@ -243,7 +248,9 @@ class TidegateVenue(Target):
         data = folder / "data"
         offset = free_port_offset()
         command = [*self._command, "up", "--plain", "--data", str(data)]
-        command += ["--port-offset", str(offset), *self._extra_args]
+        config = folder / "venue.toml"
+        config.write_text(rollover_far_away())
+        command += ["--port-offset", str(offset), "--config", str(config), *self._extra_args]
         self._spawn(command, folder, stdout_to_file=True)
         ready = self._wait_for_ready_file(data / "ready.json", folder)
         if ready["tls"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -147,30 +148,29 @@ def verify(data: DataOption = DATA_DEFAULT) -> None:
 @app.command()
 def decode(
     text: Annotated[
-        str | None, typer.Argument(help="FIX text, fields ended by SOH or `|`.")
+        str | None, typer.Argument(help="FIX text, fields ended by SOH or `|`; or a file's name.")
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read from a file.")] = None,
 ) -> None:
     """Print FIX with names and meanings, from an argument, a file or standard input. Marks wrong
     lengths and checksums, hides credentials."""
-    from tidegate.wire.explain import explain, render_text
+    from tidegate.decoding import blocks, print_decoded
 
     if text is not None and file is not None:
         _wrong("give a text or --file, not both")
     try:
         if text is not None:
-            path = Path(text)
-            data = text.encode("utf-8", "surrogateescape")
-            if "=" not in text and path.is_file():
-                data = path.read_bytes()
+            is_file = "=" not in text and Path(text).is_file()
+            data = Path(text).read_bytes() if is_file else os.fsencode(text)
+            found = print_decoded([data])
+        elif file is not None:
+            found = print_decoded([file.read_bytes()])
         else:
-            data = sys.stdin.buffer.read() if file is None else file.read_bytes()
+            found = print_decoded(blocks(sys.stdin.buffer))  # type: ignore[arg-type]  # has read1
     except OSError as error:
         _wrong(f"{error.filename}: {error.strerror}")
-    messages = explain(data)
-    if not messages:
+    if not found:
         _wrong("no FIX message found: none starts with 8=FIX")
-    print(render_text(messages))
 
 
 @app.command()

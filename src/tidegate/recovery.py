@@ -16,6 +16,7 @@ from tidegate.journal import (
     DamagedSnapshot,
     Durability,
     Journal,
+    JournalDamaged,
     JournalError,
     OsStorage,
     Repair,
@@ -26,6 +27,7 @@ from tidegate.journal import (
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.venue.machine import Venue
 from tidegate.venue.records import HEADER_BYTES, sent_length
+from tidegate.wire.framing import TRAILER_BYTES, byte_sum
 
 JOURNAL_DIRECTORY: Final = "journal"
 SNAPSHOT_DIRECTORY: Final = "snapshots"
@@ -122,6 +124,7 @@ def recover(
     )
     replayed = 0
     try:
+        _check_what_may_be_resent(journal, venue, position)
         for batch in journal.batches(position):
             _replay(venue, batch)
             replayed += batch.record_count
@@ -129,6 +132,20 @@ def recover(
         journal.close()
         raise
     return Recovered(venue, journal, journal.repair, loaded.damaged, position, replayed)
+
+
+def _check_what_may_be_resent(journal: Journal, venue: Venue, snapshot_position: int) -> None:
+    """Read every batch before the snapshot that a client may still ask for, for its checksum: a
+    damaged journal is to be found now, and not by the client. Raises `JournalDamaged`."""
+    if snapshot_position == 0:
+        return  # all of it is about to be replayed
+    first_position = min(
+        (history.position(1) for history in venue.histories if history.last_number > 0),
+        default=snapshot_position,
+    )
+    for batch in journal.batches(journal.segment_position(first_position)):
+        if batch.position >= snapshot_position:
+            break
 
 
 def _replay(venue: Venue, batch: Batch) -> None:
@@ -142,9 +159,20 @@ def _replay(venue: Venue, batch: Batch) -> None:
 
 
 def read_outgoing(journal: Journal, position: int) -> bytes:
-    """The frame of the outgoing message whose record starts at a log position."""
+    """The frame of the outgoing message whose record starts at a log position.
+
+    Raises `JournalDamaged` where there is none, or its CheckSum (10) is not its own: a resend gets
+    a new one, which must not make altered bytes look right.
+    """
     header = journal.read(position, HEADER_BYTES)
-    return journal.read(position + HEADER_BYTES, sent_length(header))
+    try:
+        frame = journal.read(position + HEADER_BYTES, sent_length(header))
+    except ValueError as error:
+        raise JournalDamaged(journal.directory, position, str(error)) from error
+    total = byte_sum(frame, 0, len(frame) - TRAILER_BYTES)
+    if frame[-TRAILER_BYTES:] != b"10=%03d\x01" % total:
+        raise JournalDamaged(journal.directory, position, "an outgoing message was altered")
+    return frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +198,14 @@ def verify(data_directory: Path) -> Verification:
     """
     snapshots, damaged = read_snapshots(data_directory / SNAPSHOT_DIRECTORY, storage=OsStorage())
     bodies = {snapshot.log_position: snapshot.body for snapshot in snapshots}
+    # With the newest snapshot as its start, a log that ends before it is refused, not repaired.
+    newest = snapshots[-1] if snapshots else None
     journal = Journal.open(
         data_directory / JOURNAL_DIRECTORY,
         storage=OsStorage(),
         segment_bytes_max=SEGMENT_BYTES_MAX,
+        start_position=newest.log_position if newest else 0,
+        start_sequence=newest.next_sequence if newest else FIRST_SEQUENCE,
     )
     try:
         found = _replay_all(journal, bodies)

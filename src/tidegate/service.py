@@ -85,6 +85,7 @@ class VenueService:
         if self._clock.ahead_ns() > CLOCK_AHEAD_TOLD_NS:
             _log.warning("journal_ahead_of_clock", seconds=self._clock.ahead_ns() // NS_PER_S)
         now_ns = self._clock.now_ns()
+        is_first_start = not self._venue.settings_bytes
         if settings != self._venue.settings_bytes:
             self._venue.configure(settings, now_ns)
             self._rollover_at_ns = self._venue.rollover_at_ns  # set anew: no day has ended
@@ -95,7 +96,11 @@ class VenueService:
                 self._venue.link_down(session.index, session.link, now_ns)
                 self._bound_turn()
         self._venue.start(now_ns)
-        self._schedule_turn()
+        self._end_turn()
+        if is_first_start:
+            # A journal that gets lost later is missed: without any snapshot, a directory without
+            # a journal would look like that of a first start, and be given new money.
+            self._save_now()
         if self._disk:
             self._syncer = threading.Thread(target=self._sync_loop, name="tidegate-sync")
             self._syncer.start()
@@ -326,11 +331,11 @@ class VenueService:
             await asyncio.to_thread(self._syncer.join)
         await asyncio.to_thread(self._snapshot_thread.shutdown)
         try:
-            self._save_the_end()
+            self._save_now()
         except JournalError as error:
             self.stop_for(error)
 
-    def _save_the_end(self) -> None:
+    def _save_now(self) -> None:
         if self._failed:
             return
         self._publish_until(self._journal.sync())

@@ -40,8 +40,13 @@ VenueService.frames = frames
 SNAPSHOT_FAILS = """
 from tidegate.journal import JournalFailed
 from tidegate.recovery import Snapshots
+whole = Snapshots.write
+calls = []
 def write(self, journal, body, log_position, next_sequence):
-    raise JournalFailed("the disk is full")
+    calls.append(log_position)
+    if len(calls) > 1:  # the first is that of the first start
+        raise JournalFailed("the disk is full")
+    whole(self, journal, body, log_position, next_sequence)
 Snapshots.write = write
 """
 

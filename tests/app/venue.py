@@ -59,6 +59,18 @@ class VenueFailed(Exception):
     """The process ended before it was ready."""
 
 
+def without_rollover(config: str) -> str:
+    """The configuration with the rollover far from now, unless it sets its own: a test that runs
+    at 22:00 UTC is not to be logged out. Two times of day are enough, and a later start on the
+    same data will mostly find the same one."""
+    if "rollover_at" in config:
+        return config
+    line = f'rollover_at = "{"04" if time.gmtime().tm_hour >= 12 else "16"}:00:00"\n'
+    if "[venue]\n" in config:
+        return config.replace("[venue]\n", f"[venue]\n{line}", 1)
+    return f"[venue]\n{line}{config}"
+
+
 class Venue:
     """A venue on one data directory; killed at the end of the `with` block."""
 
@@ -119,10 +131,9 @@ class Venue:
         ]  # fmt: skip
         if self._plain:
             up.append("--plain")
-        if self._config is not None:
-            path = self.data.with_name(self.data.name + ".toml")
-            path.write_text(self._config)
-            up += ["--config", str(path)]
+        path = self.data.with_name(self.data.name + ".toml")
+        path.write_text(without_rollover(self._config or ""))
+        up += ["--config", str(path)]
         command = [sys.executable, "-m", "tidegate", *up]
         if self._script is not None:
             main = f"{self._script}\nfrom tidegate.cli import main\nmain()"

@@ -1,6 +1,7 @@
 """What tests of configuration and provisioning share."""
 
 import pytest
+
 from tests.config.fixed_secrets import FixedSecrets
 
 

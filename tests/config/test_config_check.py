@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.config.texts import FIRM, PAIR, PRODUCTION_FIRM, only, problems
 
+from tests.config.texts import FIRM, PAIR, PRODUCTION_FIRM, only, problems
 from tidegate.config import ConfigProblem, check, check_file
 
 

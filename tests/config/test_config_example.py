@@ -5,8 +5,8 @@ import tomllib
 
 import msgspec
 import pytest
-from tests.config.fixed_secrets import FixedSecrets
 
+from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import check, example, load
 from tidegate.config.schema import (
     TABLES,

@@ -1,8 +1,8 @@
 """Mistakes in firms: accounts, API keys, sessions, and their references to each other."""
 
 import pytest
-from tests.config.texts import FIRM, PAIR, PRODUCTION, PRODUCTION_FIRM, in_session, only, problems
 
+from tests.config.texts import FIRM, PAIR, PRODUCTION, PRODUCTION_FIRM, in_session, only, problems
 from tidegate.config import check
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.config.fixed_secrets import FixedSecrets
 
+from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.model.instruments import BUILT_IN, built_in_instruments
 from tidegate.model.settings import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.config.fixed_secrets import FixedSecrets
 
+from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import load
 from tidegate.provision import TlsFiles, print_ready, ready_document, remove_ready, write_ready
 

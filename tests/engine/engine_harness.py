@@ -7,7 +7,6 @@ import pickle
 from typing import Any
 
 from tests.engine import reference_book as reference
-
 from tidegate.engine.events import Event
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine

@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 from tests.engine.engine_harness import instrument, make_order
-
 from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.engine_harness import Twins, saved
 
+from tests.engine.engine_harness import Twins, saved
 from tidegate.model import orders as fix
 
 SIDES = (fix.BUY, fix.SELL)

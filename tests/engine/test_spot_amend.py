@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.engine.engine_harness import NOW_NS, brief, saved
 from tests.engine.test_spot_matching import Desk
-
 from tidegate.engine.events import current_status, status_event
 from tidegate.model.orders import (
     BUY,

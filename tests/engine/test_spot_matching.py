@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.engine.engine_harness import (
     NOW_NS,
     SYMBOL,
@@ -15,7 +16,6 @@ from tests.engine.engine_harness import (
     render,
     saved,
 )
-
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.orders import BUY, FOK, GTC, IOC, MARKET, SELL

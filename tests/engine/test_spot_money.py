@@ -8,8 +8,8 @@ from math import ceil, floor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.engine_harness import NOW_NS, check_invariants, instrument, make_order, saved
 
+from tests.engine.engine_harness import NOW_NS, check_invariants, instrument, make_order, saved
 from tidegate.engine.holds import buy_hold, fee_money, sell_hold
 from tidegate.engine.ledger import EXTERNAL, FEES
 from tidegate.engine.spot import SpotEngine

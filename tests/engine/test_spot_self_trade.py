@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.engine.test_spot_matching import FOK_TEXT, NO_LIQUIDITY, Desk
 
+from tests.engine.test_spot_matching import FOK_TEXT, NO_LIQUIDITY, Desk
 from tidegate.model.orders import (
     BUY,
     FOK,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.engine.engine_harness import (
     NOW_NS,
     SYMBOL,
@@ -13,7 +14,6 @@ from tests.engine.engine_harness import (
     render,
     saved,
 )
-
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import CodecError, Decoder
 from tidegate.model.instruments import make_instrument

@@ -11,6 +11,7 @@ import pytest
 
 from tests.app.venue import Venue
 from tests.peers.socket_peer import Frame, Peer, PeerClosed
+from tidegate.model.limits import RESENDS_PENDING_MAX
 
 FILLS = 2_500
 HISTORY = 50_000
@@ -73,7 +74,7 @@ def test_a_peer_that_does_not_read_gets_everything_when_it_does(venue: Venue) ->
 
 
 def ask_for_everything(acme: Peer, beta: Peer) -> None:
-    for _ in range(40):
+    for _ in range(RESENDS_PENDING_MAX + 40):
         acme.send("2", "7=1|16=0")
         beta.round_trip(new_id())
     while True:

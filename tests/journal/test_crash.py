@@ -17,8 +17,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.journal.faulty_storage import LOSSES, Crashed, FaultyStorage, Loss
 
+from tests.journal.faulty_storage import LOSSES, Crashed, FaultyStorage, Loss
 from tidegate.journal import (
     Durability,
     Journal,

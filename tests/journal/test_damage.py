@@ -12,8 +12,8 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from tests.journal.faulty_storage import Crashed, FaultyStorage
 
+from tests.journal.faulty_storage import Crashed, FaultyStorage
 from tidegate.journal import (
     Durability,
     Journal,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.journal.faulty_storage import FaultyStorage
 
+from tests.journal.faulty_storage import FaultyStorage
 from tidegate.journal import (
     PAYLOAD_BYTES_MAX,
     Batch,

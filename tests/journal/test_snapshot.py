@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.journal.faulty_storage import Crashed, FaultyStorage
 
+from tests.journal.faulty_storage import Crashed, FaultyStorage
 from tidegate.journal import (
     JournalFailed,
     JournalForeign,

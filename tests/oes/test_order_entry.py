@@ -164,7 +164,7 @@ def test_what_a_good_order_carries() -> None:
 def test_amend(changes: dict[int, str | None], rule: Rule | None) -> None:
     entry = order_entry()
     instrument = entry.directory.instrument_by_symbol[b"BTC/USD"]
-    answer = entry.amend(message_of(changes, "G"), instrument, LIMIT)
+    answer = entry.amend(message_of(changes, "G"), instrument, LIMIT, 0)
     assert rule_of(answer) is rule
     if isinstance(answer, Amend):
         assert (answer.price, answer.qty_lots) == (840_005, 25_000_000)

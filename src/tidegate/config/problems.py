@@ -23,7 +23,8 @@ class ConfigProblem(Struct, frozen=True):
 
     def __str__(self) -> str:
         where = f" ({self.path})" if self.path else ""
-        return f"line {self.line}: {self.rule}{where}"
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.rule}{where}"
 
 
 class ConfigError(Exception):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Final, cast
 
 import structlog
@@ -24,6 +25,8 @@ from tidegate.session.logon import LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
 
 FRAMES_PER_TURN: Final = 128  # of one link, before other links get theirs
+FRAMES_PER_CALL: Final = 16  # between two looks at the clock
+SECONDS_PER_TURN: Final = 0.002
 DISK_WAIT_S: Final = 0.002  # before looking again whether the disk has caught up
 GARBLED_BYTES_BEFORE_LOGON_MAX: Final = 16 * 1024
 
@@ -196,23 +199,26 @@ class Link(asyncio.Protocol):
     # --- frames in -------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        """Hand frames on, a bounded number a turn: a flood waits for itself alone."""
+        """Hand frames on, a bounded number and a bounded time a turn: who sends a flood, or a few
+        messages that are much work, waits for himself alone."""
         frames = self._frames
-        if len(frames) <= FRAMES_PER_TURN and not self._venue.behind:
-            if frames:
-                batch = list(frames)
-                frames.clear()
-                self._venue.frames(self._session, self._link, batch)
+        venue = self._venue
+        end_s = monotonic() + SECONDS_PER_TURN
+        room = FRAMES_PER_TURN
+        while frames and room > 0 and not venue.behind:
+            batch = [frames.popleft() for _ in range(min(len(frames), FRAMES_PER_CALL))]
+            venue.frames(self._session, self._link, batch)
+            room -= len(batch)
+            if monotonic() >= end_s:
+                break
+        if not frames and not venue.behind:
             return
-        if not self._venue.behind:
-            batch = [frames.popleft() for _ in range(FRAMES_PER_TURN)]
-            self._venue.frames(self._session, self._link, batch)
         if not self._draining:
             self._draining = True
             assert self._transport is not None
             self._transport.pause_reading()
             loop = asyncio.get_running_loop()
-            if self._venue.behind:
+            if venue.behind:
                 loop.call_later(DISK_WAIT_S, self._drain_on)
             else:
                 loop.call_soon(self._drain_on)

@@ -300,6 +300,14 @@ class Journal:
             length -= wanted_bytes
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def segment_position(self, position: int) -> int:
+        """Return the log position at which the segment begins that holds `position`.
+
+        Raises JournalPositionUnknown when the log does not hold it.
+        """
+        self._check_range(position, 0)
+        return self._base_positions[max(0, bisect_right(self._base_positions, position) - 1)]
+
     def batches(self, start_position: int) -> Iterator[Batch]:
         """Yield the batches from `start_position` to the tail as it is now, every crc checked.
 

@@ -16,7 +16,7 @@ NUMBER_DIGITS_MAX: Final = 18  # of a scaled number; below 2**62, so it stays un
 
 # session
 HELD_MESSAGES_MAX: Final = 1_024  # held while a gap before them is being filled
-RESENDS_PENDING_MAX: Final = 16  # sweeps a peer may have asked for and not yet read
+RESENDS_PENDING_MAX: Final = 256  # sweeps a peer may have asked for and not yet got
 TEST_REQUEST_BYTES_MAX: Final = 256  # of TestReqID (112), which is echoed
 
 # order entry

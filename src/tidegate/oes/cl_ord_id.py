@@ -55,6 +55,11 @@ def uuid_time_ns(cl_ord_id: bytes) -> int:
     return int(lower[0:8] + lower[9:13], 16) * _UUID_UNIT_NS
 
 
+def has_form(cl_ord_id: bytes) -> bool:
+    """Whether a text has one of the two forms."""
+    return number_of(cl_ord_id) > 0 or uuid_time_ns(cl_ord_id) >= 0
+
+
 class ClOrdIds:
     """What one session remembers of the ids it has seen."""
 

@@ -18,6 +18,7 @@ from tidegate.model.rejects import (
     ACCOUNT_DISABLED,
     ALLOCATION_FOREIGN,
     ALLOCATION_MISSING,
+    CL_ORD_ID_FORM,
     CL_ORD_ID_IN_USE,
     COST_MINIMUM,
     EXEC_INST,
@@ -40,7 +41,7 @@ from tidegate.model.rejects import (
 )
 from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.model.settings import SessionSettings
-from tidegate.oes.cl_ord_id import ClOrdIds
+from tidegate.oes.cl_ord_id import ClOrdIds, has_form
 from tidegate.oes.directory import Account, Directory
 from tidegate.oes.token_bucket import COSTS, TokenBucket
 from tidegate.wire import tags
@@ -151,8 +152,8 @@ class OrderEntry:
                 time_ns=time_ns,
             ):
                 return refuse(RATE_LIMIT)
-        if msg_type == b"H":
-            return None  # its ClOrdID is the order's own
+        if msg_type == b"H":  # its ClOrdID is the order's own, so only its form is looked at
+            return None if has_form(message.get(tags.CL_ORD_ID)) else refuse(CL_ORD_ID_FORM)
         rule = book.cl_ord_ids.check(message.get(tags.CL_ORD_ID), session.cl_ord_id_policy, time_ns)
         return None if rule is None else refuse(rule)
 
@@ -236,8 +237,11 @@ class OrderEntry:
                 return refuse(COST_MINIMUM)
         return None
 
-    def amend(self, message: Message, instrument: Instrument, ord_type: int) -> Amend | Refusal:
-        """The changes that 35=G asks of an open order of that instrument and type."""
+    def amend(
+        self, message: Message, instrument: Instrument, ord_type: int, cum_lots: int
+    ) -> Amend | Refusal:
+        """The changes that 35=G asks of an open order of that instrument and type. A quantity that
+        is already executed ends the order, so no minimum holds for it."""
         exec_inst = message.get(tags.EXEC_INST)
         if exec_inst and exec_inst != b"P":
             return refuse(EXEC_INST)
@@ -253,6 +257,8 @@ class OrderEntry:
             if isinstance(stated, Refusal):
                 return stated
             price = stated
+        if qty_lots <= cum_lots:
+            return Amend(price, qty_lots, post_only=False)
         if qty_lots < instrument.qty_min_lots:
             return refuse(ORDER_MINIMUM)
         if price and instrument.money(price, qty_lots) < instrument.cost_min_money:

@@ -11,6 +11,7 @@ from typing import Final
 from tidegate.wire import tags
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.render import frame_of
+from tidegate.wire.validation import check
 
 LOGON: Final = b"A"
 
@@ -24,6 +25,8 @@ FAILED_ENCRYPTION: Final = b"Logon failed: EncryptMethod (98) must be 0"
 FAILED_HEARTBEAT: Final = b"Logon failed: HeartBtInt (108) must be %d to %d seconds"
 FAILED_DISABLED: Final = b"Logon failed: session disabled"
 FAILED_TLS: Final = b"Logon failed: TLS required"
+_CREDENTIALS: Final = (tags.USERNAME, tags.PASSWORD, tags.NONCE)
+
 ALREADY_ACTIVE: Final = b"Session already active"
 
 
@@ -42,6 +45,7 @@ class LogonRequest:
         self.username = message.get(tags.USERNAME)
         self.password = message.get(tags.PASSWORD)
         self.nonce = message.get(tags.NONCE)
+        self.fault = check(message, LOGON)  # of the fields, whatever they say
 
 
 def read_logon(frame: bytes) -> LogonRequest | None:
@@ -55,16 +59,19 @@ def read_logon(frame: bytes) -> LogonRequest | None:
 
 
 def logon_fault(request: LogonRequest, heartbeat_min_s: int, heartbeat_max_s: int) -> bytes:
-    """What is wrong with BeginString, EncryptMethod and HeartBtInt, as the text of a Logout; empty
-    if nothing. These come before the credentials in the order of checks. (BeginString can only be
-    judged here: `without_credentials` makes it anew.)"""
+    """What is wrong with BeginString, EncryptMethod, HeartBtInt and any other field, as the text
+    of a Logout; empty if nothing. These come before the credentials in the order of checks.
+    (BeginString can only be judged here: `without_credentials` makes it anew.)"""
     if request.begin_string != b"FIX.4.4":
         return FAILED_BEGIN_STRING
     if request.encrypt_method != b"0":
         return FAILED_ENCRYPTION
     if not heartbeat_min_s <= request.heart_bt_int_s <= heartbeat_max_s:
         return FAILED_HEARTBEAT % (heartbeat_min_s, heartbeat_max_s)
-    return b""
+    fault = request.fault
+    if fault is None or fault.ref_tag in _CREDENTIALS:  # what is wrong with those is not told
+        return b""
+    return fault.text
 
 
 def without_credentials(frame: bytes) -> bytes:
@@ -75,7 +82,7 @@ def without_credentials(frame: bytes) -> bytes:
     kept: list[bytes] = []
     for index in range(2, message.count):  # without BeginString and BodyLength ...
         tag = message.tags[index]
-        if tag in (tags.USERNAME, tags.PASSWORD, tags.NONCE, tags.CHECK_SUM):
+        if tag in _CREDENTIALS or tag == tags.CHECK_SUM:
             continue
         kept.append(b"%d=%s\x01" % (tag, message.value(index)))
     return frame_of(b"".join(kept))  # ... which are made anew here

@@ -184,7 +184,7 @@ class Trading:
         cl_ord_id = message.get(tags.CL_ORD_ID)
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
-        change = self.order_entry.amend(message, order.instrument, order.ord_type)
+        change = self.order_entry.amend(message, order.instrument, order.ord_type, order.cum_lots)
         if isinstance(change, Refusal):
             return change
         rule = self.engine.amend(
