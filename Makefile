@@ -3,9 +3,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CORE_SOURCES := $(shell find src/tidegate -name '*.py')
+SOURCES := $(shell find src/tidegate -name '*.py')
+PIP_OPTIONS := --quiet --disable-pip-version-check
 BUILD_FILES := pyproject.toml setup.py
 ARGS ?=
+
+define INSTALL_EXTRA
+$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['$(1)'], sep='\n')" > $(VENV)/$(1).txt
+$(BIN)/python -m pip install $(PIP_OPTIONS) -r $(VENV)/$(1).txt
+endef
 
 .DEFAULT_GOAL := help
 
@@ -61,17 +67,19 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "Install the venv module: apt-get install python3-venv" >&2; exit 2; }
 
-# The core is compiled while the package is installed, so its sources are prerequisites.
-$(VENV)/.run: $(BIN)/python $(BUILD_FILES) $(CORE_SOURCES)
+# The core is compiled while the package is installed, so its sources are prerequisites. Whether it
+# runs compiled is for TIDEGATE_PURE to say at run time, not when it is built.
+$(VENV)/.run: $(BIN)/python $(BUILD_FILES) $(SOURCES)
 	find src -name '*.so' -delete
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	env -u TIDEGATE_PURE $(BIN)/python -m pip install $(PIP_OPTIONS) --editable .
 	$(BIN)/tidegate version
 	touch $@
 
+# Only what the extra names: installing the package again would compile it again.
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(call INSTALL_EXTRA,dev)
 	touch $@
 
-$(VENV)/.bench: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+$(VENV)/.bench: $(VENV)/.dev
+	$(call INSTALL_EXTRA,bench)
 	touch $@
