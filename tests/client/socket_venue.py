@@ -94,6 +94,7 @@ class SocketVenue:
         *,
         events_max: int = 10_000,
         reconnect_delays_s: tuple[float, ...] = (),
+        clock_ahead_ms: int = 0,
     ) -> Client:
         return Client(
             Endpoint("127.0.0.1", self.port, tls=False),
@@ -101,4 +102,5 @@ class SocketVenue:
             options,
             events_max=events_max,
             reconnect_delays_s=reconnect_delays_s,
+            clock_ns=lambda: time.time_ns() + clock_ahead_ms * 1_000_000,
         )

@@ -107,7 +107,10 @@ def parse_utc_timestamp(text: bytes) -> int:
             return -1
         for _ in range(27 - length):
             fraction_ns *= 10
-    seconds = days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
+    # Nanoseconds of the year 2263 no longer fit 63 bits, so from here on it is a Python integer.
+    seconds: int = (
+        days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
+    )
     return seconds * NS_PER_S + fraction_ns
 
 
