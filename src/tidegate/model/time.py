@@ -107,11 +107,12 @@ def parse_utc_timestamp(text: bytes) -> int:
             return -1
         for _ in range(27 - length):
             fraction_ns *= 10
-    # Nanoseconds of the year 2263 no longer fit 63 bits, so from here on it is a Python integer.
+    # Nanoseconds of the year 2263 no longer fit 63 bits: from here on these are Python integers.
     seconds: int = (
         days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
     )
-    return seconds * NS_PER_S + fraction_ns
+    fraction: int = fraction_ns
+    return seconds * NS_PER_S + fraction
 
 
 def _digits(text: bytes, start: i64, end: i64) -> i64:
