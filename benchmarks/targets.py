@@ -248,6 +248,7 @@ class TidegateVenue(Target):
         data = folder / "data"
         offset = free_port_offset()
         command = [*self._command, "up", "--plain", "--data", str(data)]
+        folder.mkdir(parents=True, exist_ok=True)
         config = folder / "venue.toml"
         config.write_text(rollover_far_away())
         command += ["--port-offset", str(offset), "--config", str(config), *self._extra_args]

@@ -203,6 +203,7 @@ class VenueService:
             self._loop.call_soon(self._end_turn)
 
     def _bound_turn(self) -> None:
+        """A turn that has grown large ends now, not at the end of the loop's turn."""
         if self._venue.turn_bytes >= TURN_BYTES_MAX:
             self._end_turn()
 

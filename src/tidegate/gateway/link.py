@@ -115,9 +115,12 @@ class Link(asyncio.Protocol):
             if not self._logged_on():
                 return
         else:
-            self._frames.extend(
-                without_password(frame) if PASSWORD_FIELD in frame else frame for frame in frames
-            )
+            # A second Logon does not belong here, but its secret must not go further either.
+            frames = [without_password(f) if PASSWORD_FIELD in f else f for f in frames]
+            if len(frames) <= FRAMES_PER_CALL and not self._frames and not self._venue.behind:
+                self._venue.frames(self._session, self._link, frames)  # the usual case, at once
+                return
+            self._frames.extend(frames)
         self._drain()
 
     def eof_received(self) -> bool:
