@@ -134,3 +134,72 @@ def test_a_missing_segment_is_damage(copy: Path, tmp_path: Path) -> None:
     done = tidegate("up", "--data", copy, "--port-offset", str(free_offset()))
     assert done.returncode == 2
     assert re.search(rb"damaged at log position \d+", done.stderr)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data of a venue that ended in order, so that a snapshot stands behind every message."""
+    data = tmp_path_factory.mktemp("stopped") / "data"
+    with Venue(data) as venue:
+        with venue.peer("ACME") as acme:
+            acme.logon("98=0|108=30|8674=1")
+            for number in range(1, ORDERS + 1):
+                acme.order(number)
+                acme.expect("8")
+        assert venue.stop() == 0
+    return data
+
+
+@pytest.fixture
+def ended(stopped: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stopped, tmp_path / "data"))
+
+
+def refused_by_both(data: Path, tree: Callable[[Path], Tree]) -> str:
+    """What `up` says; `verify` refuses as well, and neither changes a file but the lock."""
+    before = tree(data)
+    done = tidegate("verify", "--data", data)
+    assert done.returncode == 2, done.stdout
+    done = tidegate("up", "--data", data, "--port-offset", str(free_offset()))
+    assert done.returncode == 2, done.stderr
+    assert tree(data) == before
+    return done.stderr.decode()
+
+
+def test_damage_before_the_snapshot_is_refused(ended: Path, tree: Callable[[Path], Tree]) -> None:
+    """A client may still ask for what lies there."""
+    path = segment(ended)
+    content = path.read_bytes()
+    place = content.index(b"buy 0.")
+    path.write_bytes(content[:place] + b"buy 9" + content[place + 5 :])
+    assert "damaged at log position" in refused_by_both(ended, tree)
+
+
+def test_a_lost_journal_is_no_first_start(ended: Path, tree: Callable[[Path], Tree]) -> None:
+    segment(ended).unlink()
+    refused_by_both(ended, tree)
+
+
+def test_a_journal_shorter_than_its_snapshot_is_refused(
+    ended: Path, tree: Callable[[Path], Tree]
+) -> None:
+    path = segment(ended)
+    path.write_bytes(path.read_bytes()[:-3000])
+    refused_by_both(ended, tree)
+
+
+def test_a_journal_lost_before_the_first_stop_is_missed(copy: Path) -> None:
+    segment(copy).unlink()
+    done = tidegate("up", "--data", copy, "--port-offset", str(free_offset()))
+    assert done.returncode == 2, done.stdout
+
+
+def test_verify_tells_of_a_damaged_snapshot(ended: Path) -> None:
+    snapshot = max((ended / "snapshots").glob("*.snap"))
+    content = bytearray(snapshot.read_bytes())
+    content[-1] ^= 1
+    snapshot.write_bytes(content)
+    done = tidegate("verify", "--data", ended)
+    assert done.returncode == 2
+    assert f"{snapshot.name}: damaged" in done.stderr.decode()
+    assert b"digest " in done.stdout, "the journal itself is whole"

@@ -171,6 +171,15 @@ def test_amend(changes: dict[int, str | None], rule: Rule | None) -> None:
         assert answer.post_only == (18 in changes)
 
 
+def test_an_amend_to_what_is_executed_needs_no_minimum() -> None:
+    """The order ends with it: what is left of it is nothing."""
+    entry = order_entry()
+    instrument = entry.directory.instrument_by_symbol[b"BTC/USD"]
+    answer = entry.amend(message_of({38: "0.00001"}, "G"), instrument, LIMIT, 1_000)
+    assert isinstance(answer, Amend)
+    assert answer.qty_lots == 1_000
+
+
 def test_open_orders_of_a_session_are_counted_last() -> None:
     entry = order_entry()
     entry.directory.sessions[0].open_orders_max = 3
@@ -202,6 +211,7 @@ def test_admission_charges_first_and_asks_for_the_id_last() -> None:
     assert admit(b"q", "2") is rejects.CL_ORD_ID_NOT_INCREASING
     settings.token_bucket_points = 0
     assert admit(b"H", "1") is None  # names an order, is no new id
+    assert admit(b"H", "x") is rejects.CL_ORD_ID_FORM
     assert admit(b"D", "x") is rejects.CL_ORD_ID_FORM
     entry.directory.session_account(settings).settings.enabled = False
     assert admit(b"F", "3") is rejects.ACCOUNT_DISABLED
