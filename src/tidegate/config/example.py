@@ -78,7 +78,7 @@ id = "NORTHWIND-1"
 enabled = true                   # false refuses its orders
 fee_tier = "100k"                # a row of the ladder; default: "0"
 
-[firm.account.balances]          # what the account is opened with
+[firm.account.balances]          # deposited once, when the venue first sees the account
 USD = "250000"
 BTC = "12.5"
 
@@ -104,7 +104,8 @@ role = "trading"                 # the one role of this version
 account = "NORTHWIND-1"          # may be left out when the firm has one account
 keys = ["northwind-desk"]        # default: all keys of the account
 networks = ["127.0.0.0/8", "10.20.0.0/16", "2001:db8:20::/48"]
-stp_group = "northwind-desk"     # self-trade prevention among sessions; default: the account
+stp_group = "northwind-desk"     # orders of one group of an account never trade with each other;
+                                 # default: the whole account is one group
 
 [[firm.session]]
 sender_comp_id = "NORTHWIND-ALGO"
