@@ -233,7 +233,11 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     loop.set_exception_handler(_stop_for_bugs(service))
     _log_recovery(prepared.recovered)
     remove_ready(prepared.directory)
-    service.start(config.settings.encode())
+    try:
+        service.start(config.settings.encode())
+    except JournalError as error:
+        print(f"tidegate: {error}", file=sys.stderr)
+        return EXIT_FAILED
     listeners = _listen(prepared, service)
     document = ready_document(config, prepared.tls, os.getpid(), plain=prepared.plain)
     write_ready(prepared.directory, document)

@@ -161,8 +161,7 @@ class VenueService:
             return link  # nobody listens any more; the link is about to be closed
         self._outputs[link] = output
         self._venue.logon(session, link, api_key, nonce, frame, self._clock.now_ns())
-        self._bound_turn()
-        self._schedule_turn()
+        self._schedule_turn()  # not at once, however large it is: the link is not ready to write
         return link
 
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
