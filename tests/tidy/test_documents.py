@@ -14,9 +14,10 @@ def test_nothing_is_left_to_fill_in() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    broken = []
-    for path in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
-            if "://" not in target and not (path.parent / target).exists():
-                broken.append(f"{path.name}: {target}")
+    broken = [
+        f"{path.name}: {target}"
+        for path in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
+        if "://" not in target and not (path.parent / target).exists()
+    ]
     assert broken == []
