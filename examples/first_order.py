@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from tidegate.client import Accepted, Client, Credentials, Endpoint, NewOrder, Side
+from tidegate.client import Accepted, Client, Credentials, Endpoint, LogonOptions, NewOrder, Side
 
 
 async def main(data: Path) -> None:
@@ -24,6 +24,7 @@ async def main(data: Path) -> None:
             api_key=session["api_key"],
             api_secret=session["api_secret"],
         ),
+        LogonOptions(reset_seq_num=True),  # this program forgets its numbers when it ends
     )
     await client.connect()
     order = NewOrder(symbol="BTC/USD", side=Side.BUY, order_qty="0.1", price="84000.5")

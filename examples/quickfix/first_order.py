@@ -3,7 +3,9 @@
 DATA is the data directory of a running venue (default `tidegate-data`). Needs QuickFIX for Python
 with TLS: `pip install quickfix-tls` (or `quickfix`, against a venue started with `--plain`).
 
-All that is special about the dialect is in `to_admin`: the signed Logon.
+All that is special about the dialect is in `toAdmin`: the signed Logon. ResetOnLogon is on because
+this program forgets its numbers when it ends; an engine that keeps its store leaves it off, and
+gets what it missed after a reconnection.
 """
 
 import base64
@@ -31,6 +33,7 @@ StartTime=00:00:00
 EndTime=00:00:00
 NonStopSession=Y
 FileStorePath={store}
+ResetOnLogon=Y
 UseDataDictionary=Y
 DataDictionary={dictionary}
 ValidateUserDefinedFields=Y
@@ -55,6 +58,7 @@ class FirstOrder(quickfix.Application):
         self.api_key = session["api_key"]
         self.api_secret = base64.b64decode(session["api_secret"])
         self.received = queue.Queue()
+        self.reason = "no reason given"
 
     def onCreate(self, session_id):
         self.session_id = session_id
@@ -63,7 +67,7 @@ class FirstOrder(quickfix.Application):
         self.received.put("logged on")
 
     def onLogout(self, session_id):
-        self.received.put("logged out")
+        self.received.put("logged out: " + self.reason)
 
     def toAdmin(self, message, session_id):
         if message.getHeader().getField(35) == "A":
@@ -83,7 +87,8 @@ class FirstOrder(quickfix.Application):
         message.setField(5025, nonce)
 
     def fromAdmin(self, message, session_id):
-        pass
+        if message.getHeader().getField(35) == "5" and message.isSetField(58):
+            self.reason = message.getField(58)
 
     def toApp(self, message, session_id):
         pass

@@ -42,6 +42,7 @@ from tidegate.provision import (
     ready_document,
     remove_ready,
     server_context,
+    sub_accounts,
     write_ready,
 )
 from tidegate.recovery import Recovered, Snapshots, recover
@@ -241,7 +242,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     listeners = _listen(prepared, service)
     document = ready_document(config, prepared.tls, os.getpid(), plain=prepared.plain)
     write_ready(prepared.directory, document)
-    print_ready(prepared.directory, document, console)
+    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
     _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
     await stopped.wait()
     remove_ready(prepared.directory)

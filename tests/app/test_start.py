@@ -48,6 +48,7 @@ def test_the_table_shows_what_a_person_needs(data: Path) -> None:
             assert session["sender_comp_id"] in shown
             assert session["api_key"] in shown
             assert session["api_secret"] not in shown + venue.log_text()
+        assert "AllocAccount (79) of PRIME-1: PRIME-1-A, PRIME-1-B" in shown
         assert str(data / "ready.json") in shown
 
 

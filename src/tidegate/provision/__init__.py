@@ -15,7 +15,13 @@ from tidegate.provision.directory import (
     existing_data_directory,
 )
 from tidegate.provision.files import ProvisionError
-from tidegate.provision.ready import print_ready, ready_document, remove_ready, write_ready
+from tidegate.provision.ready import (
+    print_ready,
+    ready_document,
+    remove_ready,
+    sub_accounts,
+    write_ready,
+)
 from tidegate.provision.secrets import Secrets, SecretsError, open_secrets
 from tidegate.provision.tls import TlsError, TlsFiles, provide_tls, server_context
 
@@ -34,5 +40,6 @@ __all__ = [
     "ready_document",
     "remove_ready",
     "server_context",
+    "sub_accounts",
     "write_ready",
 ]

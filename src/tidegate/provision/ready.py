@@ -80,9 +80,25 @@ def remove_ready(directory: Path) -> None:
     sync_directory(directory)
 
 
-def print_ready(directory: Path, document: dict[str, Any], console: Console | None = None) -> None:
-    """Prints ports, sessions and where the rest is. Keys stand on lines of their own, so that they
-    can be copied whole; secrets are not printed, because terminals and logs keep what they see."""
+def sub_accounts(config: VenueConfig) -> dict[str, list[str]]:
+    """The sub-accounts of each broker's account: what its orders name in AllocAccount (79)."""
+    found: dict[str, list[str]] = {}
+    for account in config.settings.accounts:
+        if account.parent:
+            found.setdefault(account.parent, []).append(account.account)
+    return found
+
+
+def print_ready(
+    directory: Path,
+    document: dict[str, Any],
+    console: Console | None = None,
+    *,
+    brokers: dict[str, list[str]] | None = None,
+) -> None:
+    """Prints ports, sessions and where the rest is; `brokers` is what `sub_accounts` gives. Keys
+    stand on lines of their own, so that they can be copied whole; secrets are not printed, because
+    terminals and logs keep what they see."""
     console = console or Console()
     _print_line(console, "Tidegate", f"{document['profile']} on {document['host']}")
     services = Table()
@@ -99,6 +115,8 @@ def print_ready(directory: Path, document: dict[str, Any], console: Console | No
         sessions.add_row(*(Text(str(session[name])) for name in names))
     console.print(services)
     console.print(sessions)
+    for account, names_of_subs in (brokers or {}).items():
+        _print_line(console, f"AllocAccount (79) of {account}", ", ".join(names_of_subs))
     for session in document["sessions"]:
         _print_line(console, f"API key of {session['sender_comp_id']}", session["api_key"])
     _print_line(console, "API secrets", str(directory / FILE_NAME))
