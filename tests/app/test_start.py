@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import stat
@@ -99,6 +100,28 @@ def test_a_stop_does_not_wait_long_for_whoever_does_not_answer(data: Path) -> No
             assert again.logon().type == "A"
             ask_status(again, acme.received[-2])
             assert again.expect("8")[150] == "I"
+
+
+@pytest.mark.parametrize("durability", ["process", "disk"])
+def test_a_stop_under_a_flood_can_be_started_from(data: Path, durability: str) -> None:
+    """Messages come in until the very end; the last snapshot fits the log all the same."""
+    with Venue(data, arguments=["--durability", durability]) as venue:
+        with venue.peer("ACME") as acme:
+            acme.logon("98=0|108=60|8674=1")
+            acme.socket.sendall(b"".join(acme.order_message(n) for n in range(1, 1_000)))
+            venue.signal(signal.SIGTERM)
+            with contextlib.suppress(OSError):  # until the venue closes the line
+                for number in range(1_000, 1_000_000):
+                    acme.socket.sendall(acme.order_message(number))
+        assert venue.wait() == 0, venue.log_text()
+        assert tidegate("verify", "--data", data).returncode == 0
+        venue.start()
+        with venue.peer("BETA") as beta:
+            beta.logon()
+            beta.round_trip(1)
+        with venue.peer("ACME", next_out=1_000_000) as acme:
+            assert acme.logon("98=0|108=60|8674=1").type == "A"
+        assert venue.stop() == 0, venue.log_text()
 
 
 def ask_status(peer: Peer, report: Frame) -> None:
