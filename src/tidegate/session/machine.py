@@ -57,8 +57,6 @@ LOGGED_OUT: Final = b"Logged out"
 LOGON_EXPECTED: Final = b"First message must be Logon (35=A)"
 
 _NONE_NS: Final = 1 << 61  # a deadline that never comes
-# Held in the place of a message that was acted upon ahead of its turn (a Logon, a ResendRequest):
-# whether the peer fills the gap up to it or beyond it, its number is passed.
 
 
 class MessageTools:
