@@ -75,6 +75,18 @@ class UpOptions:
     durability: Literal["process", "disk"] | None = None
 
 
+# What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
+_REFUSALS: Final = (
+    StartRefused,
+    ConfigError,
+    ProvisionError,
+    SettingsRefused,
+    JournalError,
+    ReplayMismatch,
+    OSError,
+)
+
+
 class _NoSecrets:
     """Stands in for the kept secrets while a configuration is only looked at."""
 
@@ -111,9 +123,7 @@ def up(options: UpOptions, console: Console) -> int:
     with ExitStack() as stack:
         try:
             prepared = _prepare(options, stack)
-        except (StartRefused, ConfigError, ProvisionError, PortInUse, SettingsRefused) as error:
-            return _refused(error)
-        except (JournalError, ReplayMismatch, OSError) as error:
+        except _REFUSALS as error:
             return _refused(error)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(prepared, console))

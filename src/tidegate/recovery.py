@@ -239,6 +239,3 @@ def _replay_all(journal: Journal, bodies: dict[int, bytes]) -> Verification:
         snapshots_unequal=tuple(unequal),
         damaged_snapshots=(),
     )
-
-
-__all__ = ["JournalError", "Recovered", "Snapshots", "Verification", "recover", "verify"]

@@ -11,7 +11,7 @@ from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event, replaced_event
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.matching import COST_LIMIT, Market, Matcher, reach
+from tidegate.engine.matching import COST_LIMIT, Market, Matcher, Reach, reach
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.model.codec import CodecError, Decoder, Encoder
@@ -115,16 +115,20 @@ class SpotEngine:
         asset = held_asset(order)
         available = self.ledger.available(order.account, asset)
         kill = self._can_not_fill(market, order)
+        reached: Reach | None = None
         if order.ord_type != MARKET or order.side != BUY:
             hold = order_hold(order, order.price, order.qty_lots)
         elif kill:
             hold = 0
         else:
-            hold = reach(market, order, available).cost_money
+            reached = reach(market, order, available)
+            hold = reached.cost_money
         if hold > available:
             return INSUFFICIENT_FUNDS
         if order.time_in_force == FOK and not kill:
-            kill = reach(market, order, COST_LIMIT).filled_lots < order.qty_lots
+            if reached is None:
+                reached = reach(market, order, COST_LIMIT)
+            kill = reached.filled_lots < order.qty_lots
             if kill and order.ord_type == MARKET and order.side == BUY:
                 hold = 0
         if order.post_only and market.book.first_match(order.side, order.price) is not None:

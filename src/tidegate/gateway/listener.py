@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -28,7 +27,8 @@ class PortInUse(OSError):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the port, not listening yet. Raises `PortInUse`."""
+    """A socket bound to the port. It listens, because only that tells of a port in use, but nobody
+    is accepted before `Listener.start`. Raises `PortInUse`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -46,14 +46,6 @@ def bind(host: str, port: int) -> socket.socket:
             f"can not listen on {host} port {port}: {error.strerror or error}"
         ) from error
     return bound
-
-
-def tls_context(certificate: Path, key: Path, *, minimum: str) -> ssl.SSLContext:
-    """A server's TLS: 1.3, or from 1.2 on where the configuration says so."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2 if minimum == "1.2" else ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 class Listener:

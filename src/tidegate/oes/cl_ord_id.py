@@ -94,7 +94,8 @@ class ClOrdIds:
 
     def _remember(self, uuid: bytes, expiry_ns: int, time_ns: int) -> Rule | None:
         remembered = self._uuid_expiry_ns
-        # Two a call is enough to keep up: one comes, up to two that are out of date go.
+        # One comes, up to two that are out of date go. They stand in order of arrival, not of
+        # expiry, so one with a time ahead may keep others a while: two windows at most.
         for _ in range(2):
             oldest = next(iter(remembered), b"")
             if not oldest or remembered[oldest] >= time_ns:

@@ -13,11 +13,7 @@ from mypy_extensions import mypyc_attr
 from tidegate.session.history import History
 from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
 
-_SENT: Final = 0
-_SWEEP: Final = 1
-_CUT: Final = 2
-_ANSWER: Final = 3
-_RESET: Final = 4
+_RESET: Final = -1  # beside the kinds of dispatch: it is for the index alone
 
 
 @mypyc_attr(acyclic=True)
@@ -28,8 +24,8 @@ class _Entry:
         self.kind = kind
         self.session = session
         self.link = link
-        self.first = first  # of `_SENT`: the message's number
-        self.last = last  # of `_SENT`: the record's place in the turn
+        self.first = first  # of `WRITE`: the message's number
+        self.last = last  # of `WRITE`: the record's place in the turn
         self.data = data
 
 
@@ -57,16 +53,16 @@ class Outbox:
         self._waiting: list[list[_Entry]] = []
 
     def sent(self, session: int, link: int, number: int, offset: int, frame: bytes) -> None:
-        self._current.append(_Entry(_SENT, session, link, number, offset, frame))
+        self._current.append(_Entry(WRITE, session, link, number, offset, frame))
 
     def sweep(self, session: int, link: int, begin: int, end: int) -> None:
-        self._current.append(_Entry(_SWEEP, session, link, begin, end, b""))
+        self._current.append(_Entry(SWEEP, session, link, begin, end, b""))
 
     def cut(self, session: int, link: int, reason: bytes) -> None:
-        self._current.append(_Entry(_CUT, session, link, 0, 0, reason))
+        self._current.append(_Entry(CUT, session, link, 0, 0, reason))
 
     def answer(self, session: int, link: int, frame: bytes) -> None:
-        self._current.append(_Entry(_ANSWER, session, link, 0, 0, frame))
+        self._current.append(_Entry(ANSWER, session, link, 0, 0, frame))
 
     def reset(self, session: int) -> None:
         self._current.append(_Entry(_RESET, session, 0, 0, 0, b""))
@@ -83,7 +79,7 @@ class Outbox:
         runs: dict[int, _Run] = {}  # by link, those not dispatched yet
         for entry in entries:
             kind = entry.kind
-            if kind == _SENT:
+            if kind == WRITE:
                 histories[entry.session].add(entry.first, payload_position + entry.last)
                 if entry.link != 0:
                     _extend(runs, entry)
@@ -94,14 +90,8 @@ class Outbox:
             run = runs.pop(entry.link, None)
             if run is not None:
                 dispatches.append(run.dispatch())
-            if kind == _SWEEP:
-                kind_out = SWEEP
-            elif kind == _CUT:
-                kind_out = CUT
-            else:
-                kind_out = ANSWER
             dispatches.append(
-                Dispatch(kind_out, entry.link, entry.session, entry.first, entry.last, entry.data)
+                Dispatch(kind, entry.link, entry.session, entry.first, entry.last, entry.data)
             )
         dispatches.extend([run.dispatch() for run in runs.values()])
         return dispatches

@@ -382,7 +382,8 @@ class Venue(SessionHost):
     def refused_logon(
         self, session_index: int, request: LogonRequest, text: bytes, sending_time: bytes
     ) -> bytes:
-        """The Logout that answers a Logon which the gateway refuses; -1 for no session at all."""
+        """The Logout that answers a Logon which the gateway refuses. `session_index` is -1 where
+        its CompIDs name no session."""
         known = 0 <= session_index < len(self.sessions)
         number = self.sessions[session_index].next_outgoing if known else 1
         return refusal_frame(request, number, sending_time, text)
