@@ -1,4 +1,4 @@
-"""Compiles the core with mypyc while the package is built.
+"""Compiles the core, and the shells on an order's way, with mypyc while the package is built.
 
 Without a working C compiler, or with `TIDEGATE_PURE=1`, the same sources are installed and run
 interpreted.
@@ -15,6 +15,8 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 CORE = ("model", "wire", "session", "oes", "engine", "venue")
+# What every order passes outside of the core; see docs/decisions/0011-compiled-shells.md.
+WAY = ("journal/*.py", "gateway/link.py", "gateway/outbound.py", "clock.py", "service.py")
 ROOT = Path("src/tidegate")
 
 
@@ -34,12 +36,13 @@ def say(text: str) -> None:
     print(f"tidegate: {text}", file=sys.stderr)
 
 
-def core_files() -> list[str]:
-    """The modules of the pure rooms; package markers stay interpreted."""
+def compiled_files() -> list[str]:
+    """The modules of the pure rooms and of the way; package markers stay interpreted."""
+    patterns = [*(f"{room}/*.py" for room in CORE), *WAY]
     return [
         str(path)
-        for room in CORE
-        for path in sorted((ROOT / room).glob("*.py"))
+        for pattern in patterns
+        for path in sorted(ROOT.glob(pattern))
         if path.name != "__init__.py"
     ]
 
@@ -58,7 +61,7 @@ def extensions() -> list[Any]:
         return []
     from mypyc.build import mypycify
 
-    return mypycify(["--strict", *core_files()], opt_level="3", debug_level="0")
+    return mypycify(["--strict", *compiled_files()], opt_level="3", debug_level="0")
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})

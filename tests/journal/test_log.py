@@ -25,6 +25,7 @@ from tidegate.journal import (
     Repair,
     Storage,
 )
+from tidegate.journal.log import READ_FILES_MAX
 
 LOG = Path("/data/journal")
 HEADER_BYTES = 48
@@ -167,21 +168,21 @@ def test_a_read_outside_the_log_is_refused(position: int, length: int) -> None:
     assert journal.read(106, 0) == b""
 
 
-def test_reads_keep_a_bounded_number_of_files_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidegate.journal.log.READ_FILES_MAX", 2)
+def test_reads_keep_a_bounded_number_of_files_open() -> None:
     storage = FaultyStorage()
     journal = open_journal(storage)
     positions = []
-    for number in range(6):
+    payloads = [b"%02d" % number for number in range(READ_FILES_MAX + 4)]
+    for payload in payloads:
         journal.roll()
-        positions.append(journal.append(b"%d" % number, 1))
+        positions.append(journal.append(payload, 1))
     journal.sync()
     walking = journal.batches(0)
     first = next(walking)
-    for number in (5, 4, 3, 2, 1, 0):
-        assert journal.read(positions[number], 1) == b"%d" % number
-        assert storage.open_files <= 3
-    assert [first.payload, *(b.payload for b in walking)] == [b"%d" % i for i in range(6)]
+    for position, payload in reversed(list(zip(positions, payloads, strict=True))):
+        assert journal.read(position, 2) == payload
+        assert storage.open_files <= READ_FILES_MAX + 1  # and the one that is written
+    assert [first.payload, *(b.payload for b in walking)] == payloads
     journal.close()
     assert storage.open_files == 0
 

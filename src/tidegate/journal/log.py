@@ -187,8 +187,7 @@ class Journal:
             JournalFailed: the write failed, or an earlier call did.
             JournalClosed: after `close`.
         """
-        if self._refusal is not None:
-            self._refuse()
+        self._require_usable()
         payload_bytes = len(payload)
         if not 0 < payload_bytes <= PAYLOAD_BYTES_MAX:
             raise JournalLimitExceeded(f"a payload of {payload_bytes} bytes is outside the limits")
@@ -226,8 +225,7 @@ class Journal:
 
         Raises JournalFailed, JournalClosed.
         """
-        if self._refusal is not None:
-            self._refuse()
+        self._require_usable()
         self._roll_is_wanted = True
 
     def sync(self) -> int:
@@ -241,8 +239,7 @@ class Journal:
             JournalClosed: after `close`.
         """
         with self._sync_lock:
-            if self._refusal is not None:
-                self._refuse()
+            self._require_usable()
             # Order matters: the tail first, then the files. A batch below this tail is in one of
             # the files seen after it, because `append` adds the file before it moves the tail.
             target_position = self._tail_position
@@ -262,9 +259,7 @@ class Journal:
                     self._storage.close(file)
             except BaseException as error:
                 self._fail("sync", error)
-            if self._refusal is not None:
-                # An append failed meanwhile: nothing more is promised.
-                self._refuse()
+            self._require_usable()  # an append that failed meanwhile takes the promise back
             self._durable_position = target_position
             return target_position
 
@@ -279,8 +274,7 @@ class Journal:
             JournalDamaged: the file is shorter than it was.
             JournalFailed, JournalClosed.
         """
-        if self._refusal is not None:
-            self._refuse()
+        self._require_usable()
         self._check_range(position, length)
         parts: list[bytes] = []
         while length > 0:
@@ -318,8 +312,7 @@ class Journal:
             JournalDamaged: a batch is broken, or no batch begins at `start_position`.
             JournalFailed, JournalClosed.
         """
-        if self._refusal is not None:
-            self._refuse()
+        self._require_usable()
         self._check_range(start_position, self._tail_position - start_position)
         return self._walk(start_position, self._tail_position)
 
@@ -400,8 +393,7 @@ class Journal:
             position = max(position, base_position + SEGMENT_HEADER_BYTES)
             walk: BatchWalk | None = None
             while position < segment_end_position:
-                if self._refusal is not None:
-                    self._refuse()
+                self._require_usable()
                 try:
                     # The file is asked for again at each step: between two steps the caller may
                     # read elsewhere, and the table of open files may have closed this one.
@@ -466,7 +458,8 @@ class Journal:
             raise failure from error
         raise error
 
-    def _refuse(self) -> NoReturn:
+    def _require_usable(self) -> None:
+        # Asked by a call each time: another thread may set it between two questions of one method.
         refusal = self._refusal
-        assert refusal is not None
-        raise type(refusal)(*refusal.args)
+        if refusal is not None:
+            raise type(refusal)(*refusal.args)
