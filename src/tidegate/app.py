@@ -239,6 +239,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         Snapshots(prepared.directory),
         durability=config.durability,
         snapshot_every_records=config.snapshot_every_records,
+        busy_poll_us=config.busy_poll_us,
         fail=fail,
     )
     loop.set_exception_handler(_stop_for_bugs(service))

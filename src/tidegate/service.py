@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,7 @@ from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
 from tidegate.venue.machine import Venue
 
 TICK_S: Final = 0.05
+LONE_TURN_RECORDS_MAX: Final = 3  # an order and its reports, not a batch
 UNSYNCED_BYTES_MAX: Final = 32 * 1024 * 1024  # in `disk` durability: then reading waits for it
 REFUSALS_LOGGED_PER_TURN_MAX: Final = 32
 CLOCK_AHEAD_TOLD_NS: Final = 1_000_000_000
@@ -51,6 +53,7 @@ class VenueService:
         *,
         durability: str,
         snapshot_every_records: int,
+        busy_poll_us: int,
         fail: Callable[[BaseException], None],
     ) -> None:
         self._venue = venue
@@ -67,6 +70,9 @@ class VenueService:
         self._outputs: dict[int, LinkOutput] = {}  # by link number
         self._turn_scheduled = False
         self._unpublished: deque[tuple[int, int]] = deque()  # payload position, batch end
+        self._busy_poll_ns = busy_poll_us * 1_000
+        self._busy_poll_until_ns = 0  # of the monotonic clock
+        self._busy_polling = False
         self._going_on = False  # the next share of a long piece of work is scheduled
         self._closed = False  # nothing comes in any more
         self._wake_syncer = threading.Condition()
@@ -229,11 +235,30 @@ class VenueService:
                 self._wake_syncer.notify()
         else:
             self._publish(position)
+            self._stay_awake(record_count)
         self._log_notes()
         if self._venue.rollover_at_ns != self._rollover_at_ns:
             self._turn_over()
         elif self._records_since_snapshot >= self._snapshot_every_records:
             self._snapshot()
+
+    def _stay_awake(self, record_count: int) -> None:
+        """Who sends one message at a time sends the next one soon: looking for it is faster than
+        being woken. What comes in batches is better left to gather."""
+        if record_count > LONE_TURN_RECORDS_MAX:
+            self._busy_poll_until_ns = 0
+            return
+        self._busy_poll_until_ns = time.monotonic_ns() + self._busy_poll_ns
+        if self._busy_poll_ns and not self._busy_polling:
+            self._busy_polling = True
+            self._loop.call_soon(self._busy_poll)
+
+    def _busy_poll(self) -> None:
+        # A callback that is ready keeps the loop from sleeping in its next look at the sockets.
+        if time.monotonic_ns() < self._busy_poll_until_ns:
+            self._loop.call_soon(self._busy_poll)
+        else:
+            self._busy_polling = False
 
     def _turn_over(self) -> None:
         """A day has ended: its segment is closed, and a snapshot begins the next one."""

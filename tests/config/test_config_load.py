@@ -47,7 +47,7 @@ def test_the_built_in_venue(secrets: FixedSecrets) -> None:
     assert (config.profile, config.host, config.durability) == ("uat", "127.0.0.1", "process")
     assert config.ports == {"spot_trading": 4001}
     assert (config.snapshot_every_records, config.segment_bytes) == (1_000_000, 67_108_864)
-    assert config.logon_timeout_s == 10
+    assert (config.logon_timeout_s, config.busy_poll_us) == (10, 50)
     assert (config.tls.minimum, config.tls.certificate, config.tls.key) == ("1.3", None, None)
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (79_200, 30)
     assert [item.symbol for item in config.settings.instruments] == [row[0] for row in BUILT_IN]
@@ -237,6 +237,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
         tls_names = ["fix.example.com"]
         durability = "disk"
         snapshot_every_records = 1000
+        busy_poll_us = 0
         segment_bytes = 65536
         rollover_at = 21:30:15
         rollover_length_s = 5
@@ -250,6 +251,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
     assert config.sessions["ACME", "KRAKEN-TRD"].port == 14_001
     assert (config.tls.minimum, config.tls.names) == ("1.2", ("fix.example.com",))
     assert (config.durability, config.snapshot_every_records) == ("disk", 1000)
+    assert config.busy_poll_us == 0
     assert (config.segment_bytes, config.logon_timeout_s) == (65_536, 3)
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (77_415, 5)
     assert config.sessions["ACME", "KRAKEN-TRD"].nonce_window_ms == 1000

@@ -61,6 +61,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         tls=_tls_policy(file, base),
         durability=venue.durability or ("process" if venue.profile == "uat" else "disk"),
         snapshot_every_records=venue.snapshot_every_records,
+        busy_poll_us=venue.busy_poll_us,
         segment_bytes=venue.segment_bytes,
         logon_timeout_s=venue.logon_timeout_s,
         settings=_venue_settings(file),

@@ -20,6 +20,8 @@ tls_names = []                   # more host names and addresses for the certifi
 # durability = "process"         # "process" survives kill -9, "disk" also a loss of power;
                                  # default: "process" for uat, "disk" for production
 snapshot_every_records = 1_000_000 # journal records between snapshots: bounds the time of a restart
+busy_poll_us = 50                # after a lone message, look for the next one so many
+                                 # microseconds before sleeping
 segment_bytes = 67_108_864       # size in bytes at which the journal starts a new file
 rollover_at = "22:00:00"         # time of day at which sessions end and numbers start again
 rollover_length_s = 30           # seconds for which logons are refused then

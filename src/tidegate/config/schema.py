@@ -66,6 +66,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tls_names: list[str] = []
     durability: Literal["process", "disk"] | None = None
     snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_000_000
+    busy_poll_us: Annotated[int, Meta(ge=0, le=10_000)] = 50
     segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 32)] = 64 << 20
     rollover_at: Annotated[str, TIME_OF_DAY] = "22:00:00"
     rollover_length_s: Annotated[int, Meta(ge=0, le=3_600)] = 30

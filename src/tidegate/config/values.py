@@ -101,6 +101,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     tls: TlsPolicy
     durability: Literal["process", "disk"]
     snapshot_every_records: int
+    busy_poll_us: int
     segment_bytes: int
     logon_timeout_s: int
     settings: VenueSettings
