@@ -61,7 +61,9 @@ def extensions() -> list[Any]:
         return []
     from mypyc.build import mypycify
 
-    return mypycify(["--strict", *compiled_files()], opt_level="3", debug_level="0")
+    # Modules that are imported but not compiled may need packages that are not there now.
+    options = ["--strict", "--follow-imports=silent"]
+    return mypycify([*options, *compiled_files()], opt_level="3", debug_level="0")
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})
