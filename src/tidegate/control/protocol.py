@@ -11,7 +11,7 @@ from typing import Any
 
 
 class ControlError(Exception):
-    """A command that can not be done; the text names the parameter and the rule. Nothing changed."""
+    """A command that can not be done; the text names the parameter and rule. Nothing changed."""
 
 
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
