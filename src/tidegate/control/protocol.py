@@ -1,7 +1,7 @@
 """What goes over the control socket: JSON, one object a line each way.
 
-    {"command": "sessions", "parameters": {}}
-    {"result": ...}   or   {"error": "what is wrong, naming the parameter and the rule"}
+{"command": "sessions", "parameters": {}}
+{"result": ...}   or   {"error": "what is wrong, naming the parameter and the rule"}
 """
 
 from __future__ import annotations
