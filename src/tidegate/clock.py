@@ -9,6 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the running venue asks of a clock. Times are nanoseconds since 1970 UTC."""
+
+    def now_ns(self) -> int:
+        """The venue's time, which never goes back."""
+
+    def wall_ns(self) -> int:
+        """The time that a client's nonce is compared with."""
+
+    def ahead_ns(self) -> int:
+        """How far the venue's time is ahead of that one."""
 
 
 class SteadyClock:
