@@ -128,9 +128,7 @@ class VenueService:
     @property
     def is_quiet(self) -> bool:
         """Whether everything that came in is applied, durable and published."""
-        return not (
-            self._venue.turn_records or self._unpublished or self._venue.has_more_to_do
-        )
+        return not (self._venue.turn_records or self._unpublished or self._venue.has_more_to_do)
 
     @property
     def is_closed(self) -> bool:
