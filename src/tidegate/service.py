@@ -108,6 +108,27 @@ class VenueService:
             self._workers.start_syncing(self._journal.sync, self._publish_until, self.stop_for)
         self._timer = self._loop.call_later(TICK_S, self._tick)
 
+    # --- questions --------------------------------------------------------------------------------
+
+    @property
+    def venue(self) -> Venue:
+        """The machine, to look at. What changes it goes through the service."""
+        return self._venue
+
+    def output(self, link: int) -> LinkOutput | None:
+        """The link of that number, if it is up."""
+        return self._outputs.get(link)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether everything that came in is applied, durable and published."""
+        return not (self._venue.turn_records or self._unpublished or self._venue.has_more_to_do)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing comes in any more: the venue has stopped, or its journal failed."""
+        return self._closed
+
     # --- VenuePort: questions ---------------------------------------------------------------------
 
     def now_ns(self) -> int:
@@ -183,14 +204,16 @@ class VenueService:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self._tick_now()
+        self.tick()
 
     def _go_on(self) -> None:
         """Work that was cut into shares: the next one, after others have had their turn."""
         self._going_on = False
-        self._tick_now()
+        self.tick()
 
-    def _tick_now(self) -> None:
+    def tick(self) -> None:
+        """Let the venue do what is due by now. The service calls this by itself; who moves the
+        clock calls it as well."""
         if self._closed:
             return
         self._venue.tick(self._clock.now_ns())
