@@ -67,6 +67,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         settings=_venue_settings(file),
         sessions=sessions,
         keys=keys,
+        faults=tuple(file.fault),
     )
 
 

@@ -136,6 +136,47 @@ balances = { USD = "100000", ETH = "20" }
 [[firm.session]]
 sender_comp_id = "HARBOUR"
 broker = true                    # orders name a sub-account; default: as the firm
+
+# Faults to inject from the start on; uat profile only. What each kind does, and which parameters go
+# with it, is in docs/faults.md. Without `at` and `probability` a fault fires at once.
+[[fault]]
+kind = "corrupt_checksum"
+session = "NORTHWIND-ALGO"       # SenderCompID, or "*" for all sessions
+probability = 0.01               # chance of each message to be hit, above 0 and up to 1
+count = 20                       # how often; default: once, or without end with a probability
+seed = 7                         # of the chances; default: a new one, which is told
+
+[[fault]]
+kind = "hold_reports"
+session = "NORTHWIND"
+at = 50                          # MsgSeqNum (34) of the message that is hit
+ms = 1500                        # milliseconds: how long
+
+[[fault]]
+kind = "half_open"
+session = "NORTHWIND"
+at = 100
+direction = "received"           # `at` counts messages "sent" by the venue (default) or "received"
+
+[[fault]]
+kind = "reject_next"
+session = "NORTHWIND"
+at = 12
+layer = 3                        # 1: session (35=3), 2: order entry, 3: engine (35=j)
+
+[[fault]]
+kind = "fill"                    # an execution that nobody on the other side asked for
+session = "NORTHWIND"
+at = 200
+order = "20"                     # ClOrdID or OrderID; default: the order that message tells of
+qty = "0.5"                      # default: all that is left
+price = "30000"                  # default: the order's own
+
+[[fault]]
+kind = "crash"
+session = "*"
+at = 100000
+point = "before-append"          # the turn is lost; "after-append": it is kept, nobody was told
 """
 
 

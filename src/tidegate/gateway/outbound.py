@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from tidegate.gateway.port import FrameSource
+from tidegate.gateway.port import FrameSource, LinkTransport
 from tidegate.model.limits import RESENDS_PENDING_MAX
 from tidegate.model.time import utc_timestamp
 from tidegate.session.resend import Sweep
@@ -32,7 +32,7 @@ class Outbound:
 
     def __init__(
         self,
-        transport: asyncio.WriteTransport,
+        transport: LinkTransport,
         source: FrameSource,
         session: int,
         now_ns: Callable[[], int],
@@ -54,10 +54,19 @@ class Outbound:
         self._cutting = False
         transport.set_write_buffer_limits(WRITE_BUFFER_HIGH_BYTES, WRITE_BUFFER_LOW_BYTES)
 
+    def through(self, transport: LinkTransport) -> None:
+        """Write to another transport from now on: a tap in front of the first."""
+        self._transport = transport
+
     @property
     def following(self) -> bool:
         """Whether the peer is behind, so that it is served from the log."""
         return self._following
+
+    @property
+    def paused(self) -> bool:
+        """Whether the transport's buffer is full."""
+        return self._paused
 
     def write(self, first: int, last: int, data: bytes) -> None:
         """Transmit messages `first` to `last`; a peer that is behind gets them from the log."""
