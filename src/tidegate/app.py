@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,14 +27,17 @@ import structlog
 import uvloop
 from rich.console import Console
 
+from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.control.clock_commands import clock_commands
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
+from tidegate.lab.clock import ClockWalker, VirtualClock
 from tidegate.provision import (
     ProvisionError,
     TlsFiles,
@@ -75,6 +79,7 @@ class UpOptions:
     port_offset: int | None = None
     plain: bool = False
     durability: Literal["process", "disk"] | None = None
+    clock: Literal["system", "virtual"] | None = None
 
 
 # What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
@@ -151,6 +156,8 @@ class _Prepared:
 def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     """Everything up to the point where the venue may accept links."""
     looked_at = _overridden(_load(options, _NoSecrets()), options)
+    if looked_at.clock == "virtual" and looked_at.profile == "production":
+        raise StartRefused("--clock virtual is for the uat profile only; this is production")
     if options.plain and not is_loopback(looked_at.host):
         raise StartRefused(
             f"--plain serves without TLS and is for loopback addresses only; host is "
@@ -183,6 +190,8 @@ def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
         config = msgspec.structs.replace(config, host=options.host)
     if options.durability is not None:
         config = msgspec.structs.replace(config, durability=options.durability)
+    if options.clock is not None:
+        config = msgspec.structs.replace(config, clock=options.clock)
     if options.port_offset is not None:
         config = config.with_port_offset(options.port_offset)
     return config
@@ -235,6 +244,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    clock = _clock(config, prepared.recovered)
     service = VenueService(
         prepared.recovered.venue,
         prepared.recovered.journal,
@@ -243,7 +253,9 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=config.busy_poll_us,
         fail=fail,
+        clock=clock,
     )
+    walker = ClockWalker(clock, service) if isinstance(clock, VirtualClock) else None
     loop.set_exception_handler(_stop_for_bugs(service))
     _log_recovery(prepared.recovered)
     remove_ready(prepared.directory)
@@ -252,7 +264,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except JournalError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
-    control = ControlServer(prepared.directory, session_commands(service))
+    handlers = session_commands(service) | clock_commands(clock, walker)
+    control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
@@ -269,6 +282,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     for listener in listeners:
         listener.stop_accepting()
     control.stop()
+    if walker is not None:
+        await walker.stop()
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
@@ -276,6 +291,14 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         _log.error("failed", error=str(failure))
         print(f"tidegate: {failure}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
+
+
+def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
+    """The machine's clock, or one that stands where time has got to: now, or where the journal
+    was moved to before."""
+    if config.clock == "system":
+        return SteadyClock(recovered.venue.now_ns)
+    return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
 
 
 def _stop_for_bugs(service: VenueService) -> Any:

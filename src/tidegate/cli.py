@@ -32,6 +32,13 @@ class Durability(StrEnum):
     disk = "disk"
 
 
+class ClockKind(StrEnum):
+    """Whose time the venue goes by."""
+
+    system = "system"
+    virtual = "virtual"
+
+
 class LogForm(StrEnum):
     """How the log is written."""
 
@@ -70,6 +77,10 @@ def up(
     durability: Annotated[
         Durability | None, typer.Option(help="When messages leave: after the write, or the sync.")
     ] = None,
+    clock: Annotated[
+        ClockKind | None,
+        typer.Option(help="The machine's clock, or one that stands until it is moved (uat only)."),
+    ] = None,
     log_format: Annotated[LogForm, typer.Option(help="Form of the log.")] = LogForm.console,
     log_level: Annotated[LogLevel, typer.Option(help="Least important line logged.")] = (
         LogLevel.info
@@ -88,6 +99,7 @@ def up(
         port_offset=port_offset,
         plain=plain,
         durability=None if durability is None else durability.value,
+        clock=None if clock is None else clock.value,
     )
     raise typer.Exit(run_up(options, Console()))
 

@@ -288,7 +288,7 @@ def test_a_stop_closes_what_waits(tmp_path: Path) -> None:
 
 def test_an_answer_that_does_not_come_in_time(tmp_path: Path) -> None:
     async def play(server: ControlServer, hall: Hall) -> None:
-        with pytest.raises(TimeoutError, match="not answer within 0.05 s"):
+        with pytest.raises(TimeoutError, match=r"not answer within 0\.05 s"):
             await asyncio.to_thread(ask, tmp_path, "wait", None, 0.05)
 
     played(tmp_path, play)
