@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,12 +27,17 @@ import structlog
 import uvloop
 from rich.console import Console
 
+from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.control.clock_commands import clock_commands
+from tidegate.control.server import ControlServer
+from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
+from tidegate.lab.clock import ClockWalker, VirtualClock
 from tidegate.provision import (
     ProvisionError,
     TlsFiles,
@@ -73,6 +79,7 @@ class UpOptions:
     port_offset: int | None = None
     plain: bool = False
     durability: Literal["process", "disk"] | None = None
+    clock: Literal["system", "virtual"] | None = None
 
 
 # What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
@@ -149,6 +156,8 @@ class _Prepared:
 def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     """Everything up to the point where the venue may accept links."""
     looked_at = _overridden(_load(options, _NoSecrets()), options)
+    if looked_at.clock == "virtual" and looked_at.profile == "production":
+        raise StartRefused("--clock virtual is for the uat profile only; this is production")
     if options.plain and not is_loopback(looked_at.host):
         raise StartRefused(
             f"--plain serves without TLS and is for loopback addresses only; host is "
@@ -181,6 +190,8 @@ def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
         config = msgspec.structs.replace(config, host=options.host)
     if options.durability is not None:
         config = msgspec.structs.replace(config, durability=options.durability)
+    if options.clock is not None:
+        config = msgspec.structs.replace(config, clock=options.clock)
     if options.port_offset is not None:
         config = config.with_port_offset(options.port_offset)
     return config
@@ -233,6 +244,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    clock = _clock(config, prepared.recovered)
     service = VenueService(
         prepared.recovered.venue,
         prepared.recovered.journal,
@@ -241,7 +253,9 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=config.busy_poll_us,
         fail=fail,
+        clock=clock,
     )
+    walker = ClockWalker(clock, service) if isinstance(clock, VirtualClock) else None
     loop.set_exception_handler(_stop_for_bugs(service))
     _log_recovery(prepared.recovered)
     remove_ready(prepared.directory)
@@ -250,8 +264,16 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except JournalError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
+    handlers = session_commands(service) | clock_commands(clock, walker)
+    control = ControlServer(prepared.directory, handlers)
+    try:
+        control.start()
+    except OSError as error:
+        fail(error)
     listeners = _listen(prepared, service)
-    document = ready_document(config, prepared.tls, os.getpid(), plain=prepared.plain)
+    document = ready_document(
+        config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
+    )
     write_ready(prepared.directory, document)
     print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
     _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
@@ -259,6 +281,9 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     remove_ready(prepared.directory)
     for listener in listeners:
         listener.stop_accepting()
+    control.stop()
+    if walker is not None:
+        await walker.stop()
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
@@ -266,6 +291,14 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         _log.error("failed", error=str(failure))
         print(f"tidegate: {failure}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
+
+
+def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
+    """The machine's clock, or one that stands where time has got to: now, or where the journal
+    was moved to before."""
+    if config.clock == "system":
+        return SteadyClock(recovered.venue.now_ns)
+    return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
 
 
 def _stop_for_bugs(service: VenueService) -> Any:

@@ -20,7 +20,7 @@ from typing import Final
 
 import structlog
 
-from tidegate.clock import SteadyClock
+from tidegate.clock import Clock, SteadyClock
 from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
@@ -43,7 +43,8 @@ _log = structlog.get_logger("tidegate.venue")
 
 class VenueService:
     """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
-    and snapshots. `fail` is called, once, when the journal failed: the process must stop then."""
+    and snapshots. `fail` is called, once, when the journal failed: the process must stop then.
+    `clock` is the machine's, made steady, unless another one is given."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class VenueService:
         snapshot_every_records: int,
         busy_poll_us: int,
         fail: Callable[[BaseException], None],
+        clock: Clock | None = None,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -63,7 +65,7 @@ class VenueService:
         self._snapshot_every_records = snapshot_every_records
         self._records_since_snapshot = 0
         self._rollover_at_ns = venue.rollover_at_ns
-        self._clock = SteadyClock(venue.now_ns)
+        self._clock: Clock = clock or SteadyClock(venue.now_ns)
         self._fail = fail
         self._failed = False
         self._loop = asyncio.get_running_loop()
@@ -111,6 +113,27 @@ class VenueService:
             self._syncer = threading.Thread(target=self._sync_loop, name="tidegate-sync")
             self._syncer.start()
         self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    # --- questions --------------------------------------------------------------------------------
+
+    @property
+    def venue(self) -> Venue:
+        """The machine, to look at. What changes it goes through the service."""
+        return self._venue
+
+    def output(self, link: int) -> LinkOutput | None:
+        """The link of that number, if it is up."""
+        return self._outputs.get(link)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether everything that came in is applied, durable and published."""
+        return not (self._venue.turn_records or self._unpublished or self._venue.has_more_to_do)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing comes in any more: the venue has stopped, or its journal failed."""
+        return self._closed
 
     # --- VenuePort: questions ---------------------------------------------------------------------
 
@@ -187,14 +210,16 @@ class VenueService:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self._tick_now()
+        self.tick()
 
     def _go_on(self) -> None:
         """Work that was cut into shares: the next one, after others have had their turn."""
         self._going_on = False
-        self._tick_now()
+        self.tick()
 
-    def _tick_now(self) -> None:
+    def tick(self) -> None:
+        """Let the venue do what is due by now. The service calls this by itself; who moves the
+        clock calls it as well."""
         if self._closed:
             return
         self._venue.tick(self._clock.now_ns())

@@ -60,6 +60,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         ports=served_ports(venue.port_offset),
         tls=_tls_policy(file, base),
         durability=venue.durability or ("process" if venue.profile == "uat" else "disk"),
+        clock=venue.clock,
         snapshot_every_records=venue.snapshot_every_records,
         busy_poll_us=venue.busy_poll_us,
         segment_bytes=venue.segment_bytes,

@@ -19,6 +19,7 @@ tls = "1.3"                      # lowest TLS version; "1.2" lets older clients 
 tls_names = []                   # more host names and addresses for the certificate made here
 # durability = "process"         # "process" survives kill -9, "disk" also a loss of power;
                                  # default: "process" for uat, "disk" for production
+clock = "system"                 # "virtual" stands still until `tidegate ctl clock` moves it; uat
 snapshot_every_records = 1_000_000 # journal records between snapshots: bounds the time of a restart
 busy_poll_us = 50                # after a lone message, look for the next one so many
                                  # microseconds before sleeping

@@ -89,6 +89,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tls_ca: str = ""
     tls_names: list[str] = []
     durability: Literal["process", "disk"] | None = None
+    clock: Literal["system", "virtual"] = "system"
     snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_000_000
     busy_poll_us: Annotated[int, Meta(ge=0, le=10_000)] = 50
     segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 32)] = 64 << 20

@@ -101,6 +101,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     ports: dict[str, int]
     tls: TlsPolicy
     durability: Literal["process", "disk"]
+    clock: Literal["system", "virtual"]
     snapshot_every_records: int
     busy_poll_us: int
     segment_bytes: int

@@ -84,9 +84,21 @@ class Link(asyncio.Protocol):
         self._refused = False
         self._stranger = stranger  # its number among the links that have not logged on
         self._address = ""
+        self._port = 0
         self._transport: LinkTransport | None = None
         self._outbound: Outbound | None = None
         self._logon_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def peer(self) -> str:
+        """Address and port of the other end."""
+        host = f"[{self._address}]" if ":" in self._address else self._address
+        return f"{host}:{self._port}"
+
+    @property
+    def outbound(self) -> Outbound | None:
+        """The writing half; None before the logon."""
+        return self._outbound
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -94,7 +106,7 @@ class Link(asyncio.Protocol):
         # uvloop's transports are transports by what they can do, not by their class.
         self._transport = cast(LinkTransport, transport)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
+        self._address, self._port = (str(peer[0]), int(peer[1])) if peer else ("", 0)
         self._links.all[id(self)] = self
         self._links.strangers[self._stranger] = self.abort
         loop = asyncio.get_running_loop()

@@ -95,6 +95,8 @@ class LinkTransport(Protocol):
 
     def set_write_buffer_limits(self, high: int, low: int) -> None: ...
 
+    def get_write_buffer_size(self) -> int: ...
+
 
 class Tap(LinkTransport, Protocol):
     """What a laboratory puts between a link and its transport. To the link it is the transport.

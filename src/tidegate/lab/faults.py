@@ -193,10 +193,6 @@ class FaultPlan:
         `FaultRefused`."""
         return sum(tap.release() for tap in self._taps(self._sessions(session)))
 
-    def waiting_bytes(self, session: str = ALL_SESSIONS) -> int:
-        """Bytes of messages that wait on a session's lines. Raises `FaultRefused`."""
-        return sum(tap.waiting_bytes for tap in self._taps(self._sessions(session)))
-
     def _sessions(self, name: str) -> tuple[int, ...]:
         if name == ALL_SESSIONS:
             return tuple(range(len(self._names)))
@@ -273,9 +269,9 @@ class FaultPlan:
                 fault.remaining = 0
         elif table.kind == "skip":
             for session in fault.sessions:  # the number may be the next one already
-                if fault.table.at == self._target.next_numbers(session)[0]:
-                    fault.fires(table.at, eligible=True)
-                    self._inject(fault, session, table.at, None)
+                number = self._target.next_numbers(session)[0]
+                if fault.fires(number, eligible=number == table.at):
+                    self._inject(fault, session, number, None)
 
     def _hit_lines(self, fault: Fault) -> None:
         """All the session's lines there are; where a count is given or there is none yet, those

@@ -93,11 +93,6 @@ class LineTap:
         self._aborted = False
 
     @property
-    def waiting_bytes(self) -> int:
-        """Bytes of messages that wait here."""
-        return self._queued_bytes
-
-    @property
     def abandoned(self) -> bool:
         """Whether the venue has given the line up while a half-open fault keeps it."""
         return self._aborted and bool(self._stops)
@@ -195,6 +190,9 @@ class LineTap:
 
     def set_write_buffer_limits(self, high: int, low: int) -> None:
         self._transport.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        return self._queued_bytes + self._transport.get_write_buffer_size()
 
     # --- incoming --------------------------------------------------------------------------------
 
