@@ -31,6 +31,7 @@ from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
 from tidegate.control.clock_commands import clock_commands
+from tidegate.control.fault_commands import fault_commands
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
@@ -38,6 +39,8 @@ from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
+from tidegate.lab.faults import FaultPlan
+from tidegate.lab.target import VenueTarget
 from tidegate.provision import (
     ProvisionError,
     TlsFiles,
@@ -264,13 +267,14 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except JournalError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
-    handlers = session_commands(service) | clock_commands(clock, walker)
+    faults = _faults(config, service)
+    handlers = session_commands(service) | clock_commands(clock, walker) | fault_commands(faults)
     control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
         fail(error)
-    listeners = _listen(prepared, service)
+    listeners = _listen(prepared, service, faults)
     document = ready_document(
         config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
     )
@@ -284,6 +288,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     control.stop()
     if walker is not None:
         await walker.stop()
+    if faults is not None:
+        faults.close()
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
@@ -301,6 +307,18 @@ def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
     return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
 
 
+def _faults(config: VenueConfig, service: VenueService) -> FaultPlan | None:
+    """The faults of the configuration, and room for more; None in production."""
+    target = VenueTarget(service)
+    target.take_back()
+    if config.profile == "production":
+        return None
+    plan = FaultPlan(target)
+    for fault in config.faults:
+        plan.add(fault)
+    return plan
+
+
 def _stop_for_bugs(service: VenueService) -> Any:
     """What the loop does about an exception nobody caught. It left the venue in the middle of a
     record: nothing of it may reach the journal, and a start from there sets it right."""
@@ -316,7 +334,7 @@ def _stop_for_bugs(service: VenueService) -> Any:
     return handle
 
 
-def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
+def _listen(prepared: _Prepared, service: VenueService, faults: FaultPlan | None) -> list[Listener]:
     config = prepared.config
     tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
@@ -329,6 +347,7 @@ def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
             strangers_max=strangers_max,
+            laboratory=faults,
         )
         listener.start(bound)
         listeners.append(listener)

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__, cli_ctl
+from tidegate import __version__, cli_ctl, cli_ctl_fault
 
 EXIT_WRONG: int = 2
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_ctl.app)
+cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
 
 
 class Durability(StrEnum):

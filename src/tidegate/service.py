@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -39,6 +39,16 @@ REFUSALS_LOGGED_PER_TURN_MAX: Final = 32
 CLOCK_AHEAD_TOLD_NS: Final = 1_000_000_000
 
 _log = structlog.get_logger("tidegate.venue")
+
+
+class TurnWatch(Protocol):
+    """Who is told of every turn, between what the venue does with it."""
+
+    def before_append(self) -> None:
+        """It is about to be appended to the journal."""
+
+    def after_append(self) -> None:
+        """It was, and nothing of it is published yet."""
 
 
 class VenueService:
@@ -86,6 +96,7 @@ class VenueService:
         self._snapshot_task: Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
+        self._turn_watch: TurnWatch | None = None
 
     def start(self, settings: bytes) -> None:
         """Tell the venue that a process has started, and its settings if they are new ones; then
@@ -247,11 +258,16 @@ class VenueService:
             self._going_on = True
             self._loop.call_soon(self._go_on)
         payload = self._venue.take_turn()
+        watch = self._turn_watch
+        if watch is not None:
+            watch.before_append()
         try:
             position = self._journal.append(payload, record_count)
         except JournalError as error:
             self.stop_for(error)
             return
+        if watch is not None:
+            watch.after_append()
         self._records_since_snapshot += record_count
         if self._disk:
             self._unpublished.append((position, self._journal.tail_position))
@@ -356,6 +372,10 @@ class VenueService:
             self._loop.call_soon_threadsafe(self.stop_for, error)
 
     # --- the end ----------------------------------------------------------------------------------
+
+    def watch_turns(self, watch: TurnWatch | None) -> None:
+        """Have a test told of every turn, or of none any more."""
+        self._turn_watch = watch
 
     async def stop(self, text: bytes, wait_s: float) -> None:
         """Log everybody out, wait for the answers, take a last snapshot. Links are closed by the

@@ -171,7 +171,6 @@ session = "NORTHWIND"
 at = 200
 order = "20"                     # ClOrdID or OrderID; default: the order that message tells of
 qty = "0.5"                      # default: all that is left
-price = "30000"                  # default: the order's own
 
 [[fault]]
 kind = "crash"

@@ -18,7 +18,7 @@ from tidegate.config.shape import walk_table
 from tidegate.model.scaled import LOT_DECIMALS
 
 ALL_SESSIONS: Final = "*"
-_PRICE_DECIMALS_MAX: Final = 10
+FAULTS_MAX: Final = 256  # installed at a time
 
 Counted = Literal["sent", "received", "either", "turns"]
 
@@ -49,13 +49,14 @@ KINDS: Final[dict[FaultKind, KindRules]] = {
     "mute_heartbeats": KindRules("sent", takes=("ms",), journaled=True),
     "refuse_logons": KindRules("received"),
     "reject_next": KindRules("received", needs=("layer",), journaled=True),
-    "fill": KindRules("sent", takes=("order", "qty", "price"), journaled=True),
+    "fill": KindRules("sent", takes=("order", "qty"), journaled=True),
     "cancel": KindRules("sent", takes=("order",), journaled=True),
     "crash": KindRules("turns", takes=("point",)),
 }
 
-_PARAMETERS: Final = ("direction", "ms", "layer", "order", "qty", "price", "point")
+_PARAMETERS: Final = ("direction", "ms", "layer", "order", "qty", "point")
 _ONE_SESSION: Final = ("fill", "cancel")  # kinds that act on an order, which one session has
+_NOT_AT_START: Final = (*_ONE_SESSION, "crash")
 
 
 class FaultRefused(Exception):
@@ -95,26 +96,21 @@ def broken_rules(table: FaultTable) -> Iterator[tuple[str, str]]:
             yield "session", f"session must be one session for {table.kind}"
         if table.order is None and table.at is None and table.probability is None:
             yield "kind", f"order is missing: {table.kind} needs it to act at once"
-    yield from _broken_numbers(table)
+    if table.qty is not None:
+        try:
+            if convert.decimal(table.qty, LOT_DECIMALS) == 0:
+                yield "qty", "qty must be above 0"
+        except ValueError as error:
+            yield "qty", f"qty {error}"
     triggered = table.at is not None or table.probability is not None
     if table.kind == "crash" and table.point == "now" and triggered:
         yield "point", "point now goes without at and probability: those look at turns"
 
 
-def _broken_numbers(table: FaultTable) -> Iterator[tuple[str, str]]:
-    for name, decimals in (("qty", LOT_DECIMALS), ("price", _PRICE_DECIMALS_MAX)):
-        text = getattr(table, name)
-        if text is None:
-            continue
-        try:
-            if convert.decimal(text, decimals) == 0:
-                yield name, f"{name} must be above 0"
-        except ValueError as error:
-            yield name, f"{name} {error}"
-
-
 def check_faults(file: ConfigFile, findings: Findings) -> None:
     """`[[fault]]`: nothing of the kind in production, sessions that exist, and the kind's rules."""
+    if len(file.fault) > FAULTS_MAX:
+        findings.add(("fault", FAULTS_MAX), f"there must be at most {FAULTS_MAX} [[fault]]")
     sessions = [session.sender_comp_id for firm in file.firm for session in firm.session]
     for index, table in enumerate(file.fault):
         path: KeyPath = ("fault", index)
@@ -125,6 +121,8 @@ def check_faults(file: ConfigFile, findings: Findings) -> None:
             findings.add((*path, "session"), unknown_session(table.session, sessions))
         if not findings.sound((*path, "kind")):
             continue
+        if table.trigger == "now" and table.kind in _NOT_AT_START:
+            findings.add(path, f"{table.kind} needs at or probability where the start installs it")
         for field, rule in broken_rules(table):
             place = (*path, field) if findings.lines.given((*path, field)) else path
             if findings.sound(place):

@@ -214,7 +214,6 @@ class FaultTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     layer: Annotated[int, Meta(ge=1, le=3)] | None = None
     order: CompId | None = None
     qty: DecimalText | None = None
-    price: DecimalText | None = None
     point: Literal["now", "before-append", "after-append"] | None = None
 
     @property

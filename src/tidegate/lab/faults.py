@@ -8,6 +8,7 @@ logon, to the process, or, where it changes the venue's state, by a record of th
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -16,12 +17,18 @@ from typing import Final, Protocol
 
 import structlog
 
-from tidegate.config.rules_faults import ALL_SESSIONS, KINDS, FaultRefused, unknown_session
+from tidegate.config.rules_faults import (
+    ALL_SESSIONS,
+    FAULTS_MAX,
+    KINDS,
+    FaultRefused,
+    unknown_session,
+)
 from tidegate.config.schema import FAULT_SEED_MAX, FaultTable
 from tidegate.gateway.port import LinkTransport, TapPlace
-from tidegate.lab.taps import Hit, LineTap, Passing
+from tidegate.lab.taps import MS_PER_S, Hit, LineTap, Passing
+from tidegate.service import TurnWatch
 
-FAULTS_MAX: Final = 256  # installed; those that are over make room for new ones
 HISTORY_MAX: Final = 10_000  # injections that are remembered, the newest
 ABANDONED_MAX: Final = 64  # lines that half-open faults keep although the venue gave them up
 
@@ -44,25 +51,18 @@ class FaultTarget(Protocol):
     def now_ns(self) -> int:
         """Nanoseconds since 1970 UTC."""
 
-    def inject(self, session: int, fault: FaultTable, order: bytes, *, active: bool) -> None:
-        """Do a journaled fault; `active` is False where one that lasts is to end. `order` is a
-        ClOrdID or OrderID. Raises `FaultRefused` where the venue can not do it."""
+    def inject(self, session: int, fault: FaultTable, order: bytes) -> None:
+        """Do a journaled fault. `order` is a ClOrdID or OrderID. Raises `FaultRefused` where the
+        venue can not do it."""
+
+    def unmute(self, session: int) -> None:
+        """End a `mute_heartbeats`, if there is one."""
 
     def watch_turns(self, watch: TurnWatch | None) -> None:
         """Have each turn told from now on."""
 
     def die(self) -> None:
         """End the process as `kill -9` does."""
-
-
-class TurnWatch(Protocol):
-    """Who is told of the turns of the venue."""
-
-    def before_append(self) -> None:
-        """A turn is about to be appended to the journal."""
-
-    def after_append(self) -> None:
-        """It was, and nothing of it is published yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ class FaultPlan:
         self._turn_numbers: list[tuple[int, int]] = []  # by session, as of the last turn
         self._dies_after_append = False
         self._watching = False
+        self._loop = asyncio.get_running_loop()
+        self._unmute_timers: dict[int, list[asyncio.TimerHandle]] = {}  # by fault
         self.faults: dict[int, Fault] = {}
         self.history: deque[Injection] = deque(maxlen=HISTORY_MAX)
 
@@ -162,7 +164,7 @@ class FaultPlan:
         self._make_room()
         fault = Fault(self._last_number + 1, table, sessions)
         if table.kind in _ORDER_KINDS and table.trigger == "now":
-            self._target.inject(sessions[0], table, _order_of(table, None), active=True)
+            self._target.inject(sessions[0], table, _order_of(table, None))
         self._last_number = fault.number
         self.faults[fault.number] = fault
         _log.warning("fault_added", fault=fault.number, **table.given() | _seed_of(fault))
@@ -184,9 +186,15 @@ class FaultPlan:
             for tap in self._taps(fault.sessions):
                 tap.lift(fault.number)
             if fault.table.kind == "mute_heartbeats":
-                self._unmute(fault)
+                self._end_mute(fault)
         self._watch()
         return cleared
+
+    def close(self) -> None:
+        """The process stops: nothing keeps a line any more."""
+        for line in self._lines:
+            if line.tap is not None:
+                line.tap.lift_all()
 
     def release(self, session: str = ALL_SESSIONS) -> int:
         """Let go what is held back on a session's lines; how many messages. Raises
@@ -202,6 +210,7 @@ class FaultPlan:
         return found
 
     def _make_room(self) -> None:
+        """Faults that are over make room for new ones."""
         if len(self.faults) < FAULTS_MAX:
             return
         over = next((fault for fault in self.faults.values() if fault.over), None)
@@ -337,10 +346,19 @@ class FaultPlan:
         note = ""
         try:
             order = _order_of(fault.table, message)
-            self._target.inject(session, fault.table, order, active=True)
+            self._target.inject(session, fault.table, order)
         except FaultRefused as error:
             note = str(error)
         self._record(fault, session, msg_seq_num, note)
+        if fault.table.kind == "mute_heartbeats" and fault.table.ms is not None:
+            timer = self._loop.call_later(fault.table.ms / MS_PER_S, self._target.unmute, session)
+            self._unmute_timers.setdefault(fault.number, []).append(timer)
+
+    def _end_mute(self, fault: Fault) -> None:
+        for timer in self._unmute_timers.pop(fault.number, []):
+            timer.cancel()
+        for session in fault.sessions:
+            self._target.unmute(session)
 
     def _of(self, session: int) -> Iterator[Fault]:
         """The faults of a session that may fire, in the order in which they were installed."""

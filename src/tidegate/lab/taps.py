@@ -17,7 +17,7 @@ from tidegate.gateway.outbound import WRITE_BUFFER_HIGH_BYTES, WRITE_BUFFER_LOW_
 from tidegate.gateway.port import LinkTransport, TapPlace
 from tidegate.wire.framing import Framer
 
-_MS_PER_S: Final = 1000
+MS_PER_S: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class LineTap:
         self._queued_bytes += len(item.data)
 
     def _after(self, ms: int) -> float:
-        return self._loop.time() + ms / _MS_PER_S
+        return self._loop.time() + ms / MS_PER_S
 
     def _flush(self) -> None:
         """Write what may be written now."""
@@ -245,9 +245,7 @@ class LineTap:
             timer = self._timers.pop(hit.fault, None)
             if timer is not None:
                 timer.cancel()
-            self._timers[hit.fault] = self._loop.call_later(
-                hit.ms / _MS_PER_S, self.lift, hit.fault
-            )
+            self._timers[hit.fault] = self._loop.call_later(hit.ms / MS_PER_S, self.lift, hit.fault)
 
     def lift(self, fault: int) -> None:
         """End what a fault still does to the line: its stop, and what it holds back."""
@@ -266,6 +264,7 @@ class LineTap:
         """End whatever faults do to the line."""
         for fault in list(self._stops):
             self.lift(fault)
+        self.release()
 
     def _read_on(self) -> None:
         frames, self._unread = self._unread, []
