@@ -12,6 +12,7 @@ from tidegate.config.rules_faults import FaultRefused
 from tidegate.config.schema import FaultTable
 from tidegate.engine.order import Order
 from tidegate.model.orders import order_number
+from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.service import TurnWatch, VenueService
 from tidegate.venue import controls
@@ -64,6 +65,16 @@ class VenueTarget:
             unmuted = controls.MuteHeartbeats(on=False)
             with suppress(FaultRefused):  # the venue is stopping: the next start does it
                 self._control(controls.MUTE_HEARTBEATS, session, unmuted)
+
+    def take_back(self) -> None:
+        """End what the faults of an earlier process have left in the venue's state."""
+        injected = self._service.venue.trading.injected
+        for session in range(len(self._service.venue.sessions)):
+            self.unmute(session)
+            for layer in LAYER_NAMES:
+                if injected.count(session, layer):
+                    nothing = controls.RejectNext(layer, 0)
+                    self._control(controls.REJECT_NEXT, session, nothing)
 
     def _control(self, kind: int, session: int, control: Control) -> None:
         try:
