@@ -15,7 +15,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +27,20 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from tidegate.clock import SteadyClock
+from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.control.clock_commands import clock_commands
+from tidegate.control.fault_commands import fault_commands
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
+from tidegate.lab.clock import ClockWalker, VirtualClock
+from tidegate.lab.faults import FaultPlan
+from tidegate.lab.target import VenueTarget
 from tidegate.provision import (
     ProvisionError,
     TlsFiles,
@@ -77,6 +83,7 @@ class UpOptions:
     port_offset: int | None = None
     plain: bool = False
     durability: Literal["process", "disk"] | None = None
+    clock: Literal["system", "virtual"] | None = None
 
 
 # What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
@@ -153,6 +160,8 @@ class _Prepared:
 def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     """Everything up to the point where the venue may accept links."""
     looked_at = _overridden(_load(options, _NoSecrets()), options)
+    if looked_at.clock == "virtual" and looked_at.profile == "production":
+        raise StartRefused("--clock virtual is for the uat profile only; this is production")
     if options.plain and not is_loopback(looked_at.host):
         raise StartRefused(
             f"--plain serves without TLS and is for loopback addresses only; host is "
@@ -185,6 +194,8 @@ def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
         config = msgspec.structs.replace(config, host=options.host)
     if options.durability is not None:
         config = msgspec.structs.replace(config, durability=options.durability)
+    if options.clock is not None:
+        config = msgspec.structs.replace(config, clock=options.clock)
     if options.port_offset is not None:
         config = config.with_port_offset(options.port_offset)
     return config
@@ -237,17 +248,9 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    service = VenueService(
-        prepared.recovered.venue,
-        prepared.recovered.journal,
-        Snapshots(prepared.directory),
-        durability=config.durability,
-        snapshot_every_records=config.snapshot_every_records,
-        busy_poll_us=config.busy_poll_us,
-        clock=SteadyClock(prepared.recovered.venue.now_ns),
-        workers=ThreadWorkers(),
-        fail=fail,
-    )
+    clock = _clock(config, prepared.recovered)
+    service = _service(prepared, clock, fail)
+    walker = ClockWalker(clock, service) if isinstance(clock, VirtualClock) else None
     loop.set_exception_handler(_stop_for_bugs(service))
     _log_recovery(prepared.recovered)
     remove_ready(prepared.directory)
@@ -256,12 +259,14 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except JournalError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
-    control = ControlServer(prepared.directory, session_commands(service))
+    faults = _faults(config, service)
+    handlers = session_commands(service) | clock_commands(clock, walker) | fault_commands(faults)
+    control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
         fail(error)
-    listeners = _listen(prepared, service)
+    listeners = _listen(prepared, service, faults)
     document = ready_document(
         config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
     )
@@ -273,6 +278,10 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     for listener in listeners:
         listener.stop_accepting()
     control.stop()
+    if walker is not None:
+        await walker.stop()
+    if faults is not None:
+        faults.close()
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
@@ -280,6 +289,42 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         _log.error("failed", error=str(failure))
         print(f"tidegate: {failure}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
+
+
+def _service(
+    prepared: _Prepared, clock: Clock, fail: Callable[[BaseException], None]
+) -> VenueService:
+    return VenueService(
+        prepared.recovered.venue,
+        prepared.recovered.journal,
+        Snapshots(prepared.directory),
+        durability=prepared.config.durability,
+        snapshot_every_records=prepared.config.snapshot_every_records,
+        busy_poll_us=prepared.config.busy_poll_us,
+        clock=clock,
+        workers=ThreadWorkers(),
+        fail=fail,
+    )
+
+
+def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
+    """The machine's clock, or one that stands where time has got to: now, or where the journal
+    was moved to before."""
+    if config.clock == "system":
+        return SteadyClock(recovered.venue.now_ns)
+    return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
+
+
+def _faults(config: VenueConfig, service: VenueService) -> FaultPlan | None:
+    """The faults of the configuration, and room for more; None in production."""
+    target = VenueTarget(service)
+    target.take_back()
+    if config.profile == "production":
+        return None
+    plan = FaultPlan(target)
+    for fault in config.faults:
+        plan.add(fault)
+    return plan
 
 
 def _stop_for_bugs(service: VenueService) -> Any:
@@ -297,7 +342,7 @@ def _stop_for_bugs(service: VenueService) -> Any:
     return handle
 
 
-def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
+def _listen(prepared: _Prepared, service: VenueService, faults: FaultPlan | None) -> list[Listener]:
     config = prepared.config
     tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
@@ -310,6 +355,7 @@ def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
             strangers_max=strangers_max,
+            laboratory=faults,
         )
         listener.start(bound)
         listeners.append(listener)

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__, cli_ctl
+from tidegate import __version__, cli_ctl, cli_ctl_fault
 
 EXIT_WRONG: int = 2
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_ctl.app)
+cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
 
 
 class Durability(StrEnum):
@@ -30,6 +31,13 @@ class Durability(StrEnum):
 
     process = "process"
     disk = "disk"
+
+
+class ClockKind(StrEnum):
+    """Whose time the venue goes by."""
+
+    system = "system"
+    virtual = "virtual"
 
 
 class LogForm(StrEnum):
@@ -70,6 +78,10 @@ def up(
     durability: Annotated[
         Durability | None, typer.Option(help="When messages leave: after the write, or the sync.")
     ] = None,
+    clock: Annotated[
+        ClockKind | None,
+        typer.Option(help="The machine's clock, or one that stands until it is moved (uat only)."),
+    ] = None,
     log_format: Annotated[LogForm, typer.Option(help="Form of the log.")] = LogForm.console,
     log_level: Annotated[LogLevel, typer.Option(help="Least important line logged.")] = (
         LogLevel.info
@@ -88,6 +100,7 @@ def up(
         port_offset=port_offset,
         plain=plain,
         durability=None if durability is None else durability.value,
+        clock=None if clock is None else clock.value,
     )
     raise typer.Exit(run_up(options, Console()))
 

@@ -19,8 +19,15 @@ app = typer.Typer(
 )
 
 DataOption = Annotated[Path, typer.Option("--data", help="Data directory of the venue.")]
+SettleOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=10, help="Seconds that clients have to answer on the way [0.2]."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DATA_DEFAULT = Path("tidegate-data")
+
+clock_app = typer.Typer(help="The venue's clock, and moving it (up --clock virtual).")
+app.add_typer(clock_app, name="clock")
 
 
 def asked(
@@ -53,10 +60,13 @@ def print_table(headings: list[str], rows: list[list[str]]) -> None:
     """Cells as they are: what looks like markup in them is none."""
     table = Table()
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    console = Console()
+    # Never cut: a terminal that is too narrow breaks lines, a pipe gets them whole.
+    console.width = max(console.width, console.measure(table).maximum)
+    console.print(table)
 
 
 @app.command()
@@ -72,8 +82,8 @@ def sessions(
         print_json(answer)
         return
     headings = [
-        "session", "state", "link", "next out/in", "hole", "queue", "heartbeat", "orders",
-        "on disconnect",
+        "session", "state", "link", "next out", "next in", "hole", "queue", "heard of", "orders",
+        "line lost",
     ]  # fmt: skip
     print_table(headings, [_session_row(session) for session in answer])
 
@@ -82,10 +92,11 @@ def _session_row(session: dict[str, Any]) -> list[str]:
     is_up = session["link"] != 0
     link = f"{session['link']} {session['peer'] or ''}".strip() if is_up else ""
     return [
-        f"{session['sender_comp_id']} > {session['target_comp_id']}",
+        f"{session['sender_comp_id']} {session['target_comp_id']}",
         session["state"] if session["enabled"] else f"{session['state']}, disabled",
         link,
-        f"{session['next_outgoing']} / {session['next_incoming']}",
+        str(session["next_outgoing"]),
+        str(session["next_incoming"]),
         _hole(session["gap"]),
         _queue(session["queue"]),
         _heartbeat(session) if is_up else "",
@@ -111,6 +122,78 @@ def _queue(queue: dict[str, Any] | None) -> str:
 
 def _heartbeat(session: dict[str, Any]) -> str:
     asked_now = ", asked" if session["test_request_pending"] else ""
-    return (
-        f"{session['heart_bt_int_s']} s; received {session['last_received_s']:.1f} s ago{asked_now}"
-    )
+    return f"{session['last_received_s']:.1f} s ago of {session['heart_bt_int_s']} s{asked_now}"
+
+
+@clock_app.callback(invoke_without_command=True)
+def clock(
+    context: typer.Context, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False
+) -> None:
+    """The venue's time, and moving it (up --clock virtual). Without a command: what time it is."""
+    if context.invoked_subcommand is None:
+        _print_clock(asked(data, "clock"), as_json=as_json)
+
+
+@clock_app.command("set")
+def clock_set(
+    time: Annotated[
+        str, typer.Argument(help='UTC: "2026-11-03 21:59:59", or 21:59:59 for the next such time.')
+    ],
+    data: DataOption = DATA_DEFAULT,
+    settle: SettleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Walk to a time; whatever is due on the way happens."""
+    _print_walk(asked(data, "clock-set", _moving(settle, time=time), None), as_json=as_json)
+
+
+@clock_app.command("advance")
+def clock_advance(
+    duration: Annotated[str, typer.Argument(help="Such as 30s, 1h30m or 2d.")],
+    data: DataOption = DATA_DEFAULT,
+    settle: SettleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Walk on for a time; whatever is due on the way happens."""
+    walk = asked(data, "clock-advance", _moving(settle, duration=duration), None)
+    _print_walk(walk, as_json=as_json)
+
+
+@clock_app.command("run")
+def clock_run(
+    speed: Annotated[float, typer.Option(help="Times as fast as real time.")] = 1.0,
+    data: DataOption = DATA_DEFAULT,
+    settle: SettleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the clock run."""
+    _print_clock(asked(data, "clock-run", _moving(settle, speed=speed)), as_json=as_json)
+
+
+@clock_app.command("stop")
+def clock_stop(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+    """Let the clock stand."""
+    _print_clock(asked(data, "clock-stop"), as_json=as_json)
+
+
+def _moving(settle: float | None, **parameters: Any) -> dict[str, Any]:
+    return parameters if settle is None else parameters | {"settle_s": settle}
+
+
+def _print_clock(state: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(state)
+        return
+    running = f"runs {state['speed']:g} times as fast as real time" if state["speed"] else "stands"
+    if state["kind"] == "system":
+        ahead_s = state["ahead_s"]
+        running = "the machine's" + (f", {ahead_s:.3f} s ahead of it" if ahead_s else "")
+    print(f"{state['now']} UTC, {running}")
+
+
+def _print_walk(walk: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(walk)
+        return
+    print(f"{walk['from']} UTC to {walk['to']} UTC in {walk['steps']} steps")
+    print(f"sessions that ended: {', '.join(walk['ended']) or 'none'}")

@@ -48,6 +48,9 @@ class Peer:
     def sweep(self, first: int, last: int) -> None:
         raise AssertionError
 
+    def skip(self, first: int, last: int) -> None:
+        raise AssertionError
+
     def cut(self) -> None:
         pass
 

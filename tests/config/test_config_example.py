@@ -80,4 +80,5 @@ def test_schema_and_header_list_agree() -> None:
         "fees",
         "session_defaults",
         "firm",
+        "fault",
     }

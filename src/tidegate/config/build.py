@@ -30,6 +30,7 @@ _CL_ORD_ID_POLICY: Final = {
     "increasing": core.CL_ORD_ID_INCREASING,
     "timed": core.CL_ORD_ID_TIMED,
 }
+_ROLLOVER: Final = {"daily": core.ROLLOVER_DAILY, "never": core.ROLLOVER_NEVER}
 
 
 def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueConfig:
@@ -60,6 +61,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         ports=served_ports(venue.port_offset),
         tls=_tls_policy(file, base),
         durability=venue.durability or ("process" if venue.profile == "uat" else "disk"),
+        clock=venue.clock,
         snapshot_every_records=venue.snapshot_every_records,
         busy_poll_us=venue.busy_poll_us,
         segment_bytes=venue.segment_bytes,
@@ -67,6 +69,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         settings=_venue_settings(file),
         sessions=sessions,
         keys=keys,
+        faults=tuple(file.fault),
     )
 
 
@@ -145,6 +148,7 @@ def _venue_settings(file: ConfigFile) -> core.VenueSettings:
         accounts += _account_settings(file, firm)
         sessions += [_session_settings(firm, session) for session in firm.session]
     return core.VenueSettings(
+        rollover_policy=_ROLLOVER[file.venue.rollover],
         rollover_s=convert.second_of_day(file.venue.rollover_at),
         rollover_length_s=file.venue.rollover_length_s,
         instruments=[
@@ -200,6 +204,7 @@ def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSet
         heartbeat_max_s=session.heartbeat_max_s,
         sending_time_tolerance_s=session.sending_time_tolerance_s,
         cancel_on_disconnect=session.cancel_on_disconnect,
+        disconnect_grace_s=session.disconnect_grace_s,
         cancel_on_logout=session.cancel_on_logout,
         cancel_on_rollover=session.cancel_on_rollover,
         duplicate_logon=_DUPLICATE_LOGON[session.duplicate_logon],

@@ -19,10 +19,13 @@ tls = "1.3"                      # lowest TLS version; "1.2" lets older clients 
 tls_names = []                   # more host names and addresses for the certificate made here
 # durability = "process"         # "process" survives kill -9, "disk" also a loss of power;
                                  # default: "process" for uat, "disk" for production
+clock = "system"                 # "virtual" stands still until `tidegate ctl clock` moves it; uat
 snapshot_every_records = 1_000_000 # journal records between snapshots: bounds the time of a restart
 busy_poll_us = 50                # after a lone message, look for the next one so many
                                  # microseconds before sleeping
 segment_bytes = 67_108_864       # size in bytes at which the journal starts a new file
+rollover = "daily"               # "never": sessions and their numbers go on until clients reset
+                                 # them, and the journal's files end by their size alone
 rollover_at = "22:00:00"         # time of day at which sessions end and numbers start again
 rollover_length_s = 30           # seconds for which logons are refused then
 nonce_window_ms = 5000           # a logon's nonce may differ from the venue's clock by so many
@@ -36,6 +39,7 @@ networks = ["127.0.0.0/8", "::1/128"] # addresses that may log on, in CIDR form
 heartbeat_min_s = 5              # shortest HeartBtInt (108) in seconds
 heartbeat_max_s = 300            # longest, in seconds
 cancel_on_disconnect = true      # for logons without CancelOrdersOnDisconnect (8674)
+disconnect_grace_s = 0           # seconds in which a session that comes back keeps its orders
 cancel_on_logout = false         # also after an orderly logout
 cancel_on_rollover = false       # also at the daily rollover
 errors_per_second_max = 100      # rejected messages in one second before the session is ended
@@ -136,6 +140,46 @@ balances = { USD = "100000", ETH = "20" }
 [[firm.session]]
 sender_comp_id = "HARBOUR"
 broker = true                    # orders name a sub-account; default: as the firm
+
+# Faults to inject from the start on; uat profile only. What each kind does, and which parameters go
+# with it, is in docs/faults.md. Without `at` and `probability` a fault fires at once.
+[[fault]]
+kind = "corrupt_checksum"
+session = "NORTHWIND-ALGO"       # SenderCompID, or "*" for all sessions
+probability = 0.01               # chance of each message to be hit, above 0 and up to 1
+count = 20                       # how often; default: once, or without end with a probability
+seed = 7                         # of the chances; default: a new one, which is told
+
+[[fault]]
+kind = "hold_reports"
+session = "NORTHWIND"
+at = 50                          # MsgSeqNum (34) of the message that is hit
+ms = 1500                        # milliseconds: how long
+
+[[fault]]
+kind = "half_open"
+session = "NORTHWIND"
+at = 100
+direction = "received"           # `at` counts messages "sent" by the venue (default) or "received"
+
+[[fault]]
+kind = "reject_next"
+session = "NORTHWIND"
+at = 12
+layer = 3                        # 1: session (35=3), 2: order entry, 3: engine (35=j)
+
+[[fault]]
+kind = "fill"                    # an execution that nobody on the other side asked for
+session = "NORTHWIND"
+at = 200
+order = "20"                     # ClOrdID or OrderID; default: the order that message tells of
+qty = "0.5"                      # default: all that is left
+
+[[fault]]
+kind = "crash"
+session = "*"
+at = 100000
+point = "before-append"          # the turn is lost; "after-append": it is kept, nobody was told
 """
 
 

@@ -14,6 +14,7 @@ from tidegate.config.builtin import built_in_firms
 from tidegate.config.lines import Lines
 from tidegate.config.problems import ConfigError, ConfigProblem, Findings
 from tidegate.config.rules import assets_of, check_fees, check_instruments, check_venue
+from tidegate.config.rules_faults import check_faults
 from tidegate.config.rules_firms import FirmRules
 from tidegate.config.schema import ConfigFile
 from tidegate.config.shape import Tree, walk_table
@@ -91,6 +92,7 @@ def _examine(text: str, base: Path | None) -> tuple[ConfigFile, list[ConfigProbl
     check_instruments(file, findings)
     check_fees(file, findings)
     FirmRules(file, findings).check()
+    check_faults(file, findings)
     return file, findings.in_order()
 
 

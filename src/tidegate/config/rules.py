@@ -55,6 +55,8 @@ def check_venue(file: ConfigFile, findings: Findings, base: Path | None) -> None
     venue = file.venue
     convertible(findings, ("venue", "host"), venue.host, convert.host)
     convertible(findings, ("venue", "rollover_at"), venue.rollover_at, convert.second_of_day)
+    if venue.clock == "virtual" and venue.profile == "production":
+        findings.add(("venue", "clock"), 'clock must be "system" in the production profile')
     for index, name in enumerate(venue.tls_names):
         path: KeyPath = ("venue", "tls_names", index)
         if findings.sound(path):

@@ -7,8 +7,9 @@ in one place can still be examined everywhere else.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from tidegate.config.services import PORT_OFFSET_MAX
@@ -17,6 +18,9 @@ REQUIRED: Final = Meta(extra={"required": True})
 SECRET: Final = Meta(extra={"secret": True})  # never repeated in a message
 TIME_OF_DAY: Final = Meta(extra={"time_of_day": True})  # a bare TOML time will do as well
 
+FAULT_MS_MAX: Final = 3_600_000
+FAULT_COUNT_MAX: Final = 1_000_000
+FAULT_SEED_MAX: Final = (1 << 53) - 1  # what every program that reads JSON keeps exactly
 NONCE_WINDOW_MS_MAX: Final = 60_000  # beyond it a captured logon stays good for too long
 
 CompId = Annotated[
@@ -52,6 +56,26 @@ NonceWindow = Annotated[int, Meta(ge=1, le=NONCE_WINDOW_MS_MAX)]
 Heartbeat = Annotated[int, Meta(ge=1, le=3_600)]
 DecimalText = Annotated[str, Meta(description='a plain decimal number in quotes, such as "0.5"')]
 
+FaultKind = Literal[
+    "drop",
+    "stop_reading",
+    "stop_writing",
+    "half_open",
+    "delay",
+    "hold_reports",
+    "skip",
+    "repeat",
+    "reorder",
+    "corrupt_checksum",
+    "corrupt_length",
+    "mute_heartbeats",
+    "refuse_logons",
+    "reject_next",
+    "fill",
+    "cancel",
+    "crash",
+]
+
 
 class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     """`[venue]`: what there is one of."""
@@ -65,9 +89,11 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tls_ca: str = ""
     tls_names: list[str] = []
     durability: Literal["process", "disk"] | None = None
+    clock: Literal["system", "virtual"] = "system"
     snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_000_000
     busy_poll_us: Annotated[int, Meta(ge=0, le=10_000)] = 50
     segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 32)] = 64 << 20
+    rollover: Literal["daily", "never"] = "daily"
     rollover_at: Annotated[str, TIME_OF_DAY] = "22:00:00"
     rollover_length_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
     nonce_window_ms: NonceWindow = 5_000
@@ -105,6 +131,7 @@ class SessionItems(Struct, forbid_unknown_fields=True, kw_only=True):
     heartbeat_min_s: Heartbeat = 5
     heartbeat_max_s: Heartbeat = 300
     cancel_on_disconnect: bool = True
+    disconnect_grace_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
     cancel_on_logout: bool = False
     cancel_on_rollover: bool = False
     errors_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
@@ -173,6 +200,37 @@ class FirmTable(Struct, forbid_unknown_fields=True, kw_only=True):
     session: list[SessionTable] = []
 
 
+class FaultTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[fault]]`: one fault. Without `at` and `probability` it fires at once."""
+
+    kind: Annotated[FaultKind, REQUIRED] = "drop"
+    session: Annotated[CompId, REQUIRED] = ""
+    at: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    probability: (
+        Annotated[float, Meta(gt=0, le=1, description="a number above 0 and not above 1")] | None
+    ) = None
+    count: Annotated[int, Meta(ge=1, le=FAULT_COUNT_MAX)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=FAULT_SEED_MAX)] | None = None
+    ms: Annotated[int, Meta(ge=1, le=FAULT_MS_MAX)] | None = None
+    direction: Literal["sent", "received"] | None = None
+    layer: Annotated[int, Meta(ge=1, le=3)] | None = None
+    order: CompId | None = None
+    qty: DecimalText | None = None
+    point: Literal["now", "before-append", "after-append"] | None = None
+
+    @property
+    def trigger(self) -> str:
+        """When it fires, in words: `now`, `at 12`, `probability 0.05`."""
+        if self.at is not None:
+            return f"at {self.at}"
+        return "now" if self.probability is None else f"probability {self.probability:g}"
+
+    def given(self) -> dict[str, Any]:
+        """What was said of it, by name; what was left out is left out."""
+        values = msgspec.structs.asdict(self)
+        return {name: value for name, value in values.items() if value is not None}
+
+
 class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -181,6 +239,7 @@ class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
     fees: FeesTable = field(default_factory=FeesTable)
     session_defaults: SessionItems = field(default_factory=SessionItems)
     firm: list[FirmTable] = []
+    fault: list[FaultTable] = []
 
 
 TABLES: Final[dict[str, type[Struct]]] = {
@@ -194,4 +253,5 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "[[firm.account.sub_account]]": SubAccountTable,
     "[[firm.key]]": KeyTable,
     "[[firm.session]]": SessionTable,
+    "[[fault]]": FaultTable,
 }

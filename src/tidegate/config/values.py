@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tidegate.config.convert import Network
+from tidegate.config.schema import FaultTable
 from tidegate.config.services import served_ports
 from tidegate.model.settings import VenueSettings
 
@@ -91,8 +92,8 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     """A whole configuration without mistakes.
 
     `settings` go to the core and hold no secret and no network. Everything else stays in the
-    shells. `ports` are TCP ports by service name, offset included; `sessions` and `keys` are in
-    the order of the file.
+    shells. `ports` are TCP ports by service name, offset included; `sessions`, `keys` and `faults`
+    are in the order of the file.
     """
 
     profile: Literal["uat", "production"]
@@ -100,6 +101,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     ports: dict[str, int]
     tls: TlsPolicy
     durability: Literal["process", "disk"]
+    clock: Literal["system", "virtual"]
     snapshot_every_records: int
     busy_poll_us: int
     segment_bytes: int
@@ -107,6 +109,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     settings: VenueSettings
     sessions: dict[SessionId, SessionAccess]
     keys: dict[str, ApiKey]
+    faults: tuple[FaultTable, ...]
 
     def with_port_offset(self, port_offset: int) -> VenueConfig:
         """The same with every port at Kraken's number plus `port_offset`."""

@@ -46,7 +46,7 @@ def _described(service: VenueService, session: Session) -> dict[str, Any]:
     venue = service.venue
     settings = session.settings
     is_up = session.state != DISCONNECTED
-    life = venue.lives[session.index]
+    life = venue.disconnects.lives[session.index]
     on_disconnect = life.cancel_on_disconnect if is_up else settings.cancel_on_disconnect
     return {
         "sender_comp_id": settings.sender_comp_id,

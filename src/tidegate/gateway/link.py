@@ -20,7 +20,7 @@ from tidegate.gateway.authentication import (
     without_password,
 )
 from tidegate.gateway.outbound import Outbound
-from tidegate.gateway.port import VenuePort
+from tidegate.gateway.port import Laboratory, LinkTransport, Tap, VenuePort
 from tidegate.session.logon import LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
 
@@ -77,8 +77,11 @@ class Link(asyncio.Protocol):
         stranger: int,
         *,
         tls: bool,
+        laboratory: Laboratory | None = None,
     ) -> None:
         self._venue = venue
+        self._laboratory = laboratory
+        self._tap: Tap | None = None
         self._authenticator = authenticator
         self._links = links
         self._tls = tls
@@ -91,7 +94,7 @@ class Link(asyncio.Protocol):
         self._stranger = stranger  # its number among the links that have not logged on
         self._address = ""
         self._port = 0
-        self._transport: asyncio.Transport | None = None
+        self._transport: LinkTransport | None = None
         self._outbound: Outbound | None = None
         self._logon_timer: asyncio.TimerHandle | None = None
 
@@ -110,7 +113,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are transports by what they can do, not by their class.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast(LinkTransport, transport)
         peer = transport.get_extra_info("peername")
         self._address, self._port = (str(peer[0]), int(peer[1])) if peer else ("", 0)
         self._links.all[id(self)] = self
@@ -123,9 +126,11 @@ class Link(asyncio.Protocol):
         self._end_logon_phase()
         if self._session != _NO_SESSION:
             # What arrived before the end was sent before it: a flood may not have had its turn yet.
-            self._venue.frames(self._session, self._link, list(self._frames))
+            self._hand(list(self._frames))
             self._frames.clear()
             self._venue.link_down(self._session, self._link)
+            if self._laboratory is not None:
+                self._laboratory.unlinked(self._session, self)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -139,7 +144,7 @@ class Link(asyncio.Protocol):
             # A second Logon does not belong here, but its secret must not go further either.
             frames = [without_password(f) if PASSWORD_FIELD in f else f for f in frames]
             if len(frames) <= FRAMES_PER_CALL and not self._frames and not self._venue.behind:
-                self._venue.frames(self._session, self._link, frames)  # the usual case, at once
+                self._hand(frames)  # the usual case, at once
                 return
             self._frames.extend(frames)
         self._drain()
@@ -148,12 +153,16 @@ class Link(asyncio.Protocol):
         return False  # the peer has closed its side: so do we
 
     def pause_writing(self) -> None:
-        if self._outbound is not None:
-            self._outbound.pause()
+        if self._tap is not None:
+            self._tap.pause_writing()
+        else:
+            self.pause_source()
 
     def resume_writing(self) -> None:
-        if self._outbound is not None:
-            self._outbound.resume()
+        if self._tap is not None:
+            self._tap.resume_writing()
+        else:
+            self.resume_source()
 
     def abort(self) -> None:
         """Close at once: the process stops."""
@@ -191,6 +200,11 @@ class Link(asyncio.Protocol):
             self._refuse(verdict.session, request, verdict.text)
             return False
         assert self._transport is not None
+        if self._laboratory is not None and self._laboratory.refuses_logon(
+            verdict.session, request.msg_seq_num
+        ):
+            self._close_silently("fault")
+            return False
         self._end_logon_phase()
         self._session = verdict.session
         self._link = self._venue.logon(
@@ -199,6 +213,8 @@ class Link(asyncio.Protocol):
         # After the logon, which may have begun a new life of the session.
         self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
         self._frames = deque(map(without_password, self._frames))
+        if self._laboratory is not None:
+            self._laboratory.linked(verdict.session, self)
         return True
 
     def _refuse(self, session: int, request: LogonRequest, text: bytes) -> None:
@@ -222,6 +238,11 @@ class Link(asyncio.Protocol):
 
     # --- frames in -------------------------------------------------------------------------------
 
+    def _hand(self, frames: list[bytes]) -> None:
+        if self._tap is not None:
+            frames = self._tap.received(frames)
+        self._venue.frames(self._session, self._link, frames)
+
     def _drain(self) -> None:
         """Hand frames on, a bounded number and a bounded time a turn: who sends a flood, or a few
         messages that are much work, waits for himself alone."""
@@ -232,7 +253,7 @@ class Link(asyncio.Protocol):
         room = FRAMES_PER_TURN
         while frames and room > 0 and not venue.behind:
             batch = [frames.popleft() for _ in range(min(len(frames), FRAMES_PER_CALL))]
-            venue.frames(self._session, self._link, batch)
+            self._hand(batch)
             room -= len(batch)
             if stopwatch_s() >= end_s:
                 break
@@ -257,6 +278,31 @@ class Link(asyncio.Protocol):
         if not self._draining:
             self._transport.resume_reading()
 
+    # --- what a laboratory asks -------------------------------------------------------------------
+
+    def insert(self, tap_on: Callable[[LinkTransport], Tap]) -> None:
+        assert self._transport is not None
+        assert self._outbound is not None
+        tap = tap_on(self._transport)
+        self._tap = tap
+        self._transport = tap
+        self._outbound.through(tap)
+        if self._draining:
+            tap.pause_reading()
+        if self._outbound.paused:
+            tap.pause_writing()
+
+    def take(self, frames: list[bytes]) -> None:
+        self._venue.frames(self._session, self._link, frames)
+
+    def pause_source(self) -> None:
+        if self._outbound is not None:
+            self._outbound.pause()
+
+    def resume_source(self) -> None:
+        if self._outbound is not None:
+            self._outbound.resume()
+
     # --- what the venue asks ----------------------------------------------------------------------
 
     def write(self, first: int, last: int, data: bytes) -> None:
@@ -268,6 +314,10 @@ class Link(asyncio.Protocol):
         if not self._outbound.sweep(first, last):
             _log.warning("link_cut", session=self._session, reason="too many resend requests")
             self.abort()
+
+    def skip(self, first: int, last: int) -> None:
+        assert self._outbound is not None
+        self._outbound.skip(first, last)
 
     def cut(self) -> None:
         assert self._outbound is not None

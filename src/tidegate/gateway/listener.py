@@ -12,7 +12,7 @@ import structlog
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.link import Link, Links
 from tidegate.gateway.outbound import CLOSE_WAIT_S
-from tidegate.gateway.port import VenuePort
+from tidegate.gateway.port import Laboratory, VenuePort
 
 BACKLOG: Final = 512
 STRANGERS_MAX: Final = 512  # connections of one listener that have not logged on
@@ -59,8 +59,10 @@ class Listener:
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,
         strangers_max: int = STRANGERS_MAX,
+        laboratory: Laboratory | None = None,
     ) -> None:
         self._venue = venue
+        self._laboratory = laboratory
         self._authenticator = authenticator
         self._tls = tls
         self._links = Links(strangers_max=strangers_max, logon_timeout_s=logon_timeout_s)
@@ -125,7 +127,12 @@ class Listener:
 
     def _new_link(self, number: int) -> Link:
         return Link(
-            self._venue, self._authenticator, self._links, number, tls=self._tls is not None
+            self._venue,
+            self._authenticator,
+            self._links,
+            number,
+            tls=self._tls is not None,
+            laboratory=self._laboratory,
         )
 
     def stop_accepting(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from tidegate.session.logon import LogonRequest
@@ -70,8 +71,74 @@ class LinkOutput(Protocol):
     def sweep(self, first: int, last: int) -> None:
         """Transmit messages `first` to `last` once more, as duplicates."""
 
+    def skip(self, first: int, last: int) -> None:
+        """Messages `first` to `last` are never to be transmitted: only their numbers are gone."""
+
     def cut(self) -> None:
         """Close the link once everything before is written."""
 
     def answer(self, data: bytes) -> None:
         """Transmit a frame that is not the session's, and close."""
+
+
+class LinkTransport(Protocol):
+    """What a link asks of its transport; asyncio's and uvloop's can do it."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def is_closing(self) -> bool: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def set_write_buffer_limits(self, high: int, low: int) -> None: ...
+
+    def get_write_buffer_size(self) -> int: ...
+
+
+class Tap(LinkTransport, Protocol):
+    """What a laboratory puts between a link and its transport. To the link it is the transport.
+    What it does happens to the line: the venue behind the link knows nothing of it."""
+
+    def received(self, frames: list[bytes]) -> list[bytes]:
+        """Those of the peer's frames that the link may see now; the rest is the tap's."""
+
+    def pause_writing(self) -> None:
+        """The buffer of the transport behind the tap is full."""
+
+    def resume_writing(self) -> None:
+        """It has room again."""
+
+
+class TapPlace(Protocol):
+    """A link, as a laboratory sees it."""
+
+    def insert(self, tap_on: Callable[[LinkTransport], Tap]) -> None:
+        """Put a tap between the link and its transport, for the rest of the link's life."""
+
+    def take(self, frames: list[bytes]) -> None:
+        """Frames of the peer for the venue, past the tap."""
+
+    def pause_source(self) -> None:
+        """The tap holds enough: hand it no more."""
+
+    def resume_source(self) -> None:
+        """The tap has room again."""
+
+
+class Laboratory(Protocol):
+    """Who puts taps on links. A venue that is no test's has none."""
+
+    def refuses_logon(self, session: int, msg_seq_num: int) -> bool:
+        """Whether a verified Logon is to be closed without a word."""
+
+    def linked(self, session: int, link: TapPlace) -> None:
+        """A link has logged on; its Logon is not answered yet."""
+
+    def unlinked(self, session: int, link: TapPlace) -> None:
+        """The link is gone."""
