@@ -34,6 +34,7 @@ from tidegate.control.clock_commands import clock_commands
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
@@ -252,8 +253,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         durability=config.durability,
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=config.busy_poll_us,
-        fail=fail,
         clock=clock,
+        fail=fail,
     )
     walker = ClockWalker(clock, service) if isinstance(clock, VirtualClock) else None
     loop.set_exception_handler(_stop_for_bugs(service))
@@ -264,13 +265,14 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except JournalError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
-    handlers = session_commands(service) | clock_commands(clock, walker)
+    doctor = LogonDoctor(service, config.sessions, config.keys) if config.profile == "uat" else None
+    handlers = session_commands(service, doctor) | clock_commands(clock, walker)
     control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
         fail(error)
-    listeners = _listen(prepared, service)
+    listeners = _listen(prepared, service, doctor)
     document = ready_document(
         config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
     )
@@ -316,7 +318,9 @@ def _stop_for_bugs(service: VenueService) -> Any:
     return handle
 
 
-def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
+def _listen(
+    prepared: _Prepared, service: VenueService, doctor: LogonDoctor | None
+) -> list[Listener]:
     config = prepared.config
     tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
@@ -329,6 +333,7 @@ def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
             strangers_max=strangers_max,
+            doctor=doctor,
         )
         listener.start(bound)
         listeners.append(listener)

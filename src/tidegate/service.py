@@ -20,7 +20,7 @@ from typing import Final
 
 import structlog
 
-from tidegate.clock import Clock, SteadyClock
+from tidegate.clock import Clock
 from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
@@ -43,8 +43,7 @@ _log = structlog.get_logger("tidegate.venue")
 
 class VenueService:
     """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
-    and snapshots. `fail` is called, once, when the journal failed: the process must stop then.
-    `clock` is the machine's, made steady, unless another one is given."""
+    and snapshots. `fail` is called, once, when the journal failed: the process must stop then."""
 
     def __init__(
         self,
@@ -55,8 +54,8 @@ class VenueService:
         durability: str,
         snapshot_every_records: int,
         busy_poll_us: int,
+        clock: Clock,
         fail: Callable[[BaseException], None],
-        clock: Clock | None = None,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -65,7 +64,7 @@ class VenueService:
         self._snapshot_every_records = snapshot_every_records
         self._records_since_snapshot = 0
         self._rollover_at_ns = venue.rollover_at_ns
-        self._clock: Clock = clock or SteadyClock(venue.now_ns)
+        self._clock = clock
         self._fail = fail
         self._failed = False
         self._loop = asyncio.get_running_loop()
@@ -192,6 +191,12 @@ class VenueService:
         self._venue.logon(session, link, api_key, nonce, frame, self._clock.now_ns())
         self._schedule_turn()  # not at once, however large it is: the link is not ready to write
         return link
+
+    def logon_refusal(self, link: int) -> bytes:
+        for note in reversed(self._venue.session_notes):
+            if note.link == link and note.happening != b"logon":
+                return note.reason
+        return b""
 
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
         if self._closed:

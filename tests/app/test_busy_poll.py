@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.config.fixed_secrets import FixedSecrets
+from tidegate.clock import SteadyClock
 from tidegate.config import load
 from tidegate.model.time import utc_timestamp
 from tidegate.recovery import Snapshots, recover
@@ -66,6 +67,7 @@ async def log_on_and_sleep(
         durability="process",
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=busy_poll_us,
+        clock=SteadyClock(recovered.venue.now_ns),
         fail=lambda error: pytest.fail(str(error)),
     )
     service.start(config.settings.encode())

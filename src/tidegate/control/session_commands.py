@@ -1,4 +1,5 @@
-"""`sessions`: what each FIX session and its link are about, for a look that changes nothing."""
+"""Questions about sessions, which change nothing: `sessions`, what each one and its link are about;
+`failed-logons`, why the latest logons failed."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tidegate.control.protocol import ControlError, Handler, parameters_of
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link
 from tidegate.model.time import NS_PER_MS
 from tidegate.service import VenueService
@@ -14,6 +16,7 @@ from tidegate.session.gap import Gap
 from tidegate.session.machine import Session
 from tidegate.session.states import DISCONNECTED, STATE_NAMES
 
+NO_DOCTOR: Final = "failed logons are explained in the uat profile only; this venue is production"
 _MS_PER_S: Final = 1000
 
 
@@ -23,8 +26,8 @@ class SessionsParameters(Struct, forbid_unknown_fields=True, kw_only=True):
     sender_comp_id: str | None = None
 
 
-def session_commands(service: VenueService) -> dict[str, Handler]:
-    """The commands about sessions."""
+def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[str, Handler]:
+    """The commands about sessions; `doctor` is None in the production profile."""
 
     async def sessions(given: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = parameters_of(given, SessionsParameters).sender_comp_id
@@ -37,7 +40,13 @@ def session_commands(service: VenueService) -> dict[str, Handler]:
             raise ControlError(f"sender_comp_id: no session has {wanted!r}")
         return [_described(service, session) for session in picked]
 
-    return {"sessions": sessions}
+    async def why(given: dict[str, Any]) -> list[dict[str, Any]]:
+        wanted = parameters_of(given, SessionsParameters).sender_comp_id
+        if doctor is None:
+            raise ControlError(NO_DOCTOR)
+        return [failure.document() for failure in doctor.failures(wanted)]
+
+    return {"sessions": sessions, "failed-logons": why}
 
 
 def _described(service: VenueService, session: Session) -> dict[str, Any]:
