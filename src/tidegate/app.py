@@ -289,6 +289,11 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
+    return _told(failures)
+
+
+def _told(failures: list[BaseException]) -> int:
+    """The exit code of a venue that has stopped, once its failures are told."""
     for failure in failures:
         _log.error("failed", error=str(failure))
         print(f"tidegate: {failure}", file=sys.stderr)

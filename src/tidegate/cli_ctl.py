@@ -108,11 +108,11 @@ def _session_row(session: dict[str, Any]) -> list[str]:
         link,
         str(session["next_outgoing"]),
         str(session["next_incoming"]),
-        _hole(session["gap"]),
+        _hole(session["hole"]),
         _queue(session["queue"]),
         _heartbeat(session) if is_up else "",
         str(session["open_orders"]),
-        "cancel" if session["cancel_on_disconnect"] else "keep",
+        _line_lost(session),
     ]
 
 
@@ -156,8 +156,15 @@ def _failure_lines(failure: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
 
 
-def _hole(gap: dict[str, int] | None) -> str:
-    return "" if gap is None else f"{gap['from']}..{gap['until']}, {gap['held']} held"
+def _hole(hole: dict[str, int] | None) -> str:
+    return "" if hole is None else f"{hole['from']}..{hole['until']}, {hole['held']} held"
+
+
+def _line_lost(session: dict[str, Any]) -> str:
+    """What becomes of the open orders when the line is lost, or is about to."""
+    if session["grace_left_s"] is not None:
+        return f"cancel in {session['grace_left_s']:.1f} s"
+    return "cancel" if session["cancel_on_disconnect"] else "keep"
 
 
 def _queue(queue: dict[str, Any] | None) -> str:

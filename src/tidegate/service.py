@@ -14,7 +14,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
@@ -29,7 +29,8 @@ from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.recovery import Snapshots, read_outgoing, snapshot_body
 from tidegate.session.logon import LogonRequest
 from tidegate.session.states import DISCONNECTED
-from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
+from tidegate.venue.controls import ControlRefused
+from tidegate.venue.effects import ANSWER, CUT, SKIP, SWEEP, WRITE, Dispatch
 from tidegate.venue.machine import Venue
 
 TICK_S: Final = 0.05
@@ -71,6 +72,8 @@ class VenueService:
         self._outputs: dict[int, LinkOutput] = {}  # by link number
         self._turn_scheduled = False
         self._unpublished: deque[tuple[int, int]] = deque()  # payload position, batch end
+        self._controls: list[asyncio.Future[None]] = []  # those of the turn that is going on
+        self._unpublished_controls: deque[tuple[int, asyncio.Future[None]]] = deque()  # batch end
         self._busy_poll_ns = busy_poll_us * 1_000
         self._busy_poll_until_ns = 0  # of the monotonic clock
         self._busy_polling = False
@@ -213,6 +216,18 @@ class VenueService:
         self._bound_turn()
         self._schedule_turn()
 
+    def control(self, kind: int, session: int, data: bytes) -> Awaitable[None]:
+        """Do what an operator or a test asks for (`venue.controls`). Raises `ControlRefused` at
+        once where it can not be done. The awaitable is done when the control is durable and what it
+        caused is published; it raises the journal's error where that fails."""
+        if self._closed or self._stopping:
+            raise ControlRefused("the venue is stopping")
+        self._venue.control(kind, session, data, self._clock.now_ns())
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._controls.append(done)
+        self._schedule_turn()
+        return done
+
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.tick()
@@ -258,6 +273,10 @@ class VenueService:
             self.stop_for(error)
             return
         self._records_since_snapshot += record_count
+        if self._controls:
+            end = self._journal.tail_position
+            self._unpublished_controls.extend([(end, done) for done in self._controls])
+            self._controls.clear()
         if self._disk:
             self._unpublished.append((position, self._journal.tail_position))
             with self._wake_syncer:
@@ -304,8 +323,19 @@ class VenueService:
                 _perform(dispatch, output)
                 if dispatch.kind >= CUT:
                     outputs.pop(dispatch.link, None)
+        if self._unpublished_controls:
+            self._tell_controls()
         if self._idle is not None and self._is_idle():
             self._idle.set()
+
+    def _tell_controls(self) -> None:
+        """Those whose turns are published are done."""
+        waiting = self._unpublished_controls
+        turns = self._unpublished
+        while waiting and (not turns or waiting[0][0] < turns[0][1]):
+            _, done = waiting.popleft()
+            if not done.cancelled():
+                done.set_result(None)
 
     # --- disk durability --------------------------------------------------------------------------
 
@@ -410,6 +440,9 @@ class VenueService:
         if not self._failed:
             self._failed = True
             self._closed = True
+            for done in [*self._controls, *(done for _, done in self._unpublished_controls)]:
+                if not done.done():
+                    done.set_exception(error)
             self._fail(error)
 
     # --- the log ----------------------------------------------------------------------------------
@@ -448,6 +481,8 @@ def _perform(dispatch: Dispatch, output: LinkOutput) -> None:
         output.write(dispatch.first, dispatch.last, dispatch.data)
     elif kind == SWEEP:
         output.sweep(dispatch.first, dispatch.last)
+    elif kind == SKIP:
+        output.skip(dispatch.first, dispatch.last)
     elif kind == CUT:
         output.cut()
     else:

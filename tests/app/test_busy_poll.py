@@ -47,6 +47,9 @@ class Peer:
     def sweep(self, first: int, last: int) -> None:
         raise AssertionError
 
+    def skip(self, first: int, last: int) -> None:
+        raise AssertionError
+
     def cut(self) -> None:
         pass
 

@@ -17,6 +17,8 @@ from tidegate.model.settings import (
     CL_ORD_ID_TIMED,
     DUPLICATE_DISPLACE,
     DUPLICATE_REJECT,
+    ROLLOVER_DAILY,
+    ROLLOVER_NEVER,
     AccountSettings,
     SessionSettings,
     VenueSettings,
@@ -50,6 +52,7 @@ def test_the_built_in_venue(secrets: FixedSecrets) -> None:
     assert (config.logon_timeout_s, config.busy_poll_us) == (10, 50)
     assert (config.tls.minimum, config.tls.certificate, config.tls.key) == ("1.3", None, None)
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (79_200, 30)
+    assert config.settings.rollover_policy == ROLLOVER_DAILY
     assert [item.symbol for item in config.settings.instruments] == [row[0] for row in BUILT_IN]
     assert [(item.account, item.firm, item.parent) for item in config.settings.accounts] == [
         ("ACME-1", "ACME", ""),
@@ -131,6 +134,7 @@ def test_what_a_session_has_by_default(secrets: FixedSecrets) -> None:
         "heartbeat_max_s": 300,
         "sending_time_tolerance_s": 120,
         "cancel_on_disconnect": True,
+        "disconnect_grace_s": 0,
         "cancel_on_logout": False,
         "cancel_on_rollover": False,
         "duplicate_logon": DUPLICATE_REJECT,
@@ -166,6 +170,7 @@ networks = ["10.1.0.0/16", "192.0.2.7"]
 heartbeat_min_s = 10
 heartbeat_max_s = 60
 cancel_on_disconnect = false
+disconnect_grace_s = 20
 cancel_on_logout = true
 cancel_on_rollover = true
 errors_per_second_max = 7
@@ -199,6 +204,7 @@ def test_every_item_of_a_session_and_of_the_defaults(text: str, secrets: FixedSe
         "heartbeat_max_s": 60,
         "sending_time_tolerance_s": 9,
         "cancel_on_disconnect": False,
+        "disconnect_grace_s": 20,
         "cancel_on_logout": True,
         "cancel_on_rollover": True,
         "duplicate_logon": DUPLICATE_DISPLACE,
@@ -239,6 +245,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
         snapshot_every_records = 1000
         busy_poll_us = 0
         segment_bytes = 65536
+        rollover = "never"
         rollover_at = 21:30:15
         rollover_length_s = 5
         nonce_window_ms = 1000
@@ -254,6 +261,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
     assert config.busy_poll_us == 0
     assert (config.segment_bytes, config.logon_timeout_s) == (65_536, 3)
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (77_415, 5)
+    assert config.settings.rollover_policy == ROLLOVER_NEVER
     assert config.sessions["ACME", "KRAKEN-TRD"].nonce_window_ms == 1000
 
 

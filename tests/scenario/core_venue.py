@@ -6,7 +6,7 @@ be a Logon of a known session; turns go to the log, then what they ask for goes 
 
 from __future__ import annotations
 
-from tests.scenario.settings import change, venue_settings
+from tests.scenario.settings import TARGET, change, venue_settings
 from tidegate.model.time import parse_utc_timestamp, utc_timestamp
 from tidegate.session.logon import (
     FAILED_COMP_ID,
@@ -18,7 +18,8 @@ from tidegate.session.logon import (
 )
 from tidegate.session.resend import Sweep
 from tidegate.venue import records
-from tidegate.venue.effects import ANSWER, CUT, SWEEP, Dispatch, RefusalNote
+from tidegate.venue.controls import NO_SESSION, Control
+from tidegate.venue.effects import ANSWER, CUT, SKIP, SWEEP, Dispatch, RefusalNote
 from tidegate.venue.machine import Venue
 from tidegate.venue.records import read_records, sent_length
 from tidegate.wire.framing import Framer
@@ -115,6 +116,17 @@ class CoreVenue:
         self.venue.log_out_all(text.encode(), self.now_ns)
         self._turn()
 
+    def control(self, session: str, kind: int, control: Control) -> None:
+        self._start()
+        directory = self.venue.directory
+        index = (
+            NO_SESSION
+            if session == "-"
+            else directory.session_index(session.encode(), TARGET.encode())
+        )
+        self.venue.control(kind, index, control.encode(), self.now_ns)
+        self._turn()
+
     def restart(self, down_ns: int) -> None:
         """The process is gone, and with it every line; some time later a new one reads the log."""
         for line in self.lines.values():
@@ -189,7 +201,7 @@ class CoreVenue:
 
     def _dispatch(self, dispatch: Dispatch) -> None:
         line = self.by_link[dispatch.link]
-        if line.cut:
+        if line.cut or dispatch.kind == SKIP:
             return
         data = dispatch.data
         if dispatch.kind == CUT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from tests.scenario.controls import control_of
 from tests.scenario.script import Script, Step, duration_ns, fields_of
 from tests.scenario.settings import TARGET
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
@@ -97,9 +98,9 @@ class Player:
         elif verb == "let":
             self._let(step)
         else:
-            self._control(step)
+            self._play_on_core(step)
 
-    def _control(self, step: Step) -> None:
+    def _play_on_core(self, step: Step) -> None:
         """Steps of the bare core."""
         from tests.scenario.core_venue import CoreVenue
 
@@ -118,6 +119,8 @@ class Player:
             venue.restart(duration_ns(step.target) if step.target else 0)
         elif verb == "log-out-all":
             venue.log_out_all(f"{step.target} {step.rest}".strip())
+        elif verb == "control":
+            venue.control(step.target, *control_of([self._value(w) for w in step.rest.split()]))
         else:
             assert verb == "balance", verb
             self._balance(venue.balance(step.target, step.rest.split()[0]), step.rest.split()[1:])

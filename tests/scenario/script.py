@@ -22,6 +22,8 @@ One step a line; `|` stands for SOH; a line that ends in `\\` goes on in the nex
     restart [2h]                     the process is killed and starts again, at once or later
     configure session ACME name=...  new settings for a running venue
     log-out-all text                 the venue is asked to stop
+    control ACME skip-number 2       what an operator may do (`tests.scenario.controls`); a session
+                                     `-` where the control names an order
     balance ACME-1 USD 100 [0]       what an account has: available, held
 
 In what is sent `$name` is a variable (a new ClOrdID where tag 11 names an unknown one), `$now` and
@@ -41,6 +43,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 # Steps that only a venue whose clock and process are in the test's hands can play
 CORE_ONLY = {
     "given", "advance", "jump", "restart", "configure", "log-out-all", "balance",
+    "control",
 }  # fmt: skip
 
 VERBS = CORE_ONLY | {

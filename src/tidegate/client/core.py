@@ -42,7 +42,8 @@ from tidegate.client.orders import ClOrdIDs, Request, StatusRequest, write_reque
 from tidegate.model.settings import CL_ORD_ID_INCREASING, DUPLICATE_REJECT, SessionSettings
 from tidegate.model.time import NS_PER_MS, NS_PER_S, S_PER_DAY
 from tidegate.session.host import SessionHost
-from tidegate.session.machine import LINK_LOST, LOGOUT_TIMEOUT, MessageTools, Session
+from tidegate.session.machine import MessageTools, Session
+from tidegate.session.reasons import LINK_LOST, LOGOUT_TIMEOUT
 from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED, LOGON_SENT
 from tidegate.wire import tags

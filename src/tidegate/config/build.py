@@ -30,6 +30,7 @@ _CL_ORD_ID_POLICY: Final = {
     "increasing": core.CL_ORD_ID_INCREASING,
     "timed": core.CL_ORD_ID_TIMED,
 }
+_ROLLOVER: Final = {"daily": core.ROLLOVER_DAILY, "never": core.ROLLOVER_NEVER}
 
 
 def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueConfig:
@@ -146,6 +147,7 @@ def _venue_settings(file: ConfigFile) -> core.VenueSettings:
         accounts += _account_settings(file, firm)
         sessions += [_session_settings(firm, session) for session in firm.session]
     return core.VenueSettings(
+        rollover_policy=_ROLLOVER[file.venue.rollover],
         rollover_s=convert.second_of_day(file.venue.rollover_at),
         rollover_length_s=file.venue.rollover_length_s,
         instruments=[
@@ -201,6 +203,7 @@ def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSet
         heartbeat_max_s=session.heartbeat_max_s,
         sending_time_tolerance_s=session.sending_time_tolerance_s,
         cancel_on_disconnect=session.cancel_on_disconnect,
+        disconnect_grace_s=session.disconnect_grace_s,
         cancel_on_logout=session.cancel_on_logout,
         cancel_on_rollover=session.cancel_on_rollover,
         duplicate_logon=_DUPLICATE_LOGON[session.duplicate_logon],

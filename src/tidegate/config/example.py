@@ -24,6 +24,8 @@ snapshot_every_records = 1_000_000 # journal records between snapshots: bounds t
 busy_poll_us = 50                # after a lone message, look for the next one so many
                                  # microseconds before sleeping
 segment_bytes = 67_108_864       # size in bytes at which the journal starts a new file
+rollover = "daily"               # "never": sessions and their numbers go on until clients reset
+                                 # them, and the journal's files end by their size alone
 rollover_at = "22:00:00"         # time of day at which sessions end and numbers start again
 rollover_length_s = 30           # seconds for which logons are refused then
 nonce_window_ms = 5000           # a logon's nonce may differ from the venue's clock by so many
@@ -37,6 +39,7 @@ networks = ["127.0.0.0/8", "::1/128"] # addresses that may log on, in CIDR form
 heartbeat_min_s = 5              # shortest HeartBtInt (108) in seconds
 heartbeat_max_s = 300            # longest, in seconds
 cancel_on_disconnect = true      # for logons without CancelOrdersOnDisconnect (8674)
+disconnect_grace_s = 0           # seconds in which a session that comes back keeps its orders
 cancel_on_logout = false         # also after an orderly logout
 cancel_on_rollover = false       # also at the daily rollover
 errors_per_second_max = 100      # rejected messages in one second before the session is ended

@@ -69,6 +69,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     snapshot_every_records: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_000_000
     busy_poll_us: Annotated[int, Meta(ge=0, le=10_000)] = 50
     segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 32)] = 64 << 20
+    rollover: Literal["daily", "never"] = "daily"
     rollover_at: Annotated[str, TIME_OF_DAY] = "22:00:00"
     rollover_length_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
     nonce_window_ms: NonceWindow = 5_000
@@ -106,6 +107,7 @@ class SessionItems(Struct, forbid_unknown_fields=True, kw_only=True):
     heartbeat_min_s: Heartbeat = 5
     heartbeat_max_s: Heartbeat = 300
     cancel_on_disconnect: bool = True
+    disconnect_grace_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
     cancel_on_logout: bool = False
     cancel_on_rollover: bool = False
     errors_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100

@@ -12,6 +12,7 @@ from tidegate.model.codec import Decoder, Encoder
 
 EXTERNAL: Final = -1  # the other side of deposits; the only account that goes below zero
 FEES: Final = -2  # what the venue earned
+HOUSE: Final = -3  # the other side of fills that no order of a client made
 
 
 class Balance:
@@ -23,8 +24,8 @@ class Balance:
 
 
 class Ledger:
-    """Accounts are the client's indexes from 0 up, and EXTERNAL and FEES. Amounts are in 1e-10 of
-    the asset. An operation that would overdraw a client is a broken invariant and raises
+    """Accounts are the client's indexes from 0 up, and EXTERNAL, FEES and HOUSE. Amounts are in
+    1e-10 of the asset. An operation that would overdraw a client is a broken invariant and raises
     `AssertionError`: callers check `available` first."""
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class Ledger:
         return {asset: sums[asset] for asset in sorted(sums)}
 
     def deposit(self, account: int, asset: str, amount: int) -> None:
-        assert account >= 0
+        assert account >= 0 or account == HOUSE
         assert amount >= 0
         self._balance(EXTERNAL, asset).available -= amount
         self._balance(account, asset).available += amount

@@ -11,7 +11,7 @@ from typing import Final
 from tidegate.engine.book import OrderBook
 from tidegate.engine.events import Event, canceled_event, trade_event
 from tidegate.engine.holds import fee_money, held_asset, order_hold
-from tidegate.engine.ledger import Ledger
+from tidegate.engine.ledger import HOUSE, Ledger
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.model.instruments import Instrument
@@ -135,6 +135,27 @@ class Matcher:
             self._ledger.release(order.account, held_asset(order), order.held_money)
             order.held_money = 0
         self.events.append(canceled_event(order, now_ns, text))
+
+    def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
+        """A fill of a resting order at its price, whatever its place in the book. The other side is
+        the house, which is given exactly what it pays and pays no fee."""
+        money = market.instrument.money(maker.price, lots)
+        if maker.side == BUY:
+            paid_asset, paid = market.instrument.base, lots * LOT_MONEY
+        else:
+            paid_asset, paid = market.instrument.quote, money
+        market.book.reduce(maker, lots)
+        event = self._fill(maker, HOUSE, maker.price, lots, money, MAKER, now_ns)
+        event.trade_number = self.next_trade_number
+        self.next_trade_number += 1
+        market.trade_count += 1
+        event.pair_trade_number = market.trade_count
+        self._ledger.deposit(HOUSE, paid_asset, paid)
+        self._ledger.hold(HOUSE, paid_asset, paid)
+        self._ledger.settle(paid_asset, HOUSE, maker.account, paid, paid, 0)
+        if maker.leaves_lots == 0:
+            market.book.remove(maker)
+            self._open_orders.remove(maker)
 
     def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
         """One match: the maker's side first, then the taker's."""

@@ -101,9 +101,12 @@ class SpotEngine:
     def open_order_count(self) -> int:
         return len(self._open_orders)
 
-    def submit(self, order: Order, now_ns: int, text: bytes) -> Rule | None:
+    def submit(
+        self, order: Order, now_ns: int, text: bytes, injected: Rule | None = None
+    ) -> Rule | None:
         """Accepts an order made with `next_order_number`, or refuses it with CL_ORD_ID_IN_USE,
-        INSUFFICIENT_FUNDS or POST_ONLY. `text` is the descriptor in the New event.
+        INSUFFICIENT_FUNDS or POST_ONLY, or with `injected`, a refusal on demand, if none of them
+        applies. `text` is the descriptor in the New event.
 
         Events: New; then per match the maker's Trade and the taker's, or the Canceled of a resting
         order by self-trade prevention; then the order's Canceled where a remainder must not rest.
@@ -133,6 +136,8 @@ class SpotEngine:
                 hold = 0
         if order.post_only and market.book.first_match(order.side, order.price) is not None:
             return POST_ONLY
+        if injected is not None:
+            return injected
 
         self.next_order_number += 1
         self.ledger.hold(order.account, asset, hold)
@@ -166,6 +171,13 @@ class SpotEngine:
             order.orig_cl_ord_id = order.cl_ord_id
             order.cl_ord_id = cl_ord_id
         self._matcher.close(self._markets[order.instrument.symbol], order, now_ns, text)
+
+    def fill_by_house(self, order: Order, lots: int, now_ns: int) -> None:
+        """Fills an open order, wholly or in part, though nobody traded with it. Event: Trade."""
+        assert order.resting
+        assert 0 < lots <= order.leaves_lots
+        market = self._markets[order.instrument.symbol]
+        self._matcher.fill_by_house(market, order, lots, now_ns)
 
     def amend(
         self,

@@ -280,6 +280,10 @@ class Link(asyncio.Protocol):
             _log.warning("link_cut", session=self._session, reason="too many resend requests")
             self.abort()
 
+    def skip(self, first: int, last: int) -> None:
+        assert self._outbound is not None
+        self._outbound.skip(first, last)
+
     def cut(self) -> None:
         assert self._outbound is not None
         self._outbound.cut()

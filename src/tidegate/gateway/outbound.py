@@ -48,6 +48,7 @@ class Outbound:
         self._last_number = 0  # the newest one of this link
         self._next_number = 0  # not handed to the transport yet; 0 before the first write
         self._sweeps: deque[Sweep] = deque()
+        self._skips: deque[tuple[int, int]] = deque()  # ahead of `_next_number`
         self._following = False  # reading from the log
         self._paused = False  # the transport's buffer is full
         self._step_scheduled = False
@@ -79,6 +80,14 @@ class Outbound:
         assert first == self._next_number, "a link sends every number once, in order"
         self._next_number = last + 1
         self._transport.write(data)
+
+    def skip(self, first: int, last: int) -> None:
+        """Messages `first` to `last` are in the log, but never go to this link."""
+        if self._next_number == first:
+            self._next_number = last + 1
+        else:
+            self._skips.append((first, last))
+        self._last_number = last
 
     def sweep(self, first: int, last: int) -> bool:
         """Transmit `first` to `last` again before whatever comes later. False where the peer has
@@ -156,6 +165,8 @@ class Outbound:
                 self._sweeps.popleft()
                 return sweep.finish(sending_time)
             return sweep.step(self._read(sweep.next_number), sending_time)
+        while self._skips and self._skips[0][0] == self._next_number:
+            self._next_number = self._skips.popleft()[1] + 1
         if self._next_number == 0 or self._next_number > self._last_number:
             return None
         frame = self._read(self._next_number)

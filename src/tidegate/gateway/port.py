@@ -73,6 +73,9 @@ class LinkOutput(Protocol):
     def sweep(self, first: int, last: int) -> None:
         """Transmit messages `first` to `last` once more, as duplicates."""
 
+    def skip(self, first: int, last: int) -> None:
+        """Messages `first` to `last` are never to be transmitted: only their numbers are gone."""
+
     def cut(self) -> None:
         """Close the link once everything before is written."""
 

@@ -195,6 +195,7 @@ def _question(session: Session) -> tuple[int, int, int] | None:
     number; None where it waits for nothing."""
     if session.state == LOGOUT_SENT:
         return session.link, session.logout_deadline_ns, 0
-    if session.state == ACTIVE and (session.test_request_ns or session.gap.until):
-        return session.link, session.test_request_ns, session.gap.until
+    asked_ns = 0 if session.muted else session.test_request_ns
+    if session.state == ACTIVE and (asked_ns or session.gap.until):
+        return session.link, asked_ns, session.gap.until
     return None

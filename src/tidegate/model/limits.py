@@ -28,4 +28,5 @@ CL_ORD_IDS_REMEMBERED_MAX: Final = 1_000_000  # UUIDs within their window, per s
 OPEN_ORDERS_PER_SESSION: Final = 100_000  # unless configured
 OPEN_ORDERS_MAX: Final = 1_000_000  # of the venue; one order that takes them all still fits a batch
 CANCELS_PER_RECORD: Final = 1_000  # of a cut line or a mass cancel, before others get their turn
+CONTROL_COUNT_MAX: Final = 1_000  # numbers skipped or orders refused by one control
 TURN_BYTES_MAX: Final = 4 * 1024 * 1024  # a turn that has grown to this ends before the next input

@@ -42,6 +42,8 @@ def _rule(name: str, layer: int, code: int, text: str, ref_tag: int = 0) -> Rule
     return rule
 
 
+_SESSION_OTHER: Final = 99  # SessionRejectReason (373)
+
 # BusinessRejectReason (380)
 _OTHER: Final = 0
 _UNKNOWN_ID: Final = 1
@@ -148,12 +150,24 @@ INSUFFICIENT_FUNDS: Final = _rule(
 )
 POST_ONLY: Final = _rule("post_only", LAYER_ENGINE, _OTHER, "EOrder:Post only order")
 
+# Refusals on demand (`venue.controls`): an order that has passed every check of the layer.
+INJECTED_BY_GATEWAY: Final = _rule(
+    "injected_by_gateway", LAYER_GATEWAY, _SESSION_OTHER, "Rejected on demand at layer 1"
+)
+INJECTED_BY_ORDER_ENTRY: Final = _rule(
+    "injected_by_order_entry", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Rejected on demand at layer 2"
+)
+INJECTED_BY_ENGINE: Final = _rule(
+    "injected_by_engine", LAYER_ENGINE, _OTHER, "EOrder:Rejected on demand at layer 3"
+)
+
 # Texts of cancels that nobody asked for by 35=F (ExecutionReport 150=4, tag 58).
 CANCELED_BY_USER: Final = b"Order canceled by user"
 CANCELED_BY_MASS: Final = b"Order canceled by mass cancel"
 CANCELED_BY_DISCONNECT: Final = b"Order canceled on disconnect"
 CANCELED_BY_LOGOUT: Final = b"Order canceled on logout"
 CANCELED_BY_ROLLOVER: Final = b"Order canceled on rollover"
+CANCELED_BY_VENUE: Final = b"Order canceled by the venue"
 CANCELED_BY_AMEND: Final = b"Order quantity amended to executed quantity"
 CANCELED_SELF_TRADE: Final = b"Cannot trade with self"
 CANCELED_IOC: Final = b"Immediate or cancel"

@@ -20,6 +20,10 @@ CL_ORD_ID_TIMED: Final = 1  # also: a number is a time in microseconds within th
 DUPLICATE_REJECT: Final = 0
 DUPLICATE_DISPLACE: Final = 1
 
+# Policies for the end of the day
+ROLLOVER_DAILY: Final = 0
+ROLLOVER_NEVER: Final = 1  # sessions and their numbers go on until the client resets them
+
 
 class Deposit:
     """Money an account is opened with. `amount` is in 1e-10 of the asset."""
@@ -80,7 +84,8 @@ class AccountSettings:
 
 class SessionSettings:
     """One FIX session as the core sees it. `stp_group` is the self-trade prevention group where
-    an order names none in SenderSubID (50); empty means the account."""
+    an order names none in SenderSubID (50); empty means the account. `disconnect_grace_s` is how
+    long cancel-on-disconnect waits for the session to come back."""
 
     def __init__(
         self,
@@ -105,6 +110,7 @@ class SessionSettings:
         mass_cancel_account: bool,
         stp_group: str,
         open_orders_max: int = OPEN_ORDERS_PER_SESSION,
+        disconnect_grace_s: int = 0,
     ) -> None:
         self.sender_comp_id = sender_comp_id
         self.target_comp_id = target_comp_id
@@ -126,6 +132,7 @@ class SessionSettings:
         self.mass_cancel_account = mass_cancel_account
         self.stp_group = stp_group
         self.open_orders_max = open_orders_max
+        self.disconnect_grace_s = disconnect_grace_s
 
     def save(self, encoder: Encoder) -> None:
         encoder.text(self.sender_comp_id)
@@ -148,6 +155,7 @@ class SessionSettings:
         encoder.flag(value=self.mass_cancel_account)
         encoder.text(self.stp_group)
         encoder.uint(self.open_orders_max)
+        encoder.uint(self.disconnect_grace_s)
 
     @staticmethod
     def load(decoder: Decoder) -> SessionSettings:
@@ -172,12 +180,14 @@ class SessionSettings:
             mass_cancel_account=decoder.flag(),
             stp_group=decoder.text(),
             open_orders_max=decoder.uint(),
+            disconnect_grace_s=decoder.uint(),
         )
 
 
 class VenueSettings:
     """All of it. `rollover_s` is the second of the UTC day at which sessions roll over (79,200 is
-    22:00), `rollover_length_s` how long logons are refused then."""
+    22:00), `rollover_length_s` how long logons are refused then, `rollover_policy` whether they do
+    at all."""
 
     def __init__(
         self,
@@ -187,7 +197,9 @@ class VenueSettings:
         instruments: list[Instrument],
         accounts: list[AccountSettings],
         sessions: list[SessionSettings],
+        rollover_policy: int = ROLLOVER_DAILY,
     ) -> None:
+        self.rollover_policy = rollover_policy
         self.rollover_s = rollover_s
         self.rollover_length_s = rollover_length_s
         self.instruments = instruments
@@ -197,6 +209,7 @@ class VenueSettings:
     def encode(self) -> bytes:
         """The canonical bytes: equal settings give equal bytes."""
         encoder = Encoder()
+        encoder.uint(self.rollover_policy)
         encoder.uint(self.rollover_s)
         encoder.uint(self.rollover_length_s)
         encoder.uint(len(self.instruments))
@@ -214,6 +227,7 @@ class VenueSettings:
     def decode(data: bytes) -> VenueSettings:
         decoder = Decoder(data)
         return VenueSettings(
+            rollover_policy=decoder.uint(),
             rollover_s=decoder.uint(),
             rollover_length_s=decoder.uint(),
             instruments=[Instrument.load(decoder) for _ in range(decoder.uint())],

@@ -12,6 +12,7 @@ from mypy_extensions import i64
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 S_PER_DAY: Final = 86_400
+NEVER_NS: Final = 1 << 61  # a time that does not come
 
 DASH: Final = 45
 POINT: Final = 46

@@ -16,9 +16,24 @@ from typing import Final
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.limits import TEST_REQUEST_BYTES_MAX
 from tidegate.model.settings import SessionSettings
-from tidegate.model.time import NS_PER_S, TimestampCache, parse_utc_timestamp
+from tidegate.model.time import NEVER_NS, NS_PER_S, TimestampCache
 from tidegate.session.gap import DONE, Gap
+from tidegate.session.header_times import duplicate_fault, sending_time_wrong
 from tidegate.session.host import SessionHost
+from tidegate.session.reasons import (
+    HEARTBEAT_TIMEOUT,
+    LINK_LOST,
+    LOGGED_OUT,
+    LOGON_EXPECTED,
+    LOGOUT_TIMEOUT,
+    NO_MSG_SEQ_NUM,
+    RESEND_UNANSWERED,
+    SENDING_TIME_PROBLEM,
+    TOO_LOW,
+    TOO_MANY_ERRORS,
+    WRONG_BEGIN_STRING,
+    WRONG_COMP_ID,
+)
 from tidegate.session.states import (
     ACTIVE,
     CONNECT,
@@ -43,22 +58,6 @@ BEGIN_STRING: Final = b"FIX.4.4"
 TEST_REQUEST_TENTHS: Final = 12
 DEAD_PEER_TENTHS: Final = 24
 LOGOUT_WAIT_NS: Final = 2 * NS_PER_S
-
-# Why a session ended, where the peer did not end it itself
-TOO_LOW: Final = b"MsgSeqNum too low, expecting %d but received %d"
-NO_MSG_SEQ_NUM: Final = b"Missing mandatory field: MsgSeqNum (34)"
-WRONG_BEGIN_STRING: Final = b"Incorrect BeginString (8)"
-WRONG_COMP_ID: Final = b"CompID problem"
-SENDING_TIME_PROBLEM: Final = b"SendingTime accuracy problem"
-TOO_MANY_ERRORS: Final = b"Too many errors"
-RESEND_UNANSWERED: Final = b"ResendRequest not answered"
-HEARTBEAT_TIMEOUT: Final = b"Heartbeat timeout"
-LOGOUT_TIMEOUT: Final = b"Logout not answered"
-LINK_LOST: Final = b"Link lost"
-LOGGED_OUT: Final = b"Logged out"
-LOGON_EXPECTED: Final = b"First message must be Logon (35=A)"
-
-_NONE_NS: Final = 1 << 61  # a deadline that never comes
 
 
 class MessageTools:
@@ -97,6 +96,7 @@ class Session:
         self.last_sent_ns = 0
         self.last_received_ns = 0
         self.test_request_ns = 0  # when the peer was asked, 0 where nothing is unanswered
+        self.muted = False  # says nothing of its own accord and answers no TestRequest
         self.logout_deadline_ns = 0
         self.logout_orderly = False
         self.gap = Gap()
@@ -128,6 +128,13 @@ class Session:
         self.next_outgoing = number + 1
         self.last_sent_ns = time_ns
         self.host.send(self, number, self.tools.writer.finish())
+
+    def use_up_number(self, time_ns: int) -> bytes:
+        """Number a Heartbeat that is not going to be transmitted, and give it to be kept: the peer
+        will miss it, and its ResendRequest gets a gap fill."""
+        self.begin(b"0", time_ns)
+        self.next_outgoing += 1
+        return self.tools.writer.finish()
 
     def _send_plain(self, msg_type: bytes, fields: bytes, time_ns: int) -> None:
         self.begin(msg_type, time_ns).raw(fields)
@@ -187,7 +194,7 @@ class Session:
         if fault is not None or number < 1:
             self.expel(fault.text if fault is not None else NO_MSG_SEQ_NUM, time_ns)
             return False
-        if self._sending_time_wrong(message, time_ns):
+        if sending_time_wrong(message, self.settings.sending_time_tolerance_s, time_ns):
             wrong = Fault(10, tags.SENDING_TIME, SENDING_TIME_PROBLEM)
             self.reject(number, b"A", wrong, b"sending_time", time_ns)
             if number == self.next_incoming:
@@ -257,12 +264,12 @@ class Session:
             self._send_plain(b"5", b"58=%s\x01" % text, time_ns)
         self._end(text, time_ns, orderly=False)
 
-    def link_lost(self, time_ns: int) -> None:
+    def link_lost(self, time_ns: int, reason: bytes = LINK_LOST) -> None:
         """The link broke. After a Logout of ours the end counts as that Logout meant it: a client
         that hangs up at the rollover without confirming has lost nothing."""
         if self.state != DISCONNECTED:
             orderly = self.state == LOGOUT_SENT and self.logout_orderly
-            self._end(LINK_LOST, time_ns, orderly=orderly)
+            self._end(reason, time_ns, orderly=orderly)
 
     def _end(self, reason: bytes, time_ns: int, *, orderly: bool) -> None:
         self.state = next_state(self.state, END)
@@ -277,17 +284,18 @@ class Session:
     def deadline_ns(self) -> int:
         """When `tick` has something to do, if nothing happens before."""
         if self.state == DISCONNECTED:
-            return _NONE_NS
+            return NEVER_NS
         if self.state == LOGOUT_SENT:
             return self.logout_deadline_ns
         interval_ns = self.heart_bt_int_s * NS_PER_S
+        peer_ns = self._patience_ns(interval_ns)
         if self.state == LOGON_SENT:
-            return self.last_received_ns + interval_ns * DEAD_PEER_TENTHS // 10
-        asked_ns = self.test_request_ns or self.last_received_ns
-        peer_ns = asked_ns + interval_ns * TEST_REQUEST_TENTHS // 10
+            return peer_ns
+        if peer_ns == NEVER_NS:
+            peer_ns = self.last_received_ns + interval_ns * TEST_REQUEST_TENTHS // 10
         if self.gap.until:
             peer_ns = min(peer_ns, self.gap.since_ns + interval_ns * DEAD_PEER_TENTHS // 10)
-        return min(peer_ns, self.last_sent_ns + interval_ns)
+        return peer_ns if self.muted else min(peer_ns, self.last_sent_ns + interval_ns)
 
     def tick(self, time_ns: int) -> None:
         """Do what is due: a heartbeat, a test request, giving a silent peer up."""
@@ -298,22 +306,32 @@ class Session:
                 self._end(LOGOUT_TIMEOUT, time_ns, orderly=self.logout_orderly)
             return
         interval_ns = self.heart_bt_int_s * NS_PER_S
-        silence_ns = interval_ns * TEST_REQUEST_TENTHS // 10
-        if self.state == LOGON_SENT:
-            if time_ns - self.last_received_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
-                self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
-            return
-        if self.test_request_ns and time_ns - self.test_request_ns >= silence_ns:
+        patience_ns = self._patience_ns(interval_ns)
+        if time_ns >= patience_ns:
             self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
+            return
+        if self.state == LOGON_SENT:
             return
         if self.gap.until and time_ns - self.gap.since_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
             self.expel(RESEND_UNANSWERED, time_ns)  # alive, but nothing it sends can be acted upon
             return
-        if not self.test_request_ns and time_ns - self.last_received_ns >= silence_ns:
+        if self.muted:
+            return
+        silent_ns = time_ns - self.last_received_ns
+        if patience_ns == NEVER_NS and silent_ns >= interval_ns * TEST_REQUEST_TENTHS // 10:
             self.test_request_ns = time_ns
             self._send_plain(b"1", b"112=TEST-%d\x01" % self.next_outgoing, time_ns)
         elif time_ns - self.last_sent_ns >= interval_ns:
             self._send_plain(b"0", b"", time_ns)
+
+    def _patience_ns(self, interval_ns: int) -> int:
+        """When the peer is given up: after a TestRequest without an answer. Never before one, but
+        for a Logon without an answer, and on a session that asks nothing."""
+        if self.test_request_ns:
+            return self.test_request_ns + interval_ns * TEST_REQUEST_TENTHS // 10
+        if self.muted or self.state == LOGON_SENT:
+            return self.last_received_ns + interval_ns * DEAD_PEER_TENTHS // 10
+        return NEVER_NS
 
     # --- receiving -------------------------------------------------------------------------------
 
@@ -385,7 +403,9 @@ class Session:
         if wrong_tag:
             fault = Fault(9, wrong_tag, WRONG_COMP_ID)
             rule = b"comp_id"
-        elif message.has(tags.SENDING_TIME) and self._sending_time_wrong(message, time_ns):
+        elif message.has(tags.SENDING_TIME) and sending_time_wrong(
+            message, self.settings.sending_time_tolerance_s, time_ns
+        ):
             fault = Fault(10, tags.SENDING_TIME, SENDING_TIME_PROBLEM)
             rule = b"sending_time"
         else:
@@ -395,13 +415,6 @@ class Session:
         self.reject(number, msg_type, fault, rule, time_ns)
         self.expel(fault.text, time_ns)
         return False
-
-    def _sending_time_wrong(self, message: Message, time_ns: int) -> bool:
-        """Whether SendingTime is readable and too far from the venue's time. A missing or
-        malformed one is an ordinary field fault."""
-        sent_ns = parse_utc_timestamp(message.get(tags.SENDING_TIME))
-        tolerance_ns = self.settings.sending_time_tolerance_s * NS_PER_S
-        return sent_ns >= 0 and abs(time_ns - sent_ns) > tolerance_ns
 
     def _logon_answered(self, message: Message, number: int, time_ns: int) -> None:
         if message.flag(tags.RESET_SEQ_NUM_FLAG):
@@ -425,7 +438,7 @@ class Session:
         lenient = self.initiator and (msg_type == b"8" or msg_type == b"j")
         fault = None if lenient else check(message, msg_type)
         if fault is None and message.flag(tags.POSS_DUP_FLAG):
-            fault = self._duplicate_fault(message)
+            fault = duplicate_fault(message)
         if fault is not None:
             self._refuse(number, msg_type, fault, time_ns)
             return
@@ -441,6 +454,8 @@ class Session:
             if self.initiator:
                 self.host.deliver(self, message, time_ns)
         elif code == 49:  # TestRequest
+            if self.muted:
+                return
             echo = message.get(tags.TEST_REQ_ID)[:TEST_REQUEST_BYTES_MAX]
             self._send_plain(b"0", b"112=%s\x01" % echo, time_ns)
         elif code == 50:  # ResendRequest
@@ -489,21 +504,9 @@ class Session:
         if not message.flag(tags.POSS_DUP_FLAG):
             self.expel(TOO_LOW % (self.next_incoming, number), time_ns)
             return
-        fault = self._duplicate_fault(message)
+        fault = duplicate_fault(message)
         if fault is not None:
             self._refuse(number, msg_type, fault, time_ns)
-
-    def _duplicate_fault(self, message: Message) -> Fault | None:
-        """OrigSendingTime (122) of a duplicate: there, and not after SendingTime."""
-        original = message.get(tags.ORIG_SENDING_TIME)
-        if not original:
-            return Fault(
-                1, tags.ORIG_SENDING_TIME, b"Missing mandatory field: OrigSendingTime (122)"
-            )
-        original_ns = parse_utc_timestamp(original)
-        if original_ns > parse_utc_timestamp(message.get(tags.SENDING_TIME)):
-            return Fault(10, tags.ORIG_SENDING_TIME, SENDING_TIME_PROBLEM)
-        return None
 
     def _resend_request(self, message: Message, number: int, time_ns: int) -> None:
         begin = message.integer(tags.BEGIN_SEQ_NO)
@@ -570,6 +573,7 @@ class Session:
             self.test_request_ns, self.logout_deadline_ns,
         ):  # fmt: skip
             encoder.uint(number)
+        encoder.flag(value=self.muted)
         encoder.flag(value=self.logout_orderly)
         self.gap.save(encoder)
         encoder.uint(len(self.error_times_ns))
@@ -587,6 +591,7 @@ class Session:
         self.last_received_ns = decoder.uint()
         self.test_request_ns = decoder.uint()
         self.logout_deadline_ns = decoder.uint()
+        self.muted = decoder.flag()
         self.logout_orderly = decoder.flag()
         self.gap.load(decoder)
         self.error_times_ns = [decoder.uint() for _ in range(decoder.uint())]

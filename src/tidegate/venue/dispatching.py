@@ -11,7 +11,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from tidegate.session.history import History
-from tidegate.venue.effects import ANSWER, CUT, SWEEP, WRITE, Dispatch
+from tidegate.venue.effects import ANSWER, CUT, SKIP, SWEEP, WRITE, Dispatch
 
 _RESET: Final = -1  # beside the kinds of dispatch: it is for the index alone
 
@@ -24,8 +24,8 @@ class _Entry:
         self.kind = kind
         self.session = session
         self.link = link
-        self.first = first  # of `WRITE`: the message's number
-        self.last = last  # of `WRITE`: the record's place in the turn
+        self.first = first  # of `WRITE` and `SKIP`: the message's number
+        self.last = last  # of `WRITE` and `SKIP`: the record's place in the turn
         self.data = data
 
 
@@ -54,6 +54,10 @@ class Outbox:
 
     def sent(self, session: int, link: int, number: int, offset: int, frame: bytes) -> None:
         self._current.append(_Entry(WRITE, session, link, number, offset, frame))
+
+    def withheld(self, session: int, link: int, number: int, offset: int) -> None:
+        """A message that is kept but not to be transmitted, though there may be a link."""
+        self._current.append(_Entry(SKIP, session, link, number, offset, b""))
 
     def sweep(self, session: int, link: int, begin: int, end: int) -> None:
         self._current.append(_Entry(SWEEP, session, link, begin, end, b""))
@@ -84,7 +88,12 @@ class Outbox:
                 if entry.link != 0:
                     _extend(runs, entry)
                 continue
-            if kind == _RESET:
+            if kind == SKIP:
+                histories[entry.session].add(entry.first, payload_position + entry.last)
+                if entry.link == 0:
+                    continue
+                entry.last = entry.first
+            elif kind == _RESET:
                 histories[entry.session].clear()
                 continue
             run = runs.pop(entry.link, None)

@@ -9,8 +9,9 @@ from mypy_extensions import mypyc_attr
 # Kinds of dispatch
 WRITE: Final = 0  # write `data`: messages `first` to `last` of the session
 SWEEP: Final = 1  # send messages `first` to `last` once more (`session.resend.Sweep`)
-CUT: Final = 2  # close the link once everything before is written; `data` is the reason
-ANSWER: Final = 3  # write `data` and close: the link never became the session's
+SKIP: Final = 2  # messages `first` to `last` are never written: their numbers are used up
+CUT: Final = 3  # close the link once everything before is written; `data` is the reason
+ANSWER: Final = 4  # write `data` and close: the link never became the session's
 
 
 @mypyc_attr(acyclic=True)

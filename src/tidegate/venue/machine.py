@@ -15,32 +15,28 @@ from librt.strings import BytesWriter, write_i64_le
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.rejects import (
-    CANCELED_BY_DISCONNECT,
-    CANCELED_BY_LOGOUT,
-    CANCELED_BY_ROLLOVER,
-    LAYER_GATEWAY,
-)
+from tidegate.model.rejects import LAYER_GATEWAY
 from tidegate.model.settings import DUPLICATE_DISPLACE, VenueSettings
-from tidegate.model.time import NS_PER_S, S_PER_DAY
 from tidegate.oes.directory import Directory
 from tidegate.oes.order_entry import OpenOrdersPort, OrderEntry
 from tidegate.session.history import History
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
-from tidegate.session.machine import LOGOUT_WAIT_NS, MessageTools, Session
+from tidegate.session.machine import MessageTools, Session
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue import records
+from tidegate.venue.controls import read_control
+from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
 from tidegate.venue.records import Record, read_records, write_record
+from tidegate.venue.rollover import Rollover
+from tidegate.venue.saving import load_venue, save_venue
 from tidegate.venue.trading import Trading
 from tidegate.wire import tags
 from tidegate.wire.message import Message
 
-_SAVED_FORMAT = 1
 _DISPLACED = b"Session displaced by a newer logon"
-_ROLLOVER = b"Session rollover"
 
 
 class SettingsRefused(ValueError):
@@ -67,14 +63,6 @@ class _Orders(OpenOrdersPort):
         return self.engine.open_order_count
 
 
-class SessionLife:
-    """What the venue keeps of a session beside the session machine's own state."""
-
-    def __init__(self) -> None:
-        self.established = False
-        self.cancel_on_disconnect = False
-
-
 class Venue(SessionHost):
     """See the module. Times are nanoseconds since 1970 UTC; a time before the newest one seen is
     taken as that one, so a clock that jumps back does not turn the venue's time."""
@@ -83,8 +71,6 @@ class Venue(SessionHost):
         self.now_ns = 0
         self.last_link = 0
         self.next_deadline_ns = 0  # `tick` is due then, at the latest
-        self.rollover_at_ns = 0
-        self.logons_refused_until_ns = 0
         self.last_nonces: dict[bytes, int] = {}
         self.settings_bytes: bytes = b""
         self.settings = VenueSettings(
@@ -97,9 +83,10 @@ class Venue(SessionHost):
         self.order_entry = OrderEntry(self.directory, _Orders(self.engine))
         self.tools = MessageTools()
         self.sessions: list[Session] = []
-        self.lives: list[SessionLife] = []
         self.histories: list[History] = []  # by session
         self.trading = Trading(self.directory, self.order_entry, self.engine, self.tools)
+        self.disconnects = Disconnects(self.sessions, self.trading)
+        self.rollover = Rollover(self.sessions, self.disconnects, self.trading)
         self.refusals: list[RefusalNote] = self.trading.refusals
         self.session_notes: list[SessionNote] = []
         self._logon_cancel_on_disconnect = False
@@ -116,12 +103,11 @@ class Venue(SessionHost):
         settings = VenueSettings.decode(settings_bytes)
         self._input(records.CONFIGURE, time_ns, 0, 0, 0, settings_bytes)
         opened = len(self.directory.accounts)
-        self._adopt(settings_bytes, settings)
+        self.adopt(settings_bytes, settings)
         for account in self.directory.accounts[opened:]:
             for deposit in account.settings.deposits:
                 self.engine.ledger.deposit(account.index, deposit.asset, deposit.amount)
-        if self.rollover_at_ns == 0 or self.rollover_at_ns > self.now_ns:
-            self.rollover_at_ns = self._next_rollover(self.now_ns)  # one that is due stays due
+        self.rollover.plan(self.now_ns)
         self.next_deadline_ns = 0
 
     def start(self, time_ns: int) -> None:
@@ -130,9 +116,9 @@ class Venue(SessionHost):
         self._input(records.START, time_ns, 0, 0, 0, b"")
         for session in self.sessions:
             session.link_lost(self.now_ns)
-        if self.rollover_at_ns and self.now_ns >= self.rollover_at_ns:
-            self._roll_over(self.now_ns)
-            self._fresh_numbers()
+        if self.rollover.is_due(self.now_ns):
+            self.rollover.begin(self.now_ns)
+            self.rollover.finish(self.now_ns)
         self.next_deadline_ns = 0
 
     def logon(
@@ -144,11 +130,13 @@ class Venue(SessionHost):
         data = bytes((len(api_key),)) + api_key + frame
         self._input(records.LOGON, time_ns, session_index, link, nonce, data)
         self.last_link = link
-        if self.logons_refused_until_ns and self.now_ns >= self.logons_refused_until_ns:
-            self._fresh_numbers()  # the rollover is over, only no tick has said so yet
+        # What is due comes first, though no tick has said so yet.
+        if self.rollover.is_over(self.now_ns):
+            self.rollover.finish(self.now_ns)
         if nonce > 0:
             self.last_nonces[api_key] = nonce
         session = self.sessions[session_index]
+        self.disconnects.end_grace_if_due(session, self.now_ns)
         if session.state != DISCONNECTED:
             if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
                 self._answer(session, link, frame)
@@ -184,7 +172,7 @@ class Venue(SessionHost):
 
     def tick(self, time_ns: int) -> None:
         """Time has passed. Recorded only when something is due, so calling it often is cheap."""
-        if self.rollover_at_ns == 0:  # not configured yet
+        if not self.settings_bytes:
             return
         due_ns = self.next_deadline_ns
         if time_ns >= due_ns or self.has_more_to_do:
@@ -195,10 +183,11 @@ class Venue(SessionHost):
         self._input(records.TICK, time_ns, 0, 0, 0, b"")
         for session in self.sessions:
             session.tick(self.now_ns)
-        if self.logons_refused_until_ns and self.now_ns >= self.logons_refused_until_ns:
-            self._fresh_numbers()
-        if self.rollover_at_ns and self.now_ns >= self.rollover_at_ns:
-            self._roll_over(self.now_ns)
+        self.disconnects.tick(self.now_ns)
+        if self.rollover.is_over(self.now_ns):
+            self.rollover.finish(self.now_ns)
+        if self.rollover.is_due(self.now_ns):
+            self.rollover.begin(self.now_ns)
         self.trading.go_on_cancelling(self.sessions, self.now_ns)
         self.next_deadline_ns = 0
 
@@ -207,6 +196,15 @@ class Venue(SessionHost):
         self._input(records.LOGOUT_ALL, time_ns, 0, 0, 0, text)
         for session in self.sessions:
             session.logout(text, self.now_ns, orderly=True)
+        self.next_deadline_ns = 0
+
+    def control(self, kind: int, session_index: int, data: bytes, time_ns: int) -> None:
+        """Do what an operator or a test asks for (`venue.controls`). Raises `ControlRefused`, and
+        changes nothing, where it can not be done."""
+        control = read_control(kind, data)
+        control.check(self, session_index)
+        self._input(records.CONTROL, time_ns, session_index, 0, kind, data)
+        control.apply(self, session_index, self.now_ns)
         self.next_deadline_ns = 0
 
     @property
@@ -283,73 +281,21 @@ class Venue(SessionHost):
             self.configure(record.data, record.time_ns)
         elif kind == records.LOGOUT_ALL:
             self.log_out_all(record.data, record.time_ns)
+        elif kind == records.CONTROL:
+            self.control(record.number, record.session, record.data, record.time_ns)
         else:
             raise ValueError(f"record kind {kind} is not known to this version")
 
     def save(self) -> bytes:
         """The whole state, canonically: equal states give equal bytes. Only between turns."""
         assert self._turn_records == 0
-        encoder = Encoder()
-        encoder.uint(_SAVED_FORMAT)
-        encoder.blob(self.settings_bytes)
-        encoder.uint(self.now_ns)
-        encoder.uint(self.last_link)
-        encoder.uint(self.rollover_at_ns)
-        encoder.uint(self.logons_refused_until_ns)
-        encoder.uint(len(self.last_nonces))
-        for api_key, nonce in self.last_nonces.items():
-            encoder.blob(api_key)
-            encoder.uint(nonce)
-        encoder.uint(len(self.instruments))
-        for instrument in self.instruments.values():
-            instrument.save(encoder)
-        encoder.uint(len(self.directory.accounts))
-        for account in self.directory.accounts:
-            account.settings.save(encoder)
-        encoder.uint(len(self.sessions))
-        for index, session in enumerate(self.sessions):
-            session.settings.save(encoder)
-            session.save(encoder)
-            self.order_entry.books[index].save(encoder)
-            encoder.flag(value=self.lives[index].established)
-            encoder.flag(value=self.lives[index].cancel_on_disconnect)
-        self.trading.save(encoder)
-        self.engine.save(encoder)
-        return encoder.value()
+        return save_venue(self)
 
     def load(self, saved: bytes) -> None:
-        """Take a saved state; only into a new venue."""
+        """Take a saved state; only into a new venue. Raises `ValueError` for bytes that this
+        version does not read."""
         assert self.now_ns == 0
-        decoder = Decoder(saved)
-        if decoder.uint() != _SAVED_FORMAT:
-            raise ValueError("the snapshot was written by another version")
-        self.settings_bytes = decoder.blob()
-        self.now_ns = decoder.uint()
-        self.last_link = decoder.uint()
-        self.rollover_at_ns = decoder.uint()
-        self.logons_refused_until_ns = decoder.uint()
-        for _ in range(decoder.uint()):
-            api_key = decoder.blob()
-            self.last_nonces[api_key] = decoder.uint()
-        for _ in range(decoder.uint()):
-            instrument = Instrument.load(decoder)
-            self.instruments[instrument.symbol] = instrument
-            self.engine.add_instrument(instrument)
-        self.directory.load_accounts(decoder)
-        # Sessions that the settings no longer name come first into their places, by their order.
-        saved_sessions = decoder.uint()
-        for index in range(saved_sessions):
-            self.directory.load_session(decoder)
-            self._adopt_sessions()
-            self.sessions[index].load(decoder)
-            self.order_entry.books[index].load(decoder)
-            self.lives[index].established = decoder.flag()
-            self.lives[index].cancel_on_disconnect = decoder.flag()
-        self._adopt(self.settings_bytes, VenueSettings.decode(self.settings_bytes))
-        self.trading.load(decoder)
-        self.engine.load(decoder)
-        if not decoder.at_end():
-            raise ValueError("the snapshot holds more than this version reads")
+        load_venue(self, saved)
 
     def save_histories(self) -> bytes:
         """Where each session's outgoing messages lie in the log. Derived from the log, so it is
@@ -390,7 +336,12 @@ class Venue(SessionHost):
 
     def logons_refused(self, time_ns: int) -> bool:
         """Whether the rollover is going on: logons are then closed without a word."""
-        return bool(self.logons_refused_until_ns) and time_ns < self.logons_refused_until_ns
+        return self.rollover.is_on and not self.rollover.is_over(time_ns)
+
+    @property
+    def rollover_at_ns(self) -> int:
+        """When the next rollover begins; it moves on when one does."""
+        return self.rollover.at_ns
 
     def check_settings(self, settings_bytes: bytes) -> None:
         """Raises `SettingsRefused` where settings contradict what the venue holds."""
@@ -423,6 +374,12 @@ class Venue(SessionHost):
         self._output(records.SENT, session.index, session.link, number, frame)
         self._outbox.sent(session.index, session.link, number, offset, frame)
 
+    def withhold(self, session: Session, number: int, frame: bytes) -> None:
+        """Keep a message as sent that is not to be transmitted."""
+        offset = len(self._turn)
+        self._output(records.SENT, session.index, 0, number, frame)
+        self._outbox.withheld(session.index, session.link, number, offset)
+
     def resend(self, session: Session, begin: int, end: int, time_ns: int) -> None:
         writer = BytesWriter()
         write_i64_le(writer, end)
@@ -447,9 +404,7 @@ class Venue(SessionHost):
         )
 
     def established(self, session: Session, time_ns: int) -> None:
-        life = self.lives[session.index]
-        life.established = True
-        life.cancel_on_disconnect = self._logon_cancel_on_disconnect
+        self.disconnects.established(session, cancel_on_disconnect=self._logon_cancel_on_disconnect)
         self.session_notes.append(SessionNote(session.index, session.link, b"logon", b""))
 
     def was_reset(self, session: Session) -> None:
@@ -463,45 +418,7 @@ class Venue(SessionHost):
         self._output(records.CLOSE, session.index, link, 1 if orderly else 0, reason)
         self._outbox.cut(session.index, link, reason)
         self.session_notes.append(SessionNote(session.index, link, b"end", reason))
-        life = self.lives[session.index]
-        if not life.established:
-            return  # a logon that failed: the orders of the session were never in its hands
-        life.established = False
-        rolling_over = self.logons_refused_until_ns > 0  # has a rule of its own
-        if orderly and session.settings.cancel_on_logout and not rolling_over:
-            self.trading.cancel_session(self.sessions, session, CANCELED_BY_LOGOUT, time_ns)
-        elif not orderly and life.cancel_on_disconnect:
-            self.trading.cancel_session(self.sessions, session, CANCELED_BY_DISCONNECT, time_ns)
-
-    # --- the rollover ----------------------------------------------------------------------------
-
-    def _roll_over(self, time_ns: int) -> None:
-        """Log everybody out and refuse logons for a while; numbers start anew when it is over."""
-        for session in self.sessions:
-            if session.settings.cancel_on_rollover:
-                self.trading.cancel_session(self.sessions, session, CANCELED_BY_ROLLOVER, time_ns)
-            session.logout(_ROLLOVER, time_ns, orderly=True)
-        started_ns = self.rollover_at_ns
-        self.rollover_at_ns = self._next_rollover(time_ns)
-        self.logons_refused_until_ns = max(
-            started_ns + self.settings.rollover_length_s * NS_PER_S, time_ns + LOGOUT_WAIT_NS
-        )
-
-    def _fresh_numbers(self) -> None:
-        for session in self.sessions:
-            session.link_lost(self.now_ns)  # whoever has not answered the Logout by now
-            if session.settings.cancel_on_rollover:  # orders that came while it was awaited
-                self.trading.cancel_session(
-                    self.sessions, session, CANCELED_BY_ROLLOVER, self.now_ns
-                )
-            session.reset()
-            self.order_entry.books[session.index].cl_ord_ids.watermark = 0
-        self.logons_refused_until_ns = 0
-
-    def _next_rollover(self, time_ns: int) -> int:
-        day_ns = S_PER_DAY * NS_PER_S
-        today_ns = time_ns // day_ns * day_ns + self.settings.rollover_s * NS_PER_S
-        return today_ns if today_ns > time_ns else today_ns + day_ns
+        self.disconnects.ended(session, time_ns, orderly=orderly, rolling_over=self.rollover.is_on)
 
     # --- inner works -----------------------------------------------------------------------------
 
@@ -537,23 +454,25 @@ class Venue(SessionHost):
         Messages only move a session's deadlines away, so the result stays a lower bound."""
         if self.has_more_to_do:
             return 0
-        due_ns = self.rollover_at_ns
-        if self.logons_refused_until_ns:
-            due_ns = min(due_ns, self.logons_refused_until_ns)
+        due_ns = min(self.rollover.deadline_ns(), self.disconnects.deadline_ns())
         for session in self.sessions:
             due_ns = min(due_ns, session.deadline_ns())
         return due_ns
 
-    def _adopt(self, settings_bytes: bytes, settings: VenueSettings) -> None:
+    def adopt(self, settings_bytes: bytes, settings: VenueSettings) -> None:
+        """Make settings the ones in force: a step of `configure` and of loading a snapshot."""
         self.settings_bytes = settings_bytes
         self.settings = settings
         self.directory.adopt(settings)
         for instrument in settings.instruments:
             self.engine.add_instrument(instrument)
             self.instruments[instrument.symbol] = instrument
-        self._adopt_sessions()
+        self.rollover.adopt(settings)
+        self.adopt_sessions()
 
-    def _adopt_sessions(self) -> None:
+    def adopt_sessions(self) -> None:
+        """Make room for the sessions that the directory has learnt of, and give each its settings;
+        a step of `adopt` and of loading a snapshot."""
         for index, session_settings in enumerate(self.directory.sessions):
             if index < len(self.sessions):
                 self.sessions[index].adopt(session_settings)
@@ -561,7 +480,7 @@ class Venue(SessionHost):
             self.sessions.append(
                 Session(self, self.tools, index, session_settings, initiator=False)
             )
-            self.lives.append(SessionLife())
+            self.disconnects.add_session()
             self.histories.append(History())
         self.order_entry.add_sessions()
         self.trading.add_sessions()

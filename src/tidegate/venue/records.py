@@ -24,9 +24,10 @@ FRAME: Final = 4  # session, link; data: a framed message
 LINK_DOWN: Final = 5  # session, link
 TICK: Final = 6  # time passed a deadline
 LOGOUT_ALL: Final = 7  # the process is about to stop; data: the text
+CONTROL: Final = 8  # session or -1; number: which one; data: its parameters (`venue.controls`)
 
 # Outputs
-SENT: Final = 16  # session, link (0: nobody was there); number: MsgSeqNum; data: the frame
+SENT: Final = 16  # session, link (0: not transmitted); number: MsgSeqNum; data: the frame
 RESEND: Final = 17  # session, link, number: first; data: last, as eight bytes
 CLOSE: Final = 18  # session, link; data: the reason
 REPLY: Final = 19  # session, link: a link that never became the session's; data: a frame

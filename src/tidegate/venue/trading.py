@@ -18,15 +18,20 @@ from tidegate.model.rejects import (
     AMEND_MISMATCH,
     CANCELED_BY_MASS,
     CANCELED_BY_USER,
+    CANCELED_BY_VENUE,
     CL_ORD_ID_IN_USE,
     FIELD_MISSING,
+    INJECTED_BY_ENGINE,
+    LAYER_ENGINE,
     LAYER_GATEWAY,
+    LAYER_ORDER_ENTRY,
     MESSAGE_TYPE,
     ORDER_TOO_OLD,
     UNKNOWN_ORDER,
     UNKNOWN_ORDER_AMEND,
     UNKNOWN_SYMBOL,
     Refusal,
+    Rule,
     refuse,
 )
 from tidegate.oes.directory import Directory
@@ -34,6 +39,7 @@ from tidegate.oes.order_entry import NewOrder, OrderEntry
 from tidegate.session.machine import MessageTools, Session
 from tidegate.venue.cancels import Cancels
 from tidegate.venue.effects import RefusalNote
+from tidegate.venue.injected import InjectedRefusals
 from tidegate.venue.reports import descriptor, write_business_reject, write_report
 from tidegate.wire import tags
 from tidegate.wire.message import Message
@@ -61,6 +67,7 @@ class Trading:
         self.next_exec_number = 1
         self.first_order_numbers: list[int] = []  # by session: the first of its current life
         self.cancels = Cancels(engine)
+        self.injected = InjectedRefusals()
         self.refusals: list[RefusalNote] = []
         self._scratch = BytesWriter()
 
@@ -68,11 +75,16 @@ class Trading:
         """Make room for sessions that the directory has learnt of."""
         while len(self.first_order_numbers) < len(self.directory.sessions):
             self.first_order_numbers.append(self.engine.next_order_number)
+            self.injected.add_session()
 
     def session_was_reset(self, session_index: int) -> None:
         """What is entered from now on belongs to a new life of the session."""
         self.first_order_numbers[session_index] = self.engine.next_order_number
         self.order_entry.books[session_index].cl_ord_ids.forget_uuids()
+
+    def new_day(self, session_index: int) -> None:
+        """The rollover is over, and ClOrdIDs may start anew."""
+        self.order_entry.books[session_index].cl_ord_ids.watermark = 0
 
     def deliver(
         self, sessions: list[Session], session: Session, message: Message, time_ns: int
@@ -87,7 +99,9 @@ class Trading:
             refusal = refuse(MESSAGE_TYPE)
         elif message.flag(tags.POSS_RESEND) and self._was_processed(session, cl_ord_id, msg_type):
             return  # PossResend (97): the request was acted upon the first time
-        else:
+        elif self.injected.pending and msg_type == b"D":
+            refusal = self.injected.refusal(session.index, LAYER_GATEWAY)
+        if refusal is None:
             refusal = self.order_entry.admit(session.index, message, msg_type, time_ns)
         if refusal is None:
             refusal = self._act(session, message, msg_type, time_ns)
@@ -119,9 +133,19 @@ class Trading:
         request = self.order_entry.new_order(session.index, message)
         if isinstance(request, Refusal):
             return request
+        injected: Rule | None = None
+        if self.injected.pending:
+            refusal = self.injected.refusal(session.index, LAYER_ORDER_ENTRY)
+            if refusal is not None:
+                return refusal
+            injected = self.injected.rule(session.index, LAYER_ENGINE)
         order = self._order(session, request, time_ns)
-        rule = self.engine.submit(order, time_ns, descriptor(self._scratch, order))
-        return None if rule is None else refuse(rule)
+        rule = self.engine.submit(order, time_ns, descriptor(self._scratch, order), injected)
+        if rule is None:
+            return None
+        if rule is INJECTED_BY_ENGINE:
+            self.injected.use_up(session.index, LAYER_ENGINE)
+        return refuse(rule)
 
     def _order(self, session: Session, request: NewOrder, time_ns: int) -> Order:
         account = request.account
@@ -239,6 +263,16 @@ class Trading:
         self.cancels.cancel(orders, text, time_ns)
         self._report(sessions, time_ns)
 
+    def cancel_by_venue(self, sessions: list[Session], order: Order, time_ns: int) -> None:
+        """Cancel an open order that its owner wants to keep."""
+        self.engine.cancel(order, time_ns, CANCELED_BY_VENUE)
+        self._report(sessions, time_ns)
+
+    def fill_by_house(self, sessions: list[Session], order: Order, lots: int, time_ns: int) -> None:
+        """Fill an open order that nobody has traded with."""
+        self.engine.fill_by_house(order, lots, time_ns)
+        self._report(sessions, time_ns)
+
     def go_on_cancelling(self, sessions: list[Session], time_ns: int) -> None:
         """The next share of cancels that did not fit their record."""
         self.cancels.go_on(time_ns)
@@ -323,9 +357,11 @@ class Trading:
         for number in self.first_order_numbers:
             encoder.uint(number)
         self.cancels.save(encoder)
+        self.injected.save(encoder)
 
     def load(self, decoder: Decoder) -> None:
         self.next_exec_number = decoder.uint()
         for index in range(len(self.first_order_numbers)):
             self.first_order_numbers[index] = decoder.uint()
         self.cancels.load(decoder)
+        self.injected.load(decoder)
