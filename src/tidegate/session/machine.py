@@ -288,11 +288,11 @@ class Session:
         if self.state == LOGOUT_SENT:
             return self.logout_deadline_ns
         interval_ns = self.heart_bt_int_s * NS_PER_S
-        peer_ns = self._patience_ns(interval_ns)
         if self.state == LOGON_SENT:
-            return peer_ns
-        if peer_ns == NEVER_NS:
-            peer_ns = self.last_received_ns + interval_ns * TEST_REQUEST_TENTHS // 10
+            return self.last_received_ns + interval_ns * DEAD_PEER_TENTHS // 10
+        asks_nobody = self.muted and not self.test_request_ns
+        tenths = DEAD_PEER_TENTHS if asks_nobody else TEST_REQUEST_TENTHS
+        peer_ns = (self.test_request_ns or self.last_received_ns) + interval_ns * tenths // 10
         if self.gap.until:
             peer_ns = min(peer_ns, self.gap.since_ns + interval_ns * DEAD_PEER_TENTHS // 10)
         return peer_ns if self.muted else min(peer_ns, self.last_sent_ns + interval_ns)
@@ -306,32 +306,25 @@ class Session:
                 self._end(LOGOUT_TIMEOUT, time_ns, orderly=self.logout_orderly)
             return
         interval_ns = self.heart_bt_int_s * NS_PER_S
-        patience_ns = self._patience_ns(interval_ns)
-        if time_ns >= patience_ns:
-            self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
-            return
+        silence_ns = interval_ns * TEST_REQUEST_TENTHS // 10
         if self.state == LOGON_SENT:
+            if time_ns - self.last_received_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
+                self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
+            return
+        if self.test_request_ns and time_ns - self.test_request_ns >= silence_ns:
+            self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
             return
         if self.gap.until and time_ns - self.gap.since_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
             self.expel(RESEND_UNANSWERED, time_ns)  # alive, but nothing it sends can be acted upon
             return
         if self.muted:
-            return
-        silent_ns = time_ns - self.last_received_ns
-        if patience_ns == NEVER_NS and silent_ns >= interval_ns * TEST_REQUEST_TENTHS // 10:
+            if time_ns - self.last_received_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
+                self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
+        elif not self.test_request_ns and time_ns - self.last_received_ns >= silence_ns:
             self.test_request_ns = time_ns
             self._send_plain(b"1", b"112=TEST-%d\x01" % self.next_outgoing, time_ns)
         elif time_ns - self.last_sent_ns >= interval_ns:
             self._send_plain(b"0", b"", time_ns)
-
-    def _patience_ns(self, interval_ns: int) -> int:
-        """When the peer is given up: after a TestRequest without an answer. Never before one, but
-        for a Logon without an answer, and on a session that asks nothing."""
-        if self.test_request_ns:
-            return self.test_request_ns + interval_ns * TEST_REQUEST_TENTHS // 10
-        if self.muted or self.state == LOGON_SENT:
-            return self.last_received_ns + interval_ns * DEAD_PEER_TENTHS // 10
-        return NEVER_NS
 
     # --- receiving -------------------------------------------------------------------------------
 
