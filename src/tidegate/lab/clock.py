@@ -57,8 +57,8 @@ class ClockRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What came of a walk: how many deadlines there were on the way, and the SenderCompIDs (49) of
-    the sessions that were up before and are down now, in their order."""
+    """What came of a walk: in how many steps it went, from deadline to deadline, and the
+    SenderCompIDs (49) of the sessions that were up before and are down now, in their order."""
 
     from_ns: int
     to_ns: int
@@ -141,9 +141,9 @@ class ClockWalker:
             service.tick()
             await self._quiet()
             await patience.answered(settle_s)
+            steps += 1
             if self.now_ns == target_ns:
                 break
-            steps += 1
         ended = [s.settings.sender_comp_id for s in up if s.state == DISCONNECTED]
         return Walk(from_ns, self.now_ns, steps, tuple(ended))
 
