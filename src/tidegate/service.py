@@ -201,6 +201,12 @@ class VenueService:
         self._schedule_turn()  # not at once, however large it is: the link is not ready to write
         return link
 
+    def logon_refusal(self, link: int) -> bytes:
+        for note in reversed(self._venue.session_notes):
+            if note.link == link and note.happening != b"logon":
+                return note.reason
+        return b""
+
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
         if self._closed:
             return
