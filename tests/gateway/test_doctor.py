@@ -368,6 +368,16 @@ def test_links_that_never_say_a_logon_are_listed(venue: Venue) -> None:
     assert [f["answer"] for f in failures[:2]] == ["", ""]
 
 
+def test_who_speaks_no_tls_is_listed(tmp_path: Path) -> None:
+    with Venue(tmp_path / "data", plain=False) as venue:
+        with Peer(replace(venue.login("ACME"), ca_file=None)) as peer:
+            peer.socket.sendall(peer.logon_message())
+            peer.socket.recv(1_000)  # an alert, or the end
+            failures = ask(venue.data, "failed-logons")
+        assert [f["address"] for f in failures] == ["127.0.0.1"]
+        assert failures[0]["reason"].startswith("TLS: ")
+
+
 def test_the_command_line_tells_it(venue: Venue) -> None:
     with Peer(login(venue, "ACME-OFF")) as peer:
         refused(peer, peer.logon_message())
