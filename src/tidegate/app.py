@@ -26,7 +26,6 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from tidegate.clock import SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
 from tidegate.gateway.authentication import Authenticator
@@ -49,7 +48,6 @@ from tidegate.provision import (
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.venue.machine import ReplayMismatch, SettingsRefused
-from tidegate.workers import ThreadWorkers
 
 EXIT_FAILED: Final = 1  # the journal failed while the venue ran
 EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
@@ -242,8 +240,6 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         durability=config.durability,
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=config.busy_poll_us,
-        clock=SteadyClock(prepared.recovered.venue.now_ns),
-        workers=ThreadWorkers(),
         fail=fail,
     )
     loop.set_exception_handler(_stop_for_bugs(service))
