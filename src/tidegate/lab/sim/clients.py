@@ -122,6 +122,7 @@ class Trader:
         )
         self.core = ClientCore(self.credentials, self._options(reset=False))
         self._refused = 0
+        self._resetting = False  # it has given its numbers up and the venue has not agreed yet
         self._reconnect_due_ns = 0
 
     def _options(self, *, reset: bool) -> LogonOptions:
@@ -155,6 +156,7 @@ class Trader:
             self.counts["heard " + type(event).__name__] += 1
             if isinstance(event, LoggedOn):
                 self._refused = 0
+                self._resetting = False
             elif isinstance(event, LoggedOut) and not event.was_logged_on:
                 self._refused += 1
             if self.strict:
@@ -196,6 +198,7 @@ class Trader:
 
     def restart(self, *, reset: bool) -> None:
         """The client's process starts anew, with the numbers it has kept."""
+        reset = self._resetting = reset or self._resetting
         self.counts["client reset" if reset else "client restart"] += 1
         self.core = ClientCore(self.credentials, self._options(reset=reset), self.core.numbers)
 

@@ -21,6 +21,8 @@ LOGOUT_TEXT = b"Order canceled on logout"
 ROLLOVER_TEXT = b"Order canceled on rollover"
 # Logouts of the venue that end a session in good order; an answer to the client's has no text.
 ORDERLY_LOGOUTS = (b"", b"Session rollover", b"Venue is stopping")
+# How a session may end after such a Logout and still be in order: other reasons are expulsions.
+ORDERLY_ENDS = (b"Logged out", b"Link lost", b"Logout not answered")
 KIND_NAMES = {
     getattr(records, name): name.lower()
     for name in ("CONFIGURE", "START", "LOGON", "FRAME", "LINK_DOWN", "TICK", "LOGOUT_ALL")
@@ -198,7 +200,7 @@ class Fold:
     def _close(self, session: SessionFold, record: Record) -> None:
         if record.link != session.link and session.link != 0:
             raise Violation("fence", f"link {record.link} closed, the session's is {session.link}")
-        orderly = session.logout_text in ORDERLY_LOGOUTS
+        orderly = session.logout_text in ORDERLY_LOGOUTS and record.data in ORDERLY_ENDS
         self.counts["end orderly" if orderly else "end disorderly"] += 1
         self.counts[f"close {record.data.decode('latin-1')}"] += 1
         if session.established and not orderly and session.cancel_on_disconnect:

@@ -9,7 +9,7 @@ What it models, so that what the tests show is known:
   missing; names change in the order the calls were made, as a journaling file system does it.
 - *errors*: any call may fail with an errno; writes may be short; the disk may be full. After a
   sync that failed the system has forgotten what was to be written, as real ones do: a second sync
-  succeeds, and the bytes are not on the disk.
+  succeeds, and the bytes are not on the disk. The next process does not see them either.
 
 What it does not model: a disk that loses what it acknowledged as synced.
 """
@@ -48,6 +48,7 @@ class Content:
     seen: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     pending: list[Write | Truncate] = field(default_factory=list)
+    forgotten: bool = False  # the system has dropped writes, because a sync failed
 
 
 @dataclass
@@ -112,10 +113,11 @@ class FaultyStorage:
 
         def copied(names: dict[str, Content]) -> dict[str, Content]:
             for content in names.values():
-                if id(content) not in copies:
-                    copies[id(content)] = Content(
-                        bytearray(content.seen), content.durable, list(content.pending)
-                    )
+                if id(content) in copies:
+                    continue
+                seen = content.durable if content.forgotten else content.seen
+                pending = [] if content.forgotten else list(content.pending)
+                copies[id(content)] = Content(bytearray(seen), content.durable, pending)
             return {name: copies[id(content)] for name, content in names.items()}
 
         storage.durable_directories = set(self.durable_directories)
@@ -268,6 +270,7 @@ class FaultyStorage:
             is_last = self._call(f"fdatasync {name}")
         except OSError:
             content.pending.clear()  # never on the disk, whatever a second call says
+            content.forgotten = True
             raise
         durable = bytearray(content.durable)
         for change in content.pending:
