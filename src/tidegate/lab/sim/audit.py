@@ -159,6 +159,7 @@ class Auditor:
         require(follows, "resend", f"{number} follows {wire.sweep_next - 1}")
         require(1 <= number <= len(sent), "resend", f"{number} was never sent")
         wire.sweep_next = number + 1
+        self.fold.counts["resend " + ("gap fill" if fields[b"35"] == b"4" else "duplicate")] += 1
         if fields[b"35"] == b"4":
             new_number = int(fields[b"36"])
             require(number < new_number <= len(sent) + 1, "resend", f"fill {number} {new_number}")

@@ -82,9 +82,7 @@ class Ledger:
         self.heard[essence] += 1
         if not isinstance(event, ExecutionReport):
             return
-        require(
-            event.exec_id not in self.exec_ids, "heard_twice", f"{self.name}: {event.exec_id}"
-        )
+        require(event.exec_id not in self.exec_ids, "heard_twice", f"{self.name}: {event.exec_id}")
         self.exec_ids[event.exec_id] = number
         self.reports[event.order_id] = event
         if event.is_over:

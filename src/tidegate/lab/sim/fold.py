@@ -100,6 +100,7 @@ class Fold:
         elif kind == records.START:
             self._started = True
         elif kind == records.LOGON:
+            self.counts["in A"] += 1
             fields = fields_of(record.data[1 + record.data[0] :])
             session = self.sessions[record.session]
             choice = fields.get(b"8674")
@@ -122,7 +123,10 @@ class Fold:
             self.sessions[index].settings = session
 
     def _request(self, session: SessionFold, frame: bytes) -> None:
-        if b"\x0135=D\x01" not in frame:
+        msg_type = frame.split(b"\x01", 3)[2]
+        if len(msg_type) == len(b"35=D"):
+            self.counts["in " + msg_type[3:].decode("latin-1")] += 1
+        if msg_type != b"35=D":
             return
         fields = fields_of(frame)
         account = fields.get(b"79") or session.settings.account.encode()
@@ -195,7 +199,9 @@ class Fold:
         elif text == LOGOUT_TEXT:
             require(session.settings.cancel_on_logout, "cancel_on_disconnect", f"{said} not asked")
         elif text == ROLLOVER_TEXT:
-            require(session.settings.cancel_on_rollover, "cancel_on_disconnect", f"{said} not asked")
+            require(
+                session.settings.cancel_on_rollover, "cancel_on_disconnect", f"{said} not asked"
+            )
 
     def _close(self, session: SessionFold, record: Record) -> None:
         if record.link != session.link and session.link != 0:

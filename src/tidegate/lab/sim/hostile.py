@@ -49,7 +49,8 @@ class Hostile(Trader):
         time = utc_timestamp(self.world.now_ns if time_ns is None else time_ns)
         comp_ids = b"49=%s\x0156=%s\x01" % ((sender or self.name).encode(), TARGET.encode())
         return frame_of(
-            b"35=%s\x0134=%d\x01%s52=%s\x01%s%s" % (msg_type, number, comp_ids, time, header, fields)
+            b"35=%s\x0134=%d\x01%s52=%s\x01%s%s"
+            % (msg_type, number, comp_ids, time, header, fields)
         )
 
     def _odd_resend(self) -> None:
@@ -115,9 +116,7 @@ class Hostile(Trader):
 
     def _flood(self) -> None:
         number = self.core.numbers.next_outgoing
-        flood = b"".join(
-            self._frame(b"1", b"112=f\x01", number=number + n) for n in range(300)
-        )
+        flood = b"".join(self._frame(b"1", b"112=f\x01", number=number + n) for n in range(300))
         super()._write(flood)
         self.core.send_raw(b"4", b"123=Y\x0136=%d\x01" % (number + 301), self.world.now_ns)
         self._hang_up()
@@ -130,7 +129,7 @@ _ATTACKS = (
     Hostile._replay_of_mine, Hostile._flood,
 )  # fmt: skip
 
-_BAD_LOGONS = (
+_BAD_LOGONS: tuple[dict[str, str | None], ...] = (
     {"554": "wrong"},
     {"5025": "1"},
     {"5025": "x"},
@@ -184,7 +183,9 @@ class Stranger:
             "35": "A", "34": str(number), "49": name, "56": TARGET,
             "52": utc_timestamp(now_ns).decode(), "98": "0", "108": "5",
         }  # fmt: skip
-        fields.update(part.split("=", 1) for part in signed.decode().split("\x01")[:-1])
+        for part in signed.decode().split("\x01")[:-1]:
+            tag, _, value = part.partition("=")
+            fields[tag] = value
         changes = self.random.choice(_BAD_LOGONS)
         # The good one would use up numbers of a client that knows nothing of it.
         fields.update(changes or {"49": "EVIL"})

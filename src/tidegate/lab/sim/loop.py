@@ -69,16 +69,18 @@ class Scheduler:
         return False
 
 
-class SimLoop(asyncio.AbstractEventLoop):
+class SimLoop:
     """The loop of one simulated process. `caught` gets what a callback raised, a crash included.
 
-    It offers what the venue's shells use, and raises `NotImplementedError` for the rest of asyncio.
+    It offers what the venue's shells use of a loop, and nothing of the rest: no files, no sockets,
+    no threads.
     """
 
     def __init__(self, scheduler: Scheduler, caught: Callable[[BaseException], None]) -> None:
         self._scheduler = scheduler
         self._caught = caught
         self._dead = False
+        self._self: Any = self  # a loop by what it can do, not by its class
 
     def die(self) -> None:
         """Nothing that was scheduled happens any more."""
@@ -88,7 +90,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         """Call something as this process, at once."""
         if self._dead:
             return
-        events._set_running_loop(self)
+        events._set_running_loop(self._self)
         try:
             callback()
         except BaseException as error:
@@ -113,7 +115,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_soon(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = asyncio.Handle(callback, args, self._self, context)
         self._scheduler.at(0, lambda: self._run(handle, callback, args))
         return handle
 
@@ -132,15 +134,15 @@ class SimLoop(asyncio.AbstractEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:  # fmt: skip
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = asyncio.TimerHandle(when, callback, args, self._self, context)
         self._scheduler.at(round(when * NS_PER_S), lambda: self._run(handle, callback, args))
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=self._self)
 
-    def create_task(self, coro: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:  # type: ignore[override]
-        return asyncio.Task(coro, loop=self, **options)
+    def create_task(self, coro: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:
+        return asyncio.Task(coro, loop=self._self, **options)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -50,7 +50,11 @@ class Pipe:
     """One direction. `deliver` gets the pieces; `full` and `room` are told of the filling."""
 
     def __init__(
-        self, scheduler: Scheduler, random: Random, weather: Weather, deliver: Callable[[bytes], None]
+        self,
+        scheduler: Scheduler,
+        random: Random,
+        weather: Weather,
+        deliver: Callable[[bytes], None],
     ) -> None:
         self.data = bytearray()
         self.stopped = False  # nothing arrives any more

@@ -200,9 +200,7 @@ class Process:
             workers=SimWorkers(machine.scheduler, self.loop, machine.random, machine.sync_ns),
         )
         self.service.start(machine.settings)
-        self._authenticator = Authenticator(
-            self.service, SERVICE, machine.sessions, machine.keys
-        )
+        self._authenticator = Authenticator(self.service, SERVICE, machine.sessions, machine.keys)
         self._links = Links(
             strangers_max=STRANGERS_MAX,
             logon_timeout_s=LOGON_TIMEOUT_S,

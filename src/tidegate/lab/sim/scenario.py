@@ -46,7 +46,8 @@ FAULTS: Final = {
     "long_downtime": 0.3,
     "idle": 1.0,  # nothing happens for longer than a heartbeat
 }
-ON_DISK_ONLY: Final = ("power_loss", "power_loss_in_call")
+# In `process` durability a disk that loses what was written is not promised to be survived.
+ON_DISK_ONLY: Final = ("power_loss", "power_loss_in_call", "sync_error")
 CLIENTS_MAX: Final = 6
 
 

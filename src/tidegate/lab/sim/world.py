@@ -159,7 +159,9 @@ class World:
         if recovered is not None:
             if not process.is_serving:
                 self.counts["died after recovery"] += 1
-            self.counts["recovery with " + ("snapshot" if recovered.snapshot_position else "log")] += 1
+            self.counts[
+                "recovery with " + ("snapshot" if recovered.snapshot_position else "log")
+            ] += 1
             if recovered.repair is not None:
                 self.counts["recovery repaired a torn tail"] += 1
                 self.counts["recovery cut whole batches"] += recovered.repair.batches_cut > 0
@@ -296,13 +298,14 @@ class World:
             if client.strict:
                 client.ledger.check_complete(self.told(client.name))
             client.wants_session = False
-            if client.core.is_logged_on:
-                client.core.logout(self.now_ns)
-                client.pump()
         deadline_ns = self.scheduler.now_ns + SETTLE_S_MAX * NS_PER_S
         process = self.process
         assert process is not None
         while any(session.link for session in process.venue.sessions):
+            for client in self.clients:
+                if client.core.is_logged_on:  # some log on only now
+                    client.core.logout(self.now_ns)
+                    client.pump()
             self._happen()
             if self.scheduler.now_ns > deadline_ns:
                 raise Violation("never_at_rest", "a session stays up after the logouts")
