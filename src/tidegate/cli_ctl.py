@@ -125,6 +125,8 @@ def _print_failures(failures: list[dict[str, Any]]) -> None:
         print(f"{failure['at']} {failure['address'] or '?'} {who}")
         print(f"  {'answer':12} {failure['answer'] or 'none: closed without a word'}")
         print(f"  {'why':12} {failure['reason']}")
+        if failure["api_key"]:
+            print(f"  {'API key':12} {failure['api_key']}")
         for name, said in _failure_lines(failure):
             print(f"  {name:12} {said}")
 

@@ -70,13 +70,14 @@ class SignatureFinding:
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A logon that failed. `answer` is what the wire says, empty where the line was closed without
-    a word. Offsets are the client's time less the venue's, None where it gave none. `signature` is
-    None where it did not come to that: without a known key nothing can be said about it."""
+    a word; `api_key` is Username (553). Offsets are the client's time less the venue's, None where
+    it gave none. `signature` is None where nothing can be said about it: without a known key."""
 
     at: str
     address: str
     sender_comp_id: str
     target_comp_id: str
+    api_key: str
     answer: str
     reason: str
     checks: tuple[CheckOutcome, ...] = ()
@@ -89,7 +90,8 @@ class Failure:
         return asdict(self)
 
     def line(self) -> dict[str, Any]:
-        """For one line of the log."""
+        """For one line of the log, which goes further than the answers to the operator: it names no
+        API key."""
         line: dict[str, Any] = {
             "address": self.address,
             "sender_comp_id": self.sender_comp_id,
@@ -101,7 +103,8 @@ class Failure:
             "sending_time_offset_ms": self.sending_time_offset_ms,
         }
         if self.signature is not None:
-            line |= {"to_sign": self.signature.signed, "signature_right": self.signature.right}
+            to_sign = self.signature.signed.replace(f"|553={self.api_key}|", "|553=*|")
+            line |= {"to_sign": to_sign, "signature_right": self.signature.right}
             difference = self.signature.first_difference
             if difference is not None:
                 line |= {
@@ -126,7 +129,7 @@ class Case:
     other_targets: tuple[str, ...]  # of sessions with that SenderCompID
     key: ApiKey | None
     last_nonce: int
-    other_secrets: Mapping[str, bytes]
+    other_secrets: tuple[bytes, ...]
 
 
 class LogonDoctor:
@@ -159,7 +162,7 @@ class LogonDoctor:
         if request is not None:
             sender, target = _text(request.sender_comp_id), _text(request.target_comp_id)
         at = shown_time(self._venue.now_ns())
-        self._failures.append(Failure(at, address, sender, target, "", reason))
+        self._failures.append(Failure(at, address, sender, target, "", "", reason))
 
     def refused(self, request: LogonRequest, verdict: Verdict, address: str) -> None:
         """The gateway refused a Logon."""
@@ -198,7 +201,7 @@ class LogonDoctor:
             other_targets=tuple(target for own, target in self._sessions if own == sender),
             key=key,
             last_nonce=self._venue.last_nonce(request.username) if key is not None else 0,
-            other_secrets={n: other.secret for n, other in self._keys.items() if n != name},
+            other_secrets=tuple(other.secret for n, other in self._keys.items() if n != name),
         )
 
 
@@ -228,6 +231,7 @@ def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) 
         address=case.address,
         sender_comp_id=_text(request.sender_comp_id),
         target_comp_id=_text(request.target_comp_id),
+        api_key=_text(request.username),
         answer=(verdict.text or session_reason).decode("latin-1"),
         reason=detail,
         checks=outcomes,
@@ -251,10 +255,10 @@ def _detail(case: Case, failed: str) -> str:
         return "the session wants TLS, and the venue runs with --plain"
     if failed == checks.ENABLED:
         return "the session has enabled = false in the configuration"
-    if failed == checks.API_KEY and access is not None:
-        what = "there is no API key" if case.key is None else "the session is not bound to API key"
-        bound = ", ".join(access.key_names)
-        return f"{what} {_text(request.username)!r} (553); it may log on with {bound}"
+    if failed == checks.API_KEY:
+        if case.key is None:
+            return "there is no API key of the name in Username (553)"
+        return "the session is not bound to the API key in Username (553)"
     if failed == checks.NONCE:
         return f"Nonce (5025) {_text(request.nonce)!r} is no number of milliseconds"
     if failed == checks.NONCE_WINDOW and access is not None:

@@ -47,8 +47,8 @@ class Links:
         *,
         strangers_max: int,
         logon_timeout_s: float,
-        stopwatch_s: Callable[[], float] = monotonic,
         doctor: LogonDoctor | None = None,
+        stopwatch_s: Callable[[], float] = monotonic,
     ) -> None:
         self.doctor = doctor
         self.strangers_max = strangers_max

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import Final
@@ -263,10 +263,10 @@ MISTAKES: Final = (
 
 
 def found_mistake(
-    right: Recipe, password: bytes, other_secrets: Mapping[str, bytes], *, pairs: bool
+    right: Recipe, password: bytes, other_secrets: Sequence[bytes], *, pairs: bool
 ) -> str:
     """What the client did wrong, where one of the table (or two, with `pairs`) gives the very
-    password it sent; empty where none does. `other_secrets` are those of further keys, by name."""
+    password it sent; empty where none does. `other_secrets` are those of further keys."""
     if password == base64.b64encode(right.secret):
         return "the API secret itself was sent as the password: change it, it was on the wire"
     for text, recipe in _single(right, other_secrets):
@@ -282,7 +282,7 @@ def found_mistake(
     return ""
 
 
-def _single(right: Recipe, other_secrets: Mapping[str, bytes]) -> Iterator[tuple[str, Recipe]]:
+def _single(right: Recipe, other_secrets: Sequence[bytes]) -> Iterator[tuple[str, Recipe]]:
     for mistake in MISTAKES:
         yield mistake.text, mistake.make(right)
     for text in _other_numbers(right.msg_seq_num):
@@ -292,8 +292,8 @@ def _single(right: Recipe, other_secrets: Mapping[str, bytes]) -> Iterator[tuple
     for order in permutations(range(5)):
         said = f"the fields were signed in the order {', '.join(tags[index] for index in order)}"
         yield f"{said}; it is to be {', '.join(tags)}", replace(right, order=order)
-    for name, secret in list(other_secrets.items())[:KEYS_TRIED_MAX]:
-        yield f"the secret of another key was used, of {name}", replace(right, secret=secret)
+    for secret in other_secrets[:KEYS_TRIED_MAX]:
+        yield "the secret of another API key was used", replace(right, secret=secret)
 
 
 def _other_numbers(text: bytes) -> list[bytes]:
