@@ -32,11 +32,12 @@ MUTE = MuteHeartbeats(on=True).encode()
 
 
 class Disk:
-    """The operating system's files; a sync may be kept waiting, and may fail."""
+    """The operating system's files; syncs may be let through one by one, and may fail."""
 
     def __init__(self) -> None:
-        self.may_sync = threading.Event()
-        self.may_sync.set()
+        self.one_by_one = False
+        self.may_sync = threading.Semaphore(0)
+        self.waiting = threading.Event()
         self.broken = False
         self._files = OsStorage()
 
@@ -44,7 +45,9 @@ class Disk:
         return getattr(self._files, name)
 
     def fdatasync(self, file: int) -> None:
-        assert self.may_sync.wait(30)
+        if self.one_by_one:
+            self.waiting.set()
+            assert self.may_sync.acquire(timeout=30)
         if self.broken:
             raise OSError(errno.EIO, "Input/output error")
         self._files.fdatasync(file)
@@ -112,33 +115,40 @@ def test_a_control_is_done_when_it_is_in_the_journal(
     assert again.venue.sessions[1].muted
 
 
-async def until_appended(running: Running) -> None:
-    while running.journal.tail_position == running.journal.durable_position:
+async def until_a_sync_waits(disk: Disk) -> None:
+    while not disk.waiting.is_set():
         await asyncio.sleep(0)
+    disk.waiting.clear()
 
 
 def test_with_disk_durability_a_control_waits_for_its_sync(tmp_path: Path) -> None:
     async def play(running: Running) -> None:
-        running.disk.may_sync.clear()
-        done = asyncio.ensure_future(running.service.control(MUTE_HEARTBEATS, 0, MUTE))
-        await until_appended(running)
+        disk = running.disk
+        disk.one_by_one = True
+        first = asyncio.ensure_future(running.service.control(MUTE_HEARTBEATS, 0, MUTE))
+        await until_a_sync_waits(disk)
+        second = asyncio.ensure_future(running.service.control(MUTE_HEARTBEATS, 1, MUTE))
         for _turn in range(100):
             await asyncio.sleep(0)
-        assert not done.done()
-        running.disk.may_sync.set()
-        await done
+        assert (first.done(), second.done()) == (False, False)
+        disk.may_sync.release()
+        await first
+        await until_a_sync_waits(disk)
+        assert not second.done(), "its turn was appended behind the start of the first sync"
+        disk.may_sync.release()
+        await second
+        disk.one_by_one = False
 
     asyncio.run(run(tmp_path, "disk", play))
 
 
 def test_a_control_fails_with_the_disk(tmp_path: Path) -> None:
     async def play(running: Running) -> None:
-        running.disk.may_sync.clear()
-        running.disk.broken = True
+        running.disk.one_by_one = running.disk.broken = True
         waiting = running.service.control(MUTE_HEARTBEATS, 0, MUTE)
-        await until_appended(running)
+        await until_a_sync_waits(running.disk)
         of_next_turn = running.service.control(MUTE_HEARTBEATS, 1, MUTE)
-        running.disk.may_sync.set()
+        running.disk.may_sync.release()
         for control in (waiting, of_next_turn):
             with pytest.raises(JournalError, match="Input/output error"):
                 await control
