@@ -323,6 +323,7 @@ class VenueService:
         """A day has ended: its segment is closed, and a snapshot begins the next one."""
         self._rollover_at_ns = self._venue.rollover_at_ns
         self._journal.roll()
+        self._records_since_snapshot = self._snapshot_every_records  # if not now, then next turn
         self._snapshot()
 
     def _publish(self, payload_position: int) -> None:
