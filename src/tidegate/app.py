@@ -295,6 +295,7 @@ def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
             Authenticator(service, name, config.sessions, config.keys),
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
+            logons_per_second_max=config.logons_per_second_max,
             strangers_max=strangers_max,
         )
         listener.start(bound)

@@ -19,9 +19,10 @@ from tidegate.gateway.authentication import (
     Authenticator,
     without_password,
 )
+from tidegate.gateway.logon_rate import LogonRates
 from tidegate.gateway.outbound import Outbound
 from tidegate.gateway.port import VenuePort
-from tidegate.session.logon import LogonRequest, read_logon, without_credentials
+from tidegate.session.logon import FAILED_TOO_MANY, LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
 
 FRAMES_PER_TURN: Final = 128  # of one link, before other links get theirs
@@ -39,8 +40,11 @@ class Links:
     """The links of one listener, counted so that strangers can not use up all descriptors.
     `strangers` are the connections that have not logged on, oldest first, and how to end them."""
 
-    def __init__(self, *, strangers_max: int, logon_timeout_s: float) -> None:
+    def __init__(
+        self, *, strangers_max: int, logon_timeout_s: float, logons_per_second_max: int
+    ) -> None:
         self.strangers_max = strangers_max
+        self.rates = LogonRates(logons_per_second_max)
         self.logon_timeout_s = logon_timeout_s
         self.strangers: dict[int, Callable[[], object]] = {}
         self.all: dict[int, Link] = {}  # by id(link): a registry without an order that matters
@@ -165,6 +169,8 @@ class Link(asyncio.Protocol):
         if not request.sender_comp_id or not request.target_comp_id:
             self._close_silently("no CompIDs")  # nobody to address an answer to
             return False
+        if not self._within_the_rate(request):
+            return False
         verdict = self._authenticator.verify(request, self._address, tls=self._tls)
         if verdict.text:
             self._refuse(verdict.session, request, verdict.text)
@@ -180,15 +186,30 @@ class Link(asyncio.Protocol):
         self._frames = deque(map(without_password, self._frames))
         return True
 
-    def _refuse(self, session: int, request: LogonRequest, text: bytes) -> None:
-        _log.warning(
-            "logon_refused",
-            address=self._address,
-            sender_comp_id=request.sender_comp_id.decode("latin-1"),
-            target_comp_id=request.target_comp_id.decode("latin-1"),
-            layer="gateway",
-            reason=text.decode(),
-        )
+    def _within_the_rate(self, request: LogonRequest) -> bool:
+        """Logons beyond the rate are refused before anything is computed, and told of once a
+        second."""
+        session = self._venue.session_index(request.sender_comp_id, request.target_comp_id)
+        rates = self._links.rates
+        now_s = asyncio.get_running_loop().time()
+        if rates.admit(session, self._address, now_s):
+            return True
+        told = rates.is_news(session, self._address, now_s)
+        self._refuse(session, request, FAILED_TOO_MANY, told=told)
+        return False
+
+    def _refuse(
+        self, session: int, request: LogonRequest, text: bytes, *, told: bool = True
+    ) -> None:
+        if told:
+            _log.warning(
+                "logon_refused",
+                address=self._address,
+                sender_comp_id=request.sender_comp_id.decode("latin-1"),
+                target_comp_id=request.target_comp_id.decode("latin-1"),
+                layer="gateway",
+                reason=text.decode(),
+            )
         self._refused = True
         assert self._transport is not None
         self._transport.write(self._venue.refused_logon(session, request, text))

@@ -58,12 +58,17 @@ class Listener:
         *,
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,
+        logons_per_second_max: int,
         strangers_max: int = STRANGERS_MAX,
     ) -> None:
         self._venue = venue
         self._authenticator = authenticator
         self._tls = tls
-        self._links = Links(strangers_max=strangers_max, logon_timeout_s=logon_timeout_s)
+        self._links = Links(
+            strangers_max=strangers_max,
+            logon_timeout_s=logon_timeout_s,
+            logons_per_second_max=logons_per_second_max,
+        )
         self._logon_timeout_s = logon_timeout_s
         self._loop = asyncio.get_running_loop()
         self._bound: socket.socket | None = None

@@ -19,6 +19,9 @@ from tidegate.model.settings import SessionSettings
 from tidegate.model.time import NS_PER_S, TimestampCache, parse_utc_timestamp
 from tidegate.session.gap import DONE, Gap
 from tidegate.session.host import SessionHost
+from tidegate.session.logon import msg_seq_num_fault, reset_contradiction
+from tidegate.session.resend import range_fault
+from tidegate.session.resend_budget import REFUSAL, ResendBudget
 from tidegate.session.states import (
     ACTIVE,
     CONNECT,
@@ -44,7 +47,6 @@ LOGOUT_WAIT_NS: Final = 2 * NS_PER_S
 
 # Why a session ended, where the peer did not end it itself
 TOO_LOW: Final = b"MsgSeqNum too low, expecting %d but received %d"
-NO_MSG_SEQ_NUM: Final = b"Missing mandatory field: MsgSeqNum (34)"
 WRONG_BEGIN_STRING: Final = b"Incorrect BeginString (8)"
 WRONG_COMP_ID: Final = b"CompID problem"
 SENDING_TIME_PROBLEM: Final = b"SendingTime accuracy problem"
@@ -98,6 +100,7 @@ class Session:
         self.logout_deadline_ns = 0
         self.logout_orderly = False
         self.gap = Gap()
+        self.resend_budget = ResendBudget()
         self.error_times_ns: list[int] = []
         self.adopt(settings)
 
@@ -183,7 +186,7 @@ class Session:
         self.state = next_state(self.state, LOGON)
         self._take_link(link, max(message.integer(tags.HEART_BT_INT), 1), time_ns)
         if fault is not None or number < 1:
-            self.expel(fault.text if fault is not None else NO_MSG_SEQ_NUM, time_ns)
+            self.expel(fault.text if fault is not None else msg_seq_num_fault(message), time_ns)
             return False
         if self._sending_time_wrong(message, time_ns):
             wrong = Fault(10, tags.SENDING_TIME, SENDING_TIME_PROBLEM)
@@ -192,10 +195,13 @@ class Session:
                 self.next_incoming += 1
             self.expel(SENDING_TIME_PROBLEM, time_ns)
             return False
-        if message.flag(tags.RESET_SEQ_NUM_FLAG):
+        refusal = reset_contradiction(message, number)
+        if not refusal and message.flag(tags.RESET_SEQ_NUM_FLAG):
             self.reset()
-        if number < self.next_incoming:
-            self.expel(TOO_LOW % (self.next_incoming, number), time_ns)
+        if not refusal and number < self.next_incoming:
+            refusal = TOO_LOW % (self.next_incoming, number)
+        if refusal:
+            self.expel(refusal, time_ns)
             return False
         reset_echo = message.get(tags.RESET_SEQ_NUM_FLAG)
         writer = self.begin(b"A", time_ns)
@@ -356,7 +362,7 @@ class Session:
                 self.expel(LOGON_EXPECTED, time_ns)
             return
         if number < 1:
-            self.expel(NO_MSG_SEQ_NUM, time_ns)
+            self.expel(msg_seq_num_fault(message), time_ns)
             return
         if not held and not self._header_fits(message, number, msg_type, time_ns):
             return
@@ -506,15 +512,16 @@ class Session:
         begin = message.integer(tags.BEGIN_SEQ_NO)
         end = message.integer(tags.END_SEQ_NO)
         last = self.next_outgoing - 1
-        if begin < 1 or begin > last:
-            text = b"BeginSeqNo (7) is not a number that was sent"
-            self._refuse(number, b"2", Fault(5, tags.BEGIN_SEQ_NO, text), time_ns)
+        fault = range_fault(begin, end, last)
+        if fault is not None:
+            self._refuse(number, b"2", fault, time_ns)
             return
-        if end != 0 and end < begin:
-            text = b"EndSeqNo (16) is below BeginSeqNo (7)"
-            self._refuse(number, b"2", Fault(5, tags.END_SEQ_NO, text), time_ns)
+        end = last if end == 0 or end > last else end
+        wait_s = self.resend_budget.wait_s(end - begin + 1, last, time_ns)
+        if wait_s > 0 and not self.initiator:  # which answers by one gap fill, whatever is asked
+            self._refuse(number, b"2", Fault(99, 0, REFUSAL % wait_s), time_ns)
             return
-        self.host.resend(self, begin, last if end == 0 or end > last else end, time_ns)
+        self.host.resend(self, begin, end, time_ns)
 
     def _gap_fill(self, message: Message, number: int, time_ns: int) -> None:
         new_number = message.integer(tags.NEW_SEQ_NO)
@@ -570,6 +577,7 @@ class Session:
         encoder.flag(value=self.test_request_pending)
         encoder.flag(value=self.logout_orderly)
         self.gap.save(encoder)
+        self.resend_budget.save(encoder)
         encoder.uint(len(self.error_times_ns))
         for time_ns in self.error_times_ns:
             encoder.uint(time_ns)
@@ -587,4 +595,5 @@ class Session:
         self.test_request_pending = decoder.flag()
         self.logout_orderly = decoder.flag()
         self.gap.load(decoder)
+        self.resend_budget.load(decoder)
         self.error_times_ns = [decoder.uint() for _ in range(decoder.uint())]
