@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+BURST_S: Final = 10  # seconds' worth of logons that may come at once
 RATES_MAX: Final = 4_096  # pairs of session and address that are remembered; the oldest goes first
 
 
@@ -23,11 +24,12 @@ class _Rate:
 
 
 class LogonRates:
-    """A bucket for each pair of session (-1: none) and address: a second's worth of logons at once,
-    and as many again every second. Times are seconds of a clock that does not jump."""
+    """A bucket for each pair of session (-1: none) and address: `BURST_S` seconds' worth of logons
+    at once, and `per_second_max` every second. Times are seconds of a clock that does not jump."""
 
     def __init__(self, per_second_max: int) -> None:
         self._per_second_max = per_second_max
+        self._burst = per_second_max * BURST_S
         self._rates: dict[tuple[int, str], _Rate] = {}
 
     def __len__(self) -> int:
@@ -38,12 +40,12 @@ class LogonRates:
         key = (session, address)
         rate = self._rates.pop(key, None)
         if rate is None:
-            rate = _Rate(self._per_second_max, now_s)
+            rate = _Rate(self._burst, now_s)
             if len(self._rates) >= RATES_MAX:
                 del self._rates[next(iter(self._rates))]
         self._rates[key] = rate  # the newest now
         back = (now_s - rate.counted_s) * self._per_second_max
-        rate.room = min(rate.room + back, self._per_second_max)
+        rate.room = min(rate.room + back, self._burst)
         rate.counted_s = now_s
         if rate.room < 1:
             return False
