@@ -171,7 +171,8 @@ def test_a_venue_that_refuses_everybody_is_asked_at_the_clients_own_pace() -> No
         await enough.wait()
         pauses = [later - earlier for earlier, later in zip(knocks, knocks[1:], strict=False)]
         assert all(
-            pause >= delay for pause, delay in zip(pauses, (*delays_s[1:], 0.1, 0.1, 0.1), strict=True)
+            pause >= delay
+            for pause, delay in zip(pauses, (*delays_s[1:], 0.1, 0.1, 0.1), strict=True)
         )
         assert not one.is_logged_on
         with pytest.raises(NotLoggedOn):

@@ -180,10 +180,9 @@ class Pair:
     def ask_again(self, side: int, times: int) -> None:
         """Requests for everything that has arrived already, one behind the other."""
         session = self.sessions[side]
-        for begin in range(times):
-            session.begin(b"2", self.now_ns).raw(
-                b"7=%d\x0116=0\x01" % (begin % (session.next_incoming - 1) + 1)
-            )
+        arrived = session.next_incoming - 1
+        for begin in range(times if arrived else 0):
+            session.begin(b"2", self.now_ns).raw(b"7=%d\x0116=0\x01" % (begin % arrived + 1))
             session.finish(self.now_ns)
 
     def swap(self, side: int, place: int) -> None:
