@@ -26,8 +26,11 @@ import structlog
 import uvloop
 from rich.console import Console
 
+from tidegate.clock import SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.control.server import ControlServer
+from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
@@ -48,6 +51,7 @@ from tidegate.provision import (
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.venue.machine import ReplayMismatch, SettingsRefused
+from tidegate.workers import ThreadWorkers
 
 EXIT_FAILED: Final = 1  # the journal failed while the venue ran
 EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
@@ -240,6 +244,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         durability=config.durability,
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=config.busy_poll_us,
+        clock=SteadyClock(prepared.recovered.venue.now_ns),
+        workers=ThreadWorkers(),
         fail=fail,
     )
     loop.set_exception_handler(_stop_for_bugs(service))
@@ -250,8 +256,15 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except JournalError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
+    control = ControlServer(prepared.directory, session_commands(service))
+    try:
+        control.start()
+    except OSError as error:
+        fail(error)
     listeners = _listen(prepared, service)
-    document = ready_document(config, prepared.tls, os.getpid(), plain=prepared.plain)
+    document = ready_document(
+        config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
+    )
     write_ready(prepared.directory, document)
     print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
     _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
@@ -259,6 +272,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     remove_ready(prepared.directory)
     for listener in listeners:
         listener.stop_accepting()
+    control.stop()
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()

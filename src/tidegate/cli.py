@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__
+from tidegate import __version__, cli_ctl
 
 EXIT_WRONG: int = 2
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(cli_ctl.app)
 
 
 class Durability(StrEnum):

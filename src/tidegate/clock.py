@@ -1,8 +1,10 @@
-"""The venue's time: the wall clock, made steady.
+"""The venue's time: a port, and the wall clock made steady behind it.
 
 The core's time never goes back, so a wall clock that does would stop it: no heartbeats and no
 timeouts until the clock has caught up with itself. This clock follows the wall forward at once;
 when the wall has stepped back, it goes on at half speed until the two meet again.
+
+`lab.clock.VirtualClock` is the other one, for tests: it goes where it is told to.
 """
 
 from __future__ import annotations
@@ -10,8 +12,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from mypy_extensions import mypyc_attr
 
-class SteadyClock:
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Clock:
+    """What time it is for the venue. Everything that depends on time asks it: heartbeats, expiries,
+    rates, the rollover, SendingTime, nonce windows. Times are nanoseconds since 1970 UTC."""
+
+    def now_ns(self) -> int:
+        """The venue's time, which never goes back."""
+        raise NotImplementedError
+
+    def wall_ns(self) -> int:
+        """The time that clients go by: what a nonce is compared with."""
+        raise NotImplementedError
+
+    def ahead_ns(self) -> int:
+        """How far the venue's time is ahead of that of the clients."""
+        raise NotImplementedError
+
+
+class SteadyClock(Clock):
     """`not_before_ns` is the newest time in the journal: what was recorded under a wrong clock
     counts like a step back. Times are nanoseconds since 1970 UTC."""
 
@@ -35,7 +57,7 @@ class SteadyClock:
         return self._now_ns
 
     def wall_ns(self) -> int:
-        """The wall clock as it is: what a client's nonce is compared with."""
+        """The wall clock as it is."""
         return self._wall_ns()
 
     def ahead_ns(self) -> int:

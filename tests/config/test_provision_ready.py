@@ -14,12 +14,13 @@ from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import load
 from tidegate.provision import TlsFiles, print_ready, ready_document, remove_ready, write_ready
 
+CONTROL = Path("/d/control.sock")
 TLS = TlsFiles(certificate=Path("/d/server.pem"), key=Path("/d/server.key"), ca=Path("/d/ca.pem"))
 
 
 @pytest.fixture
 def document(secrets: FixedSecrets) -> dict[str, Any]:
-    return ready_document(load("venue.port_offset = 1000", secrets), TLS, 4711)
+    return ready_document(load("venue.port_offset = 1000", secrets), TLS, 4711, control=CONTROL)
 
 
 def test_the_document(document: dict[str, Any]) -> None:
@@ -45,8 +46,10 @@ def test_the_document(document: dict[str, Any]) -> None:
         "ca_file": "/d/ca.pem",
         "ports": {"spot_trading": 5001},
         "sessions": sessions,
+        "control": "/d/control.sock",
     }
-    assert list(document) == ["pid", "profile", "host", "tls", "ca_file", "ports", "sessions"]
+    names = ["pid", "profile", "host", "tls", "ca_file", "ports", "sessions", "control"]
+    assert list(document) == names
 
 
 def test_sessions_that_cannot_log_on_are_left_out(secrets: FixedSecrets) -> None:
@@ -68,7 +71,7 @@ def test_sessions_that_cannot_log_on_are_left_out(secrets: FixedSecrets) -> None
         """,
         secrets,
     )
-    found = ready_document(config, TLS, 1)["sessions"]
+    found = ready_document(config, TLS, 1, control=CONTROL)["sessions"]
     assert [session["sender_comp_id"] for session in found] == ["S1"]
 
 
@@ -78,12 +81,12 @@ def test_sessions_that_cannot_log_on_are_left_out(secrets: FixedSecrets) -> None
 )
 def test_the_host_is_one_to_connect_to(host: str, reached_at: str, secrets: FixedSecrets) -> None:
     config = load(f'venue.host = "{host}"', secrets)
-    assert ready_document(config, TLS, 1)["host"] == reached_at
+    assert ready_document(config, TLS, 1, control=CONTROL)["host"] == reached_at
 
 
 def test_no_authority_of_our_own(secrets: FixedSecrets) -> None:
     tls = TlsFiles(certificate=TLS.certificate, key=TLS.key, ca=None)
-    assert ready_document(load("", secrets), tls, 1)["ca_file"] is None
+    assert ready_document(load("", secrets), tls, 1, control=CONTROL)["ca_file"] is None
 
 
 def test_the_file_comes_and_goes(tmp_path: Path, document: dict[str, Any]) -> None:

@@ -199,6 +199,35 @@ def test_a_silent_peer_is_given_up_in_bounded_ticks() -> None:
     assert [fields(f)[tags.MSG_TYPE] for f in host.wire] == [b"0", b"1", b"0"]
 
 
+def test_a_jump_of_the_clock_gives_nobody_up_who_answers() -> None:
+    """The time of the venue jumps by hours, or its process stood still: the peer is asked first."""
+    host = KeepingHost()
+    session = logged_on(host)
+    later = START_NS + 5 * 3600 * NS_PER_S
+    session.tick(later)
+    assert [fields(f)[tags.MSG_TYPE] for f in host.wire] == [b"1"]
+    session.tick(later + 36 * NS_PER_S - 1)
+    assert session.state == ACTIVE
+    session.receive(_answer(fields(host.wire[0])[tags.TEST_REQ_ID], later), later + NS_PER_S)
+    session.tick(later + 36 * NS_PER_S)
+    assert session.state == ACTIVE
+
+
+def test_after_a_jump_a_peer_has_as_long_to_answer_as_ever() -> None:
+    host = KeepingHost()
+    session = logged_on(host)
+    later = START_NS + 5 * 3600 * NS_PER_S
+    session.tick(later)
+    session.tick(later + 36 * NS_PER_S)
+    assert host.ends == [(b"Heartbeat timeout", False)]
+
+
+def _answer(test_req_id: bytes, time_ns: int) -> bytes:
+    sent = utc_timestamp(time_ns)
+    body = b"35=0\x0134=2\x0149=ACME\x0156=KRAKEN-TRD\x0152=%s\x01112=%s\x01" % (sent, test_req_id)
+    return frame_of(body)
+
+
 def test_nothing_happens_before_the_deadline_a_session_states() -> None:
     host = KeepingHost()
     session = logged_on(host)

@@ -6,8 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+SOCKET_NAME: Final = "control.sock"
+REQUEST_BYTES_MAX: Final = 64 * 1024
+
+_ADDRESS_BYTES_MAX: Final = 107  # of a Unix socket, on Linux
+_AT: Final = re.compile(r" - at `\$\.?(.*)`$")
+
+P = TypeVar("P", bound=msgspec.Struct)
 
 
 class ControlError(Exception):
@@ -16,3 +30,42 @@ class ControlError(Exception):
 
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 """Does one command: its parameters by name, to what JSON can hold. Raises `ControlError`."""
+
+
+def parameters_of(given: dict[str, Any], form: type[P]) -> P:
+    """The parameters as `form` has them: a struct with `forbid_unknown_fields`, whose annotations
+    are the rules. Raises `ControlError`, which names the parameter that is unknown, missing or
+    wrong."""
+    try:
+        return msgspec.convert(given, form)
+    except msgspec.ValidationError as error:
+        raise ControlError(_complaint(str(error))) from None
+
+
+def _complaint(text: str) -> str:
+    for start, end in (
+        ("Object contains unknown field `", "is no parameter of this command"),
+        ("Object missing required field `", "is missing"),
+    ):
+        if text.startswith(start):
+            return f"{text.removeprefix(start).partition('`')[0]} {end}"
+    match = _AT.search(text)
+    if match is None or not match[1]:
+        return text
+    return f"{match[1]}: {text[: match.start()]}"
+
+
+@contextmanager
+def socket_address(directory: Path) -> Iterator[str]:
+    """The address of the control socket in a data directory, good within the `with` block: a path
+    that is too long for a Unix socket leads over the descriptor of the open directory. Raises
+    `OSError`."""
+    path = str(directory / SOCKET_NAME)
+    if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
+        yield path
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
+    finally:
+        os.close(descriptor)

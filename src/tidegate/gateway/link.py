@@ -38,14 +38,22 @@ _log = structlog.get_logger("tidegate.gateway")
 
 class Links:
     """The links of one listener, counted so that strangers can not use up all descriptors.
-    `strangers` are the connections that have not logged on, oldest first, and how to end them."""
+    `strangers` are the connections that have not logged on, oldest first, and how to end them.
+    `stopwatch_s` runs on while the loop is in a callback, in seconds: it tells how long one took.
+    """
 
     def __init__(
-        self, *, strangers_max: int, logon_timeout_s: float, logons_per_second_max: int
+        self,
+        *,
+        strangers_max: int,
+        logon_timeout_s: float,
+        logons_per_second_max: int,
+        stopwatch_s: Callable[[], float] = monotonic,
     ) -> None:
         self.strangers_max = strangers_max
         self.rates = LogonRates(logons_per_second_max)
         self.logon_timeout_s = logon_timeout_s
+        self.stopwatch_s = stopwatch_s
         self.strangers: dict[int, Callable[[], object]] = {}
         self.all: dict[int, Link] = {}  # by id(link): a registry without an order that matters
         self._last_number = 0
@@ -85,9 +93,21 @@ class Link(asyncio.Protocol):
         self._refused = False
         self._stranger = stranger  # its number among the links that have not logged on
         self._address = ""
+        self._port = 0
         self._transport: asyncio.Transport | None = None
         self._outbound: Outbound | None = None
         self._logon_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def peer(self) -> str:
+        """Address and port of the other end."""
+        host = f"[{self._address}]" if ":" in self._address else self._address
+        return f"{host}:{self._port}"
+
+    @property
+    def outbound(self) -> Outbound | None:
+        """The writing half; None before the logon."""
+        return self._outbound
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -95,7 +115,7 @@ class Link(asyncio.Protocol):
         # uvloop's transports are transports by what they can do, not by their class.
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
+        self._address, self._port = (str(peer[0]), int(peer[1])) if peer else ("", 0)
         self._links.all[id(self)] = self
         self._links.strangers[self._stranger] = self.abort
         loop = asyncio.get_running_loop()
@@ -227,13 +247,14 @@ class Link(asyncio.Protocol):
         messages that are much work, waits for himself alone."""
         frames = self._frames
         venue = self._venue
-        end_s = monotonic() + SECONDS_PER_TURN
+        stopwatch_s = self._links.stopwatch_s
+        end_s = stopwatch_s() + SECONDS_PER_TURN
         room = FRAMES_PER_TURN
         while frames and room > 0 and not venue.behind:
             batch = [frames.popleft() for _ in range(min(len(frames), FRAMES_PER_CALL))]
             venue.frames(self._session, self._link, batch)
             room -= len(batch)
-            if monotonic() >= end_s:
+            if stopwatch_s() >= end_s:
                 break
         if not frames and not venue.behind:
             return

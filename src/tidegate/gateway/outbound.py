@@ -59,6 +59,16 @@ class Outbound:
         """Whether the peer is behind, so that it is served from the log."""
         return self._following
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits in the transport for the peer to read."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def resends_pending(self) -> int:
+        """Resend requests that are not answered to their end yet."""
+        return len(self._sweeps)
+
     def write(self, first: int, last: int, data: bytes) -> None:
         """Transmit messages `first` to `last`; a peer that is behind gets them from the log."""
         if self._next_number == 0:

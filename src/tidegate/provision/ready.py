@@ -21,7 +21,7 @@ _LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def ready_document(
-    config: VenueConfig, tls: TlsFiles, pid: int, *, plain: bool = False
+    config: VenueConfig, tls: TlsFiles, pid: int, *, control: Path, plain: bool = False
 ) -> dict[str, Any]:
     """What `ready.json` says.
 
@@ -29,6 +29,7 @@ def ready_document(
     address, since no certificate is for that. `tls` tells whether the ports speak TLS; `ca_file`
     is null where they do not, and where clients verify with what their system trusts. A session
     that is not enabled, or whose account is not, is left out; of several keys it shows the first.
+    `control` is the path of the control socket.
     """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []
@@ -57,6 +58,7 @@ def ready_document(
         "ca_file": str(tls.ca.absolute()) if tls.ca is not None and not plain else None,
         "ports": dict(config.ports),
         "sessions": sessions,
+        "control": str(control.absolute()),
     }
 
 

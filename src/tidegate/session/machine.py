@@ -40,7 +40,9 @@ from tidegate.wire.validation import Fault, check, scan_fault
 
 BEGIN_STRING: Final = b"FIX.4.4"
 
-# Inbound silence, in tenths of HeartBtInt, after which the peer is asked and then given up.
+# Inbound silence, in tenths of HeartBtInt, after which the peer is asked, and after as much again
+# given up. It has that time after the question even where the clock jumped or the process stood
+# still: what it sent meanwhile may not have been read yet.
 TEST_REQUEST_TENTHS: Final = 12
 DEAD_PEER_TENTHS: Final = 24
 LOGOUT_WAIT_NS: Final = 2 * NS_PER_S
@@ -96,7 +98,7 @@ class Session:
         self.heart_bt_int_s = 0
         self.last_sent_ns = 0
         self.last_received_ns = 0
-        self.test_request_pending = False
+        self.test_request_ns = 0  # when the peer was asked, 0 where nothing is unanswered
         self.logout_deadline_ns = 0
         self.logout_orderly = False
         self.gap = Gap()
@@ -220,7 +222,7 @@ class Session:
         self.heart_bt_int_s = heart_bt_int_s
         self.last_sent_ns = time_ns
         self.last_received_ns = time_ns
-        self.test_request_pending = False
+        self.test_request_ns = 0
         self.error_times_ns = []
         self.gap.clear()
 
@@ -273,7 +275,7 @@ class Session:
         link = self.link
         self.link = 0
         self.gap.clear()
-        self.test_request_pending = False
+        self.test_request_ns = 0
         self.host.ended(self, link, reason, time_ns, orderly=orderly)
 
     # --- time ------------------------------------------------------------------------------------
@@ -285,11 +287,10 @@ class Session:
         if self.state == LOGOUT_SENT:
             return self.logout_deadline_ns
         interval_ns = self.heart_bt_int_s * NS_PER_S
-        waiting = self.test_request_pending or self.state == LOGON_SENT
-        tenths = DEAD_PEER_TENTHS if waiting else TEST_REQUEST_TENTHS
-        peer_ns = self.last_received_ns + interval_ns * tenths // 10
         if self.state == LOGON_SENT:
-            return peer_ns
+            return self.last_received_ns + interval_ns * DEAD_PEER_TENTHS // 10
+        asked_ns = self.test_request_ns or self.last_received_ns
+        peer_ns = asked_ns + interval_ns * TEST_REQUEST_TENTHS // 10
         if self.gap.until:
             peer_ns = min(peer_ns, self.gap.since_ns + interval_ns * DEAD_PEER_TENTHS // 10)
         return min(peer_ns, self.last_sent_ns + interval_ns)
@@ -303,17 +304,19 @@ class Session:
                 self._end(LOGOUT_TIMEOUT, time_ns, orderly=self.logout_orderly)
             return
         interval_ns = self.heart_bt_int_s * NS_PER_S
-        silent_ns = time_ns - self.last_received_ns
-        if silent_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
-            self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
-            return
+        silence_ns = interval_ns * TEST_REQUEST_TENTHS // 10
         if self.state == LOGON_SENT:
+            if time_ns - self.last_received_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
+                self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
+            return
+        if self.test_request_ns and time_ns - self.test_request_ns >= silence_ns:
+            self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
             return
         if self.gap.until and time_ns - self.gap.since_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
             self.expel(RESEND_UNANSWERED, time_ns)  # alive, but nothing it sends can be acted upon
             return
-        if silent_ns >= interval_ns * TEST_REQUEST_TENTHS // 10 and not self.test_request_pending:
-            self.test_request_pending = True
+        if not self.test_request_ns and time_ns - self.last_received_ns >= silence_ns:
+            self.test_request_ns = time_ns
             self._send_plain(b"1", b"112=TEST-%d\x01" % self.next_outgoing, time_ns)
         elif time_ns - self.last_sent_ns >= interval_ns:
             self._send_plain(b"0", b"", time_ns)
@@ -325,7 +328,7 @@ class Session:
         if self.state == DISCONNECTED:
             return
         self.last_received_ns = time_ns
-        self.test_request_pending = False
+        self.test_request_ns = 0
         gap = self.gap
         expected = self.next_incoming
         self._take(frame, time_ns, held=False)
@@ -571,10 +574,9 @@ class Session:
         for number in (
             self.state, self.epoch, self.link, self.next_outgoing, self.next_incoming,
             self.heart_bt_int_s, self.last_sent_ns, self.last_received_ns,
-            self.logout_deadline_ns,
+            self.test_request_ns, self.logout_deadline_ns,
         ):  # fmt: skip
             encoder.uint(number)
-        encoder.flag(value=self.test_request_pending)
         encoder.flag(value=self.logout_orderly)
         self.gap.save(encoder)
         self.resend_budget.save(encoder)
@@ -591,8 +593,8 @@ class Session:
         self.heart_bt_int_s = decoder.uint()
         self.last_sent_ns = decoder.uint()
         self.last_received_ns = decoder.uint()
+        self.test_request_ns = decoder.uint()
         self.logout_deadline_ns = decoder.uint()
-        self.test_request_pending = decoder.flag()
         self.logout_orderly = decoder.flag()
         self.gap.load(decoder)
         self.resend_budget.load(decoder)

@@ -188,7 +188,7 @@ class Venue(SessionHost):
             return
         due_ns = self.next_deadline_ns
         if time_ns >= due_ns or self.has_more_to_do:
-            due_ns = self._deadline_ns()
+            due_ns = self.deadline_ns()
         if time_ns < due_ns:
             self.next_deadline_ns = due_ns
             return
@@ -532,7 +532,7 @@ class Venue(SessionHost):
         self._outbox.answer(session.index, link, answer)
         self.session_notes.append(SessionNote(session.index, link, b"refused", ALREADY_ACTIVE))
 
-    def _deadline_ns(self) -> int:
+    def deadline_ns(self) -> int:
         """When something is due next, by a look at every session: done once a tick, not a message.
         Messages only move a session's deadlines away, so the result stays a lower bound."""
         if self.has_more_to_do:
