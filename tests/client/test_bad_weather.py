@@ -7,6 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,7 @@ def test_a_venue_that_refuses_everybody_is_asked_at_the_clients_own_pace() -> No
 
         closed = await asyncio.start_server(slam, "127.0.0.1", venue.port)
         await enough.wait()
-        pauses = [later - earlier for earlier, later in zip(knocks, knocks[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in pairwise(knocks)]
         assert all(
             pause >= delay
             for pause, delay in zip(pauses, (*delays_s[1:], 0.1, 0.1, 0.1), strict=True)
@@ -297,7 +298,7 @@ def test_a_ca_file_that_goes_away_does_not_end_the_reconnecting(tmp_path: Path) 
         venue.stop()
         await venue.listen()
         while not (one._reconnect_task is not None and one._attempts > 2):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
         one.endpoint = good
         async for event in one:
             if isinstance(event, LoggedOn):

@@ -1,11 +1,10 @@
-"""Requests of a session reach the engine in the order in which they were sent, over lines that are cut
-anywhere and displaced, with nothing waited for. No cancel overtakes its order."""
+"""Requests of a session reach the engine in the order in which they were sent, over lines that are
+cut anywhere and displaced, with nothing waited for. No cancel overtakes its order."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,9 +110,9 @@ class Trader:
             self.older.append(peer)
 
     def _connect(self, *, first: bool) -> Peer:
-        """A new line, with its Logon and first requests sent before anything is read: what the older
-        line sent may still lie in the venue's socket. What was lost on it is gap-filled, and what
-        came behind the Logon has waited for that."""
+        """A new line, with its Logon and first requests sent before anything is read: what the
+        older line sent may still lie in the venue's socket. What was lost on it is gap-filled, and
+        what came behind the Logon has waited for that."""
         peer = self.venue.peer(self.name, next_out=self.next_out)
         self.peers.append(peer)
         reset = "|141=Y" if first else ""
@@ -199,7 +198,7 @@ class Trader:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Trader], Path]]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Trader], Path]:
     """All sessions at once, each in a thread, and then the journal at rest."""
     data = tmp_path_factory.mktemp("order") / "data"
     with Venue(data, config=CONFIG) as venue:
@@ -216,7 +215,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Trad
             if trader.failure is not None:
                 raise trader.failure
         assert venue.stop() == 0
-    yield traders, data
+    return traders, data
 
 
 def inputs(data: Path, session: int) -> list[Record]:

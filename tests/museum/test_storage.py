@@ -1,4 +1,4 @@
-"""Other people's bugs of stores and tables. `docs/museum.md` says whose, and what happened there."""
+"""Other people's bugs of stores and tables; `docs/museum.md` says whose, and what happened."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_quickfixj_1081_a_damaged_stored_message_is_not_sent_out(data: Path) -> 
 
 
 def test_quickfixj_639_an_open_ended_resend_does_not_load_the_history(data: Path) -> None:
-    """A day is asked for several times by somebody who does not read it: nothing is held for him."""
+    """A day is asked for several times by somebody who does not read: nothing is held for him."""
     with Venue(data) as venue:
         acme = logged_on(venue.peer("ACME", receive_bytes=4096), "98=0|108=60|141=Y")
         with acme, logged_on(venue.peer("BETA")) as beta:

@@ -1,9 +1,9 @@
 """How often one address may try to log one session on.
 
 A client that connects again and again, with a good signature or a bad one, costs a handshake, a
-signature, lines of log and, where it gets in, records of the journal. Two clients that displace each
-other do so as fast as they can. Nobody is locked out: what is above the rate is answered at once and
-cheaply, and the next logon that is within it is looked at. Decision 0021 says why.
+signature, lines of log and, where it gets in, records of the journal. Two clients that displace
+each other do so as fast as they can. Nobody is locked out: what is above the rate is answered at
+once and cheaply, and the next logon that is within it is looked at. Decision 0021 says why.
 """
 
 from __future__ import annotations

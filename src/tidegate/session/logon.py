@@ -84,10 +84,13 @@ def msg_seq_num_fault(message: Message) -> bytes:
     return WRONG_MSG_SEQ_NUM if message.has(tags.MSG_SEQ_NUM) else NO_MSG_SEQ_NUM
 
 
-def reset_contradiction(message: Message, msg_seq_num: int) -> bytes:
-    """What contradicts a wish to start the numbers anew, as the text of a Logout; empty if nothing.
-    A reset throws the history away, and with it what the client has not read: it is not done for
-    somebody who says two things at once."""
+def logon_contradiction(message: Message, msg_seq_num: int) -> bytes:
+    """What keeps a Logon of sound fields from being taken, as the text of a Logout; empty if
+    nothing: a number that is none, and a wish to start anew that contradicts itself. A reset throws
+    the history away, and with it what the client has not read: it is not done for somebody who says
+    two things at once."""
+    if msg_seq_num < 1:
+        return msg_seq_num_fault(message)
     if not message.flag(tags.RESET_SEQ_NUM_FLAG):
         return b""
     if message.flag(tags.POSS_DUP_FLAG):

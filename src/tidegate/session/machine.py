@@ -19,7 +19,7 @@ from tidegate.model.settings import SessionSettings
 from tidegate.model.time import NS_PER_S, TimestampCache, parse_utc_timestamp
 from tidegate.session.gap import DONE, Gap
 from tidegate.session.host import SessionHost
-from tidegate.session.logon import msg_seq_num_fault, reset_contradiction
+from tidegate.session.logon import logon_contradiction, msg_seq_num_fault
 from tidegate.session.resend import range_fault
 from tidegate.session.resend_budget import REFUSAL, ResendBudget
 from tidegate.session.states import (
@@ -187,8 +187,9 @@ class Session:
         number = message.integer(tags.MSG_SEQ_NUM)
         self.state = next_state(self.state, LOGON)
         self._take_link(link, max(message.integer(tags.HEART_BT_INT), 1), time_ns)
-        if fault is not None or number < 1:
-            self.expel(fault.text if fault is not None else msg_seq_num_fault(message), time_ns)
+        refusal = logon_contradiction(message, number) if fault is None else fault.text
+        if refusal:
+            self.expel(refusal, time_ns)
             return False
         if self._sending_time_wrong(message, time_ns):
             wrong = Fault(10, tags.SENDING_TIME, SENDING_TIME_PROBLEM)
@@ -197,13 +198,10 @@ class Session:
                 self.next_incoming += 1
             self.expel(SENDING_TIME_PROBLEM, time_ns)
             return False
-        refusal = reset_contradiction(message, number)
-        if not refusal and message.flag(tags.RESET_SEQ_NUM_FLAG):
+        if message.flag(tags.RESET_SEQ_NUM_FLAG):
             self.reset()
-        if not refusal and number < self.next_incoming:
-            refusal = TOO_LOW % (self.next_incoming, number)
-        if refusal:
-            self.expel(refusal, time_ns)
+        if number < self.next_incoming:
+            self.expel(TOO_LOW % (self.next_incoming, number), time_ns)
             return False
         reset_echo = message.get(tags.RESET_SEQ_NUM_FLAG)
         writer = self.begin(b"A", time_ns)
