@@ -366,6 +366,7 @@ def _listen(
             Authenticator(service, name, config.sessions, config.keys),
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
+            logons_per_second_max=config.logons_per_second_max,
             strangers_max=strangers_max,
             laboratory=faults,
             doctor=doctor,

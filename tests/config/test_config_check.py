@@ -165,6 +165,10 @@ def test_a_key_in_the_wrong_table_is_sent_home() -> None:
             "nonce_window_ms must be a whole number from 1 to 60000, not 60001",
         ),
         ("logon_timeout_s = 0", "logon_timeout_s must be a whole number from 1 to 300, not 0"),
+        (
+            "logons_per_second_max = 0",
+            "logons_per_second_max must be a whole number from 1 to 1000000, not 0",
+        ),
         ("host = 1", "host must be a text in quotes, not 1"),
         ("host = 1979-05-27", "host must be a text in quotes, not 1979-05-27"),
         ("host = []", "host must be a text in quotes, not a list"),

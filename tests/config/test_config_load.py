@@ -50,6 +50,7 @@ def test_the_built_in_venue(secrets: FixedSecrets) -> None:
     assert config.ports == {"spot_trading": 4001}
     assert (config.snapshot_every_records, config.segment_bytes) == (1_000_000, 67_108_864)
     assert (config.logon_timeout_s, config.busy_poll_us) == (10, 50)
+    assert config.logons_per_second_max == 100
     assert (config.tls.minimum, config.tls.certificate, config.tls.key) == ("1.3", None, None)
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (79_200, 30)
     assert config.settings.rollover_policy == ROLLOVER_DAILY
@@ -250,6 +251,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
         rollover_length_s = 5
         nonce_window_ms = 1000
         logon_timeout_s = 3
+        logons_per_second_max = 7
         {FIRM}
         """,
         secrets,
@@ -260,6 +262,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
     assert (config.durability, config.snapshot_every_records) == ("disk", 1000)
     assert config.busy_poll_us == 0
     assert (config.segment_bytes, config.logon_timeout_s) == (65_536, 3)
+    assert config.logons_per_second_max == 7
     assert (config.settings.rollover_s, config.settings.rollover_length_s) == (77_415, 5)
     assert config.settings.rollover_policy == ROLLOVER_NEVER
     assert config.sessions["ACME", "KRAKEN-TRD"].nonce_window_ms == 1000

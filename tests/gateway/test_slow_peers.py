@@ -73,9 +73,11 @@ def test_a_peer_that_does_not_read_gets_everything_when_it_does(venue: Venue) ->
         acme.round_trip(new_id())
 
 
-def ask_for_everything(acme: Peer, beta: Peer) -> None:
-    for _ in range(RESENDS_PENDING_MAX + 40):
+def ask_without_reading(acme: Peer, beta: Peer) -> None:
+    for _ in range(12):  # ten megabytes, which fill every buffer on the way
         acme.send("2", "7=1|16=0")
+    for _ in range(RESENDS_PENDING_MAX + 40):  # and then as little as can be asked for
+        acme.send("2", "7=1|16=1")
         beta.round_trip(new_id())
     while True:
         acme.receive()
@@ -86,7 +88,7 @@ def test_too_many_resend_requests_cut_the_link(venue: Venue) -> None:
         logged_on(beta)
         fill_slowly_read(acme, beta)
         with pytest.raises((PeerClosed, ConnectionError)):
-            ask_for_everything(acme, beta)
+            ask_without_reading(acme, beta)
     assert "too many resend requests" in venue.log_text()
 
 

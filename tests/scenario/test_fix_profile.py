@@ -54,7 +54,7 @@ def test_every_case_of_the_session_layer_has_a_row() -> None:
 
 def test_deviations_that_are_referred_to_are_explained() -> None:
     text = PROFILE.read_text()
-    assert set(re.findall(r"\((D\d)\)", text)) == set(re.findall(r"^\| (D\d) \|", text, re.M))
+    assert set(re.findall(r"\((D\d+)\)", text)) == set(re.findall(r"^\| (D\d+) \|", text, re.M))
 
 
 def test_session_scripts_carry_the_number_of_their_case() -> None:

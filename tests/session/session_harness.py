@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from tests.scenario.settings import session as session_settings
+from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.time import NS_PER_S, parse_utc_timestamp, utc_timestamp
 from tidegate.session.host import SessionHost
 from tidegate.session.machine import MessageTools, Session
@@ -33,6 +35,8 @@ class KeepingHost(SessionHost):
         self.delivered: list[bytes] = []
         self.rejections: list[bytes] = []
         self.ends: list[tuple[bytes, bool]] = []
+        self.established_count = 0
+        self.on_reset: Callable[[], None] = lambda: None
 
     def send(self, session: Session, number: int, frame: bytes) -> None:
         assert number == len(self.stored) + 1
@@ -58,10 +62,11 @@ class KeepingHost(SessionHost):
         self.rejections.append(rule)
 
     def established(self, session: Session, time_ns: int) -> None:
-        pass
+        self.established_count += 1
 
     def was_reset(self, session: Session) -> None:
         self.stored = []
+        self.on_reset()
 
     def ended(
         self, session: Session, link: int, reason: bytes, time_ns: int, *, orderly: bool
@@ -124,6 +129,13 @@ class Pair:
         self.link = 0
         self.logon_seen = 0  # the newest line on which the acceptor was given the Logon
         self.sent: tuple[list[bytes], list[bytes]] = ([], [])
+        self.reset_wanted = False  # until a Logon with it was answered
+        self.hosts[0].on_reset = lambda: self._forget(0)
+        self.hosts[1].on_reset = lambda: self._forget(1)
+
+    def _forget(self, side: int) -> None:
+        """A reset throws away what has not arrived."""
+        self.sent[side][:] = self.hosts[1 - side].delivered
 
     @property
     def in_step(self) -> bool:
@@ -140,7 +152,11 @@ class Pair:
         """A new line: the initiator logs on with its numbers continued. The older one is gone."""
         self.drop()
         self.link += 1
-        self.sessions[0].connect(self.link, b"98=0\x01108=30\x01", 30, self.now_ns)
+        fields_of_logon = b"98=0\x01108=30\x01"
+        if self.reset_wanted:
+            self.sessions[0].reset()
+            fields_of_logon += b"141=Y\x01"
+        self.sessions[0].connect(self.link, fields_of_logon, 30, self.now_ns)
 
     def drop(self) -> None:
         """The line breaks; both sides notice."""
@@ -148,6 +164,34 @@ class Pair:
             host.wire.clear()
         for session in self.sessions:
             session.link_lost(self.now_ns)
+
+    def restart(self, side: int) -> None:
+        """One side is a new process, with the state that was saved; its lines are gone."""
+        old = self.sessions[side]
+        encoder = Encoder()
+        old.save(encoder)
+        host = self.hosts[side]
+        new = initiator(host) if side == 0 else acceptor(host)
+        new.load(Decoder(encoder.value()))
+        one, two = self.sessions
+        self.sessions = (new, two) if side == 0 else (one, new)
+        self.drop()
+
+    def ask_again(self, side: int, times: int) -> None:
+        """Requests for everything that has arrived already, one behind the other."""
+        session = self.sessions[side]
+        arrived = session.next_incoming - 1
+        for begin in range(times if arrived else 0):
+            session.begin(b"2", self.now_ns).raw(b"7=%d\x0116=0\x01" % (begin % arrived + 1))
+            session.finish(self.now_ns)
+
+    def swap(self, side: int, place: int) -> None:
+        """Two messages that are on their way arrive in the other order; a Logon stays first."""
+        wire = self.hosts[side].wire
+        if len(wire) > place + 1:
+            one, two = wire[place], wire[place + 1]
+            if b"\x0135=A\x01" not in one:
+                wire[place], wire[place + 1] = two, one
 
     def send(self, side: int) -> None:
         """An application message; without a line it waits in the history."""
@@ -167,6 +211,7 @@ class Pair:
         """`count` messages of that side reach the other; behind the last one of a side that has
         ended, the other notices the end of the line."""
         other = self.sessions[1 - side]
+        logons = self.hosts[0].established_count
         for _ in range(count):
             if not self.hosts[side].wire:
                 break
@@ -178,6 +223,8 @@ class Pair:
                 other.receive(frame, self.now_ns)
         if not self.hosts[side].wire and not self.sessions[side].link:
             other.link_lost(self.now_ns)
+        if self.hosts[0].established_count > logons:
+            self.reset_wanted = False
 
     def tick(self, seconds: int) -> None:
         self.now_ns += seconds * NS_PER_S

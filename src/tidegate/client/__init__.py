@@ -21,6 +21,7 @@ from tidegate.client.core import (
 )
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
+    AnswersLost,
     BusinessReject,
     ClientEvent,
     Disconnected,
@@ -64,6 +65,7 @@ __all__ = [
     "Endpoint",
     "ExecType",
     "ExecutionReport",
+    "AnswersLost",
     "GapFilled",
     "LoggedOn",
     "LoggedOut",

@@ -86,8 +86,10 @@ class Client:
     all the same.
 
     With `reconnect_delays_s` a lost line is connected again: after the first delay, then the
-    second, and so on, the last one repeating. Without, the next `connect` is the caller's. Either
-    way numbers continue, and the venue replays what was missed.
+    second, and so on, the last one repeating. A session that lasted for less than the last delay
+    counts as one more failure, so two clients that displace each other slow down. Without delays
+    the next `connect` is the caller's. Either way numbers continue, and the venue replays what was
+    missed.
     """
 
     def __init__(
@@ -119,6 +121,8 @@ class Client:
         self._link_task: asyncio.Task[None] | None = None
         self._reconnect_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._logged_on_s = 0.0  # of the loop's clock
+        self._attempts = 0  # to connect again, since a session that lasted
         self._is_closing = False
 
     @property
@@ -199,13 +203,14 @@ class Client:
 
     async def _reconnect(self) -> None:
         delays_s = self._reconnect_delays_s
-        attempt = 0
+        if asyncio.get_running_loop().time() - self._logged_on_s >= delays_s[-1]:
+            self._attempts = 0
         while not self._is_closing:
-            await asyncio.sleep(delays_s[min(attempt, len(delays_s) - 1)])
-            attempt += 1
+            await asyncio.sleep(delays_s[min(self._attempts, len(delays_s) - 1)])
+            self._attempts += 1
             try:
                 await self._open()
-            except (ConnectFailed, LogonRefused):
+            except (ConnectFailed, LogonRefused, OSError):  # a CA file that is being replaced
                 if self._link_task is not None:
                     await asyncio.wait([self._link_task])
                 continue
@@ -421,6 +426,7 @@ class Client:
                 for sink in self._canceled_sinks:
                     sink.append(event)
         elif isinstance(event, LoggedOn):
+            self._logged_on_s = asyncio.get_running_loop().time()
             self._disarm()  # it was set to the end of the patience with the Logon
             self._arm()
             if self._logon is not None and not self._logon.done():

@@ -23,6 +23,7 @@ from typing import Final
 
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
+    AnswersLost,
     BusinessReject,
     ClientEvent,
     Disconnected,
@@ -99,7 +100,8 @@ class PendingRequest:
 
 class ClientCore(SessionHost):
     """See the module. `pending` holds every request without an answer, in the order of sending;
-    loss of the line does not empty it, for unknown is not failed. Its keys are ClOrdIDs (11), for
+    loss of the line does not empty it, for unknown is not failed; a reset of the numbers does, for
+    then no answer can come any more (`AnswersLost`). Its keys are ClOrdIDs (11), for
     an OrderStatusRequest, which has none of its own, the OrderID (37). A mass cancel has no answer
     but a refusal: whoever sends one sends a `barrier` behind it and then calls `forget`."""
 
@@ -372,6 +374,10 @@ class ClientCore(SessionHost):
 
     def was_reset(self, session: Session) -> None:
         self._pending_by_number.clear()
+        if self.pending:
+            lost = tuple(request.cl_ord_id for request in self.pending.values())
+            self.pending.clear()
+            self._events.append(AnswersLost(lost))
 
     def ended(
         self, session: Session, link: int, reason: bytes, time_ns: int, *, orderly: bool

@@ -155,6 +155,15 @@ class GapFilled:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswersLost:
+    """Numbers began anew while these requests had no answer: nothing of before can be replayed, so
+    none will come. They are not pending any more; the venue may or may not have acted on them. What
+    became of them is seen from their orders (`StatusRequest`, fills, a mass cancel)."""
+
+    cl_ord_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageRefused:
     """We refused a message of the venue (35=3 is sent). An ExecutionReport or a reject among them
     follows as its event all the same, as far as it can be read."""
@@ -180,6 +189,7 @@ ClientEvent = (
     | BusinessReject
     | SessionReject
     | GapFilled
+    | AnswersLost
     | MessageRefused
     | Received
 )

@@ -66,6 +66,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         busy_poll_us=venue.busy_poll_us,
         segment_bytes=venue.segment_bytes,
         logon_timeout_s=venue.logon_timeout_s,
+        logons_per_second_max=venue.logons_per_second_max,
         settings=_venue_settings(file),
         sessions=sessions,
         keys=keys,

@@ -31,6 +31,8 @@ rollover_length_s = 30           # seconds for which logons are refused then
 nonce_window_ms = 5000           # a logon's nonce may differ from the venue's clock by so many
                                  # milliseconds; at most 5000 in production, 60000 in uat
 logon_timeout_s = 10             # seconds a new connection has for its logon
+logons_per_second_max = 100      # logons that one address may try for one session in a second,
+                                 # over ten seconds
 built_in_instruments = true      # fifteen well-known pairs, from BTC/USD to LTC/USD
 
 # What a session has unless it says otherwise. Everything here may stand in a session too.

@@ -98,6 +98,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     rollover_length_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
     nonce_window_ms: NonceWindow = 5_000
     logon_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
+    logons_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
     built_in_instruments: bool = True
 
 

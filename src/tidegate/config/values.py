@@ -106,6 +106,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     busy_poll_us: int
     segment_bytes: int
     logon_timeout_s: int
+    logons_per_second_max: int
     settings: VenueSettings
     sessions: dict[SessionId, SessionAccess]
     keys: dict[str, ApiKey]

@@ -20,9 +20,10 @@ from tidegate.gateway.authentication import (
     without_password,
 )
 from tidegate.gateway.doctor import LogonDoctor
+from tidegate.gateway.logon_rate import LogonRates
 from tidegate.gateway.outbound import Outbound
 from tidegate.gateway.port import Laboratory, LinkTransport, Tap, VenuePort
-from tidegate.session.logon import LogonRequest, read_logon, without_credentials
+from tidegate.session.logon import FAILED_TOO_MANY, LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
 
 FRAMES_PER_TURN: Final = 128  # of one link, before other links get theirs
@@ -47,11 +48,13 @@ class Links:
         *,
         strangers_max: int,
         logon_timeout_s: float,
+        logons_per_second_max: int,
         doctor: LogonDoctor | None = None,
         stopwatch_s: Callable[[], float] = monotonic,
     ) -> None:
         self.doctor = doctor
         self.strangers_max = strangers_max
+        self.rates = LogonRates(logons_per_second_max)
         self.logon_timeout_s = logon_timeout_s
         self.stopwatch_s = stopwatch_s
         self.strangers: dict[int, Callable[[], object]] = {}
@@ -209,6 +212,8 @@ class Link(asyncio.Protocol):
         if not request.sender_comp_id or not request.target_comp_id:
             self._close_silently("no CompIDs", request)  # nobody to address an answer to
             return False
+        if not self._within_the_rate(request):
+            return False
         verdict = self._authenticator.verify(request, self._address, tls=self._tls)
         if verdict.text:
             self._refuse(verdict.session, request, verdict.text)
@@ -237,15 +242,32 @@ class Link(asyncio.Protocol):
             self._laboratory.linked(verdict.session, self)
         return True
 
-    def _refuse(self, session: int, request: LogonRequest, text: bytes) -> None:
-        _log.warning(
-            "logon_refused",
-            address=self._address,
-            sender_comp_id=request.sender_comp_id.decode("latin-1"),
-            target_comp_id=request.target_comp_id.decode("latin-1"),
-            layer="gateway",
-            reason=text.decode(),
-        )
+    def _within_the_rate(self, request: LogonRequest) -> bool:
+        """Logons beyond the rate are refused before anything is computed, and told of once a
+        second."""
+        session = self._venue.session_index(request.sender_comp_id, request.target_comp_id)
+        rates = self._links.rates
+        now_s = asyncio.get_running_loop().time()
+        if rates.admit(session, self._address, now_s):
+            return True
+        told = rates.is_news(session, self._address, now_s)
+        if told and self._links.doctor is not None:
+            self._links.doctor.closed(self._address, FAILED_TOO_MANY.decode(), request)
+        self._refuse(session, request, FAILED_TOO_MANY, told=told)
+        return False
+
+    def _refuse(
+        self, session: int, request: LogonRequest, text: bytes, *, told: bool = True
+    ) -> None:
+        if told:
+            _log.warning(
+                "logon_refused",
+                address=self._address,
+                sender_comp_id=request.sender_comp_id.decode("latin-1"),
+                target_comp_id=request.target_comp_id.decode("latin-1"),
+                layer="gateway",
+                reason=text.decode(),
+            )
         self._refused = True
         assert self._transport is not None
         self._transport.write(self._venue.refused_logon(session, request, text))

@@ -59,6 +59,7 @@ class Listener:
         *,
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,
+        logons_per_second_max: int,
         strangers_max: int = STRANGERS_MAX,
         laboratory: Laboratory | None = None,
         doctor: LogonDoctor | None = None,
@@ -69,7 +70,10 @@ class Listener:
         self._tls = tls
         self._doctor = doctor
         self._links = Links(
-            strangers_max=strangers_max, logon_timeout_s=logon_timeout_s, doctor=doctor
+            strangers_max=strangers_max,
+            logon_timeout_s=logon_timeout_s,
+            logons_per_second_max=logons_per_second_max,
+            doctor=doctor,
         )
         self._logon_timeout_s = logon_timeout_s
         self._loop = asyncio.get_running_loop()

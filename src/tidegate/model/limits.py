@@ -17,6 +17,9 @@ NUMBER_DIGITS_MAX: Final = 18  # of a scaled number; below 2**62, so it stays un
 # session
 HELD_MESSAGES_MAX: Final = 1_024  # held while a gap before them is being filled
 RESENDS_PENDING_MAX: Final = 256  # sweeps a peer may have asked for and not yet got
+RESEND_FREE_MESSAGES: Final = 100_000  # a session may ask for so many again, ...
+RESEND_HISTORIES: Final = 4  # ... and for its whole history so many times over, ...
+RESEND_MESSAGES_PER_S: Final = 2_000  # ... before it has to wait: so many come back a second
 TEST_REQUEST_BYTES_MAX: Final = 256  # of TestReqID (112), which is echoed
 
 # order entry

@@ -24,10 +24,15 @@ FAILED_BEGIN_STRING: Final = b"Logon failed: Incorrect BeginString (8)"
 FAILED_ENCRYPTION: Final = b"Logon failed: EncryptMethod (98) must be 0"
 FAILED_HEARTBEAT: Final = b"Logon failed: HeartBtInt (108) must be %d to %d seconds"
 FAILED_DISABLED: Final = b"Logon failed: session disabled"
+FAILED_TOO_MANY: Final = b"Logon failed: too many logons"
 FAILED_TLS: Final = b"Logon failed: TLS required"
 _CREDENTIALS: Final = (tags.USERNAME, tags.PASSWORD, tags.NONCE)
 
 ALREADY_ACTIVE: Final = b"Session already active"
+NO_MSG_SEQ_NUM: Final = b"Missing mandatory field: MsgSeqNum (34)"
+WRONG_MSG_SEQ_NUM: Final = b"Invalid value for tag 34: MsgSeqNum"
+RESET_NOT_FROM_1: Final = b"ResetSeqNumFlag (141) is Y, so MsgSeqNum (34) must be 1, not %d"
+RESET_IS_NO_DUPLICATE: Final = b"ResetSeqNumFlag (141) and PossDupFlag (43) contradict each other"
 
 
 class LogonRequest:
@@ -73,6 +78,25 @@ def logon_fault(request: LogonRequest, heartbeat_min_s: int, heartbeat_max_s: in
     if fault is None or fault.ref_tag in _CREDENTIALS:  # what is wrong with those is not told
         return b""
     return fault.text
+
+
+def msg_seq_num_fault(message: Message) -> bytes:
+    """Why a message has no MsgSeqNum from 1 on, of 18 digits at most: the text of a Logout."""
+    return WRONG_MSG_SEQ_NUM if message.has(tags.MSG_SEQ_NUM) else NO_MSG_SEQ_NUM
+
+
+def logon_contradiction(message: Message, msg_seq_num: int) -> bytes:
+    """What keeps a Logon of sound fields from being taken, as the text of a Logout; empty if
+    nothing: a number that is none, and a wish to start anew that contradicts itself. A reset throws
+    the history away, and with it what the client has not read: it is not done for somebody who says
+    two things at once."""
+    if msg_seq_num < 1:
+        return msg_seq_num_fault(message)
+    if not message.flag(tags.RESET_SEQ_NUM_FLAG):
+        return b""
+    if message.flag(tags.POSS_DUP_FLAG):
+        return RESET_IS_NO_DUPLICATE
+    return RESET_NOT_FROM_1 % msg_seq_num if msg_seq_num != 1 else b""
 
 
 def without_credentials(frame: bytes) -> bytes:

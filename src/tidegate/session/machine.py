@@ -20,13 +20,13 @@ from tidegate.model.time import NEVER_NS, NS_PER_S, TimestampCache
 from tidegate.session.gap import DONE, Gap
 from tidegate.session.header_times import duplicate_fault, sending_time_wrong
 from tidegate.session.host import SessionHost
+from tidegate.session.logon import logon_contradiction, msg_seq_num_fault
 from tidegate.session.reasons import (
     HEARTBEAT_TIMEOUT,
     LINK_LOST,
     LOGGED_OUT,
     LOGON_EXPECTED,
     LOGOUT_TIMEOUT,
-    NO_MSG_SEQ_NUM,
     RESEND_UNANSWERED,
     SENDING_TIME_PROBLEM,
     TOO_LOW,
@@ -34,6 +34,8 @@ from tidegate.session.reasons import (
     WRONG_BEGIN_STRING,
     WRONG_COMP_ID,
 )
+from tidegate.session.resend import range_fault
+from tidegate.session.resend_budget import REFUSAL, ResendBudget
 from tidegate.session.states import (
     ACTIVE,
     CONNECT,
@@ -100,6 +102,7 @@ class Session:
         self.logout_deadline_ns = 0
         self.logout_orderly = False
         self.gap = Gap()
+        self.resend_budget = ResendBudget()
         self.error_times_ns: list[int] = []
         self.adopt(settings)
 
@@ -191,8 +194,9 @@ class Session:
         number = message.integer(tags.MSG_SEQ_NUM)
         self.state = next_state(self.state, LOGON)
         self._take_link(link, max(message.integer(tags.HEART_BT_INT), 1), time_ns)
-        if fault is not None or number < 1:
-            self.expel(fault.text if fault is not None else NO_MSG_SEQ_NUM, time_ns)
+        refusal = logon_contradiction(message, number) if fault is None else fault.text
+        if refusal:
+            self.expel(refusal, time_ns)
             return False
         if sending_time_wrong(message, self.settings.sending_time_tolerance_s, time_ns):
             wrong = Fault(10, tags.SENDING_TIME, SENDING_TIME_PROBLEM)
@@ -370,7 +374,7 @@ class Session:
                 self.expel(LOGON_EXPECTED, time_ns)
             return
         if number < 1:
-            self.expel(NO_MSG_SEQ_NUM, time_ns)
+            self.expel(msg_seq_num_fault(message), time_ns)
             return
         if not held and not self._header_fits(message, number, msg_type, time_ns):
             return
@@ -505,15 +509,16 @@ class Session:
         begin = message.integer(tags.BEGIN_SEQ_NO)
         end = message.integer(tags.END_SEQ_NO)
         last = self.next_outgoing - 1
-        if begin < 1 or begin > last:
-            text = b"BeginSeqNo (7) is not a number that was sent"
-            self._refuse(number, b"2", Fault(5, tags.BEGIN_SEQ_NO, text), time_ns)
+        fault = range_fault(begin, end, last)
+        if fault is not None:
+            self._refuse(number, b"2", fault, time_ns)
             return
-        if end != 0 and end < begin:
-            text = b"EndSeqNo (16) is below BeginSeqNo (7)"
-            self._refuse(number, b"2", Fault(5, tags.END_SEQ_NO, text), time_ns)
+        end = last if end == 0 or end > last else end
+        wait_s = self.resend_budget.wait_s(end - begin + 1, last, time_ns)
+        if wait_s > 0 and not self.initiator:  # which answers by one gap fill, whatever is asked
+            self._refuse(number, b"2", Fault(99, 0, REFUSAL % wait_s), time_ns)
             return
-        self.host.resend(self, begin, last if end == 0 or end > last else end, time_ns)
+        self.host.resend(self, begin, end, time_ns)
 
     def _gap_fill(self, message: Message, number: int, time_ns: int) -> None:
         new_number = message.integer(tags.NEW_SEQ_NO)
@@ -569,6 +574,7 @@ class Session:
         encoder.flag(value=self.muted)
         encoder.flag(value=self.logout_orderly)
         self.gap.save(encoder)
+        self.resend_budget.save(encoder)
         encoder.uint(len(self.error_times_ns))
         for time_ns in self.error_times_ns:
             encoder.uint(time_ns)
@@ -587,4 +593,5 @@ class Session:
         self.muted = decoder.flag()
         self.logout_orderly = decoder.flag()
         self.gap.load(decoder)
+        self.resend_budget.load(decoder)
         self.error_times_ns = [decoder.uint() for _ in range(decoder.uint())]

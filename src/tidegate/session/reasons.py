@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 TOO_LOW: Final = b"MsgSeqNum too low, expecting %d but received %d"
-NO_MSG_SEQ_NUM: Final = b"Missing mandatory field: MsgSeqNum (34)"
 WRONG_BEGIN_STRING: Final = b"Incorrect BeginString (8)"
 WRONG_COMP_ID: Final = b"CompID problem"
 SENDING_TIME_PROBLEM: Final = b"SendingTime accuracy problem"

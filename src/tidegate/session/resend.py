@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidegate.wire import tags
 from tidegate.wire.render import frame_of
+from tidegate.wire.validation import VALUE_OUT_OF_RANGE, Fault
 
 # Heartbeat, TestRequest, ResendRequest, SequenceReset, Logout, Logon: facts of a moment that has
 # passed. A session reject (35=3) is an answer the peer may be waiting for, so FIX has it resent.
@@ -17,6 +19,18 @@ _GAP_FILLED_TYPES: Final = b"01245A"
 
 _MSG_TYPE_FIELD: Final = b"\x0135="
 _SENDING_TIME_FIELD: Final = b"\x0152="
+
+
+def range_fault(begin: int, end: int, last: int) -> Fault | None:
+    """What is wrong with a request for `begin` to `end` (0: the end) where `last` is the newest
+    number that was sent. An end beyond it is none: it means the end."""
+    if begin < 1 or begin > last:
+        text = b"BeginSeqNo (7) is not a number that was sent"
+        return Fault(VALUE_OUT_OF_RANGE, tags.BEGIN_SEQ_NO, text)
+    if end != 0 and end < begin:
+        text = b"EndSeqNo (16) is below BeginSeqNo (7)"
+        return Fault(VALUE_OUT_OF_RANGE, tags.END_SEQ_NO, text)
+    return None
 
 
 def is_gap_filled(frame: bytes) -> bool:

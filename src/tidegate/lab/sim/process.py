@@ -34,6 +34,7 @@ STOP_TEXT = b"Venue is stopping"
 STOP_WAIT_S = 2.0
 STRANGERS_MAX = 16
 LOGON_TIMEOUT_S = 5.0
+LOGONS_PER_SECOND_MAX = 100
 
 
 class SimWorkers:
@@ -204,6 +205,7 @@ class Process:
         self._links = Links(
             strangers_max=STRANGERS_MAX,
             logon_timeout_s=LOGON_TIMEOUT_S,
+            logons_per_second_max=LOGONS_PER_SECOND_MAX,
             stopwatch_s=self.loop.time,
         )
         self.is_serving = self.is_up and self.failure is None
