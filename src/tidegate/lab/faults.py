@@ -324,6 +324,11 @@ class FaultPlan:
         hits: list[Hit] = []
         for fault in self._of(session):
             table = fault.table
+            if table.kind == "skip" and table.at is not None:
+                # The number may be the next one before anything with the one before it is sent.
+                if fault.fires(self._target.next_numbers(session)[0], eligible=True):
+                    hits.append(fault.hit)
+                continue
             eligible = table.kind != "reject_next" or message.msg_type == b"D"
             if _looks_at(table, "received") and fault.fires(message.number, eligible=eligible):
                 self._note(fault, session, message.number, hits)
@@ -336,14 +341,14 @@ class FaultPlan:
 
     def act(self, session: int, hit: Hit, message: Passing) -> None:
         """Do a journaled fault that a message has set off."""
-        fault = self.faults[hit.fault]
-        number = message.number + 1 if hit.kind == "skip" else message.number
-        self._inject(fault, session, number, message)
+        self._inject(self.faults[hit.fault], session, message.number, message)
 
     def _inject(
         self, fault: Fault, session: int, msg_seq_num: int, message: Passing | None
     ) -> None:
         note = ""
+        if fault.table.kind == "skip":
+            msg_seq_num = self._target.next_numbers(session)[0]
         try:
             order = _order_of(fault.table, message)
             self._target.inject(session, fault.table, order)
