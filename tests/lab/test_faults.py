@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.lab.line import Link, frame
 from tidegate.config.rules_faults import FAULTS_MAX, KINDS, FaultRefused, read_fault
 from tidegate.config.schema import FaultTable
+from tidegate.gateway.port import TurnWatch
 from tidegate.lab.faults import ABANDONED_MAX, HISTORY_MAX, FaultPlan
-from tidegate.service import TurnWatch
 
 ACME, BETA = 0, 1
 

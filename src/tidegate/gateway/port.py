@@ -142,3 +142,13 @@ class Laboratory(Protocol):
 
     def unlinked(self, session: int, link: TapPlace) -> None:
         """The link is gone."""
+
+
+class TurnWatch(Protocol):
+    """Who is told of every turn, between what the venue does with it."""
+
+    def before_append(self) -> None:
+        """It is about to be appended to the journal."""
+
+    def after_append(self) -> None:
+        """It was, and nothing of it is published yet."""

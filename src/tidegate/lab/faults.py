@@ -25,9 +25,8 @@ from tidegate.config.rules_faults import (
     unknown_session,
 )
 from tidegate.config.schema import FAULT_SEED_MAX, FaultTable
-from tidegate.gateway.port import LinkTransport, TapPlace
+from tidegate.gateway.port import LinkTransport, TapPlace, TurnWatch
 from tidegate.lab.taps import MS_PER_S, Hit, LineTap, Passing
-from tidegate.service import TurnWatch
 
 HISTORY_MAX: Final = 10_000  # injections that are remembered, the newest
 ABANDONED_MAX: Final = 64  # lines that half-open faults keep although the venue gave them up

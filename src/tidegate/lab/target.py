@@ -11,10 +11,11 @@ from tidegate.config.convert import decimal
 from tidegate.config.rules_faults import FaultRefused
 from tidegate.config.schema import FaultTable
 from tidegate.engine.order import Order
+from tidegate.gateway.port import TurnWatch
 from tidegate.model.orders import order_number
 from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.scaled import LOT_DECIMALS
-from tidegate.service import TurnWatch, VenueService
+from tidegate.service import VenueService
 from tidegate.venue import controls
 from tidegate.venue.controls import Control, ControlRefused
 
