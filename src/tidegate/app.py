@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ from tidegate.provision import (
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.venue.machine import ReplayMismatch, SettingsRefused
+from tidegate.workers import ThreadWorkers
 
 EXIT_FAILED: Final = 1  # the journal failed while the venue ran
 EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
@@ -248,16 +249,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     clock = _clock(config, prepared.recovered)
-    service = VenueService(
-        prepared.recovered.venue,
-        prepared.recovered.journal,
-        Snapshots(prepared.directory),
-        durability=config.durability,
-        snapshot_every_records=config.snapshot_every_records,
-        busy_poll_us=config.busy_poll_us,
-        fail=fail,
-        clock=clock,
-    )
+    service = _service(prepared, clock, fail)
     walker = ClockWalker(clock, service) if isinstance(clock, VirtualClock) else None
     loop.set_exception_handler(_stop_for_bugs(service))
     _log_recovery(prepared.recovered)
@@ -297,6 +289,22 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         _log.error("failed", error=str(failure))
         print(f"tidegate: {failure}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
+
+
+def _service(
+    prepared: _Prepared, clock: Clock, fail: Callable[[BaseException], None]
+) -> VenueService:
+    return VenueService(
+        prepared.recovered.venue,
+        prepared.recovered.journal,
+        Snapshots(prepared.directory),
+        durability=prepared.config.durability,
+        snapshot_every_records=prepared.config.snapshot_every_records,
+        busy_poll_us=prepared.config.busy_poll_us,
+        clock=clock,
+        workers=ThreadWorkers(),
+        fail=fail,
+    )
 
 
 def _clock(config: VenueConfig, recovered: Recovered) -> Clock:

@@ -20,6 +20,7 @@ from tidegate.journal import (
     JournalError,
     OsStorage,
     Repair,
+    Storage,
     load_latest_snapshot,
     read_snapshots,
     write_snapshot,
@@ -41,14 +42,15 @@ class StateFormatUnknown(JournalError):
 class Snapshots:
     """Snapshots of one data directory: the state, and where the outgoing messages lie."""
 
-    def __init__(self, data_directory: Path) -> None:
+    def __init__(self, data_directory: Path, storage: Storage | None = None) -> None:
         self.directory = data_directory / SNAPSHOT_DIRECTORY
+        self._storage = storage or OsStorage()
 
     def write(self, journal: Journal, body: bytes, log_position: int, next_sequence: int) -> None:
         """Write a snapshot of the state at `log_position`; any thread."""
         write_snapshot(
             self.directory,
-            storage=OsStorage(),
+            storage=self._storage,
             log_position=log_position,
             next_sequence=next_sequence,
             durable_position=journal.sync(),
@@ -93,13 +95,14 @@ def recover(
     *,
     durability: Durability,
     segment_bytes_max: int = SEGMENT_BYTES_MAX,
+    storage: Storage | None = None,
 ) -> Recovered:
     """Open the journal of a data directory and bring a venue to its end. Each turn's outputs are
-    compared with what the journal says was sent.
+    compared with what the journal says was sent. `storage` is the operating system's unless given.
 
     Raises `JournalError` for a journal that can not be read, with the position.
     """
-    storage = OsStorage()
+    storage = storage or OsStorage()
     venue = Venue()
     loaded = load_latest_snapshot(data_directory / SNAPSHOT_DIRECTORY, storage=storage)
     position = 0
@@ -190,19 +193,20 @@ class Verification:
     damaged_snapshots: tuple[DamagedSnapshot, ...]
 
 
-def verify(data_directory: Path) -> Verification:
+def verify(data_directory: Path, storage: Storage | None = None) -> Verification:
     """Apply the whole journal from its first record to a new venue and compare every output byte,
     and the state with every snapshot on the way.
 
     Raises `JournalError`, or `ReplayMismatch` with the position of the first turn that differs.
     """
-    snapshots, damaged = read_snapshots(data_directory / SNAPSHOT_DIRECTORY, storage=OsStorage())
+    storage = storage or OsStorage()
+    snapshots, damaged = read_snapshots(data_directory / SNAPSHOT_DIRECTORY, storage=storage)
     bodies = {snapshot.log_position: snapshot.body for snapshot in snapshots}
     # With the newest snapshot as its start, a log that ends before it is refused, not repaired.
     newest = snapshots[-1] if snapshots else None
     journal = Journal.open(
         data_directory / JOURNAL_DIRECTORY,
-        storage=OsStorage(),
+        storage=storage,
         segment_bytes_max=SEGMENT_BYTES_MAX,
         start_position=newest.log_position if newest else 0,
         start_sequence=newest.next_sequence if newest else FIRST_SEQUENCE,

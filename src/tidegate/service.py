@@ -11,16 +11,14 @@ durability, where a thread syncs while the loop goes on and many turns share one
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import structlog
 
-from tidegate.clock import Clock, SteadyClock
+from tidegate.clock import Clock
 from tidegate.gateway.port import LinkOutput, TurnWatch
 from tidegate.journal import Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
@@ -32,6 +30,7 @@ from tidegate.session.states import DISCONNECTED
 from tidegate.venue.controls import ControlRefused
 from tidegate.venue.effects import ANSWER, CUT, SKIP, SWEEP, WRITE, Dispatch
 from tidegate.venue.machine import Venue
+from tidegate.workers import Workers
 
 TICK_S: Final = 0.05
 LONE_TURN_RECORDS_MAX: Final = 3  # an order and its reports, not a batch
@@ -44,8 +43,8 @@ _log = structlog.get_logger("tidegate.venue")
 
 class VenueService:
     """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
-    and snapshots. `fail` is called, once, when the journal failed: the process must stop then.
-    `clock` is the machine's, made steady, unless another one is given."""
+    and snapshots, which `workers` do. `fail` is called, once, when the journal failed: the process
+    must stop then."""
 
     def __init__(
         self,
@@ -56,8 +55,9 @@ class VenueService:
         durability: str,
         snapshot_every_records: int,
         busy_poll_us: int,
+        clock: Clock,
+        workers: Workers,
         fail: Callable[[BaseException], None],
-        clock: Clock | None = None,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -66,7 +66,8 @@ class VenueService:
         self._snapshot_every_records = snapshot_every_records
         self._records_since_snapshot = 0
         self._rollover_at_ns = venue.rollover_at_ns
-        self._clock: Clock = clock or SteadyClock(venue.now_ns)
+        self._clock = clock
+        self._workers = workers
         self._fail = fail
         self._failed = False
         self._loop = asyncio.get_running_loop()
@@ -80,13 +81,7 @@ class VenueService:
         self._busy_polling = False
         self._going_on = False  # the next share of a long piece of work is scheduled
         self._closed = False  # nothing comes in any more
-        self._wake_syncer = threading.Condition()
-        self._sync_wanted = False
         self._stopping = False
-        self._syncer_may_end = False  # later than `_stopping`: the answers to Logouts need syncs
-        self._syncer: threading.Thread | None = None
-        self._snapshot_thread = ThreadPoolExecutor(1, "tidegate-snapshot")
-        self._snapshot_task: Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
         self._turn_watch: TurnWatch | None = None
@@ -114,8 +109,7 @@ class VenueService:
             # a journal would look like that of a first start, and be given new money.
             self._save_now()
         if self._disk:
-            self._syncer = threading.Thread(target=self._sync_loop, name="tidegate-sync")
-            self._syncer.start()
+            self._workers.start_syncing(self._journal.sync, self._publish_until, self.stop_for)
         self._timer = self._loop.call_later(TICK_S, self._tick)
 
     # --- questions --------------------------------------------------------------------------------
@@ -280,9 +274,7 @@ class VenueService:
             self._controls.clear()
         if self._disk:
             self._unpublished.append((position, self._journal.tail_position))
-            with self._wake_syncer:
-                self._sync_wanted = True
-                self._wake_syncer.notify()
+            self._workers.want_sync()
         else:
             self._publish(position)
             self._stay_awake(record_count)
@@ -340,22 +332,6 @@ class VenueService:
 
     # --- disk durability --------------------------------------------------------------------------
 
-    def _sync_loop(self) -> None:
-        """The writer thread: one sync covers every turn appended before it."""
-        while True:
-            with self._wake_syncer:
-                while not self._sync_wanted and not self._syncer_may_end:
-                    self._wake_syncer.wait()
-                if not self._sync_wanted:
-                    return
-                self._sync_wanted = False
-            try:
-                durable_position = self._journal.sync()
-            except JournalError as error:
-                self._loop.call_soon_threadsafe(self.stop_for, error)
-                return
-            self._loop.call_soon_threadsafe(self._publish_until, durable_position)
-
     def _publish_until(self, durable_position: int) -> None:
         while self._unpublished and self._unpublished[0][1] <= durable_position:
             position, _ = self._unpublished.popleft()
@@ -365,7 +341,7 @@ class VenueService:
 
     def _snapshot(self) -> None:
         """Take the state here, between two turns, and write it in another thread."""
-        if self._snapshot_task is not None and not self._snapshot_task.done():
+        if self._workers.snapshot_under_way:
             return
         if self._unpublished:
             # Histories cover published turns only. One sync inside the loop, once in a long while,
@@ -379,17 +355,11 @@ class VenueService:
             return  # publishing cut a link, which already is part of the next turn
         self._records_since_snapshot = 0
         body = snapshot_body(self._venue)
-        task = self._snapshot_thread.submit(
-            self._snapshots.write, self._journal, body, self._journal.tail_position,
-            self._journal.next_sequence,
-        )  # fmt: skip
-        task.add_done_callback(self._snapshot_done)
-        self._snapshot_task = task
-
-    def _snapshot_done(self, task: Future[None]) -> None:
-        error = task.exception()
-        if error is not None:
-            self._loop.call_soon_threadsafe(self.stop_for, error)
+        position = self._journal.tail_position
+        sequence = self._journal.next_sequence
+        self._workers.write_snapshot(
+            lambda: self._snapshots.write(self._journal, body, position, sequence), self.stop_for
+        )
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -414,12 +384,7 @@ class VenueService:
         self._closed = True  # from here on nothing comes in: what is saved below is the end
         if self._timer is not None:
             self._timer.cancel()
-        with self._wake_syncer:
-            self._syncer_may_end = True
-            self._wake_syncer.notify()
-        if self._syncer is not None:
-            await asyncio.to_thread(self._syncer.join)
-        await asyncio.to_thread(self._snapshot_thread.shutdown)
+        await self._workers.finish()  # not earlier: the answers to Logouts need syncs
         try:
             self._save_now()
         except JournalError as error:

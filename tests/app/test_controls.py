@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from tests.config.fixed_secrets import FixedSecrets
+from tidegate.clock import SteadyClock
 from tidegate.config import load
 from tidegate.journal import Durability, Journal, JournalError, OsStorage
 from tidegate.recovery import JOURNAL_DIRECTORY, Snapshots, recover
@@ -27,6 +28,7 @@ from tidegate.venue.controls import (
     SkipNumber,
 )
 from tidegate.venue.machine import Venue
+from tidegate.workers import ThreadWorkers
 
 MUTE = MuteHeartbeats(on=True).encode()
 
@@ -81,6 +83,8 @@ async def run(
         durability=durability,
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=0,
+        clock=SteadyClock(),
+        workers=ThreadWorkers(),
         fail=failures.append,
     )
     service.start(config.settings.encode())

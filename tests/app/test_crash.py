@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.venue import Venue, tidegate
+from tests.app.venue import Venue, copied, tidegate
 from tests.app.witness import Witness
 from tests.peers.socket_peer import Frame, Peer
 from tidegate.recovery import Recovered, recover
@@ -18,7 +18,7 @@ CONFIG = "[venue]\nsnapshot_every_records = 1000\nsegment_bytes = 262144\n"
 
 
 def recovered_copy(data: Path, name: str) -> Recovered:
-    copy = Path(shutil.copytree(data, data.with_name(name)))
+    copy = copied(data, data.with_name(name))
     return recover(copy, durability="process")
 
 
@@ -131,7 +131,7 @@ def test_a_restart_begins_at_the_latest_snapshot(data: Path) -> None:
     with_snapshot = recovered.venue.digest()
     replayed = recovered.records_replayed
     recovered.journal.close()
-    without = Path(shutil.copytree(data, data.with_name("without")))
+    without = copied(data, data.with_name("without"))
     shutil.rmtree(without / "snapshots")
     whole = recover(without, durability="process")
     assert whole.venue.digest() == with_snapshot

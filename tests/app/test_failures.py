@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import resource
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.app.venue import Venue
+from tests.app.venue import Venue, copied
 from tests.peers.socket_peer import Peer, PeerClosed
 from tidegate.recovery import recover
 
@@ -73,7 +72,7 @@ def flood_to_the_end(acme: Peer) -> list[str]:
 
 
 def open_orders(data: Path) -> set[str]:
-    copy = Path(shutil.copytree(data, data.with_name("copy")))
+    copy = copied(data, data.with_name("copy"))
     recovered = recover(copy, durability="process")
     index = recovered.venue.directory.account_by_name[b"ACME-1"].index
     orders = recovered.venue.engine.account_orders(index)

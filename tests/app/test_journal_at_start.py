@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.app.conftest import Tree
-from tests.app.venue import Venue, free_offset, tidegate
+from tests.app.venue import Venue, copied, free_offset, tidegate
 
 ORDERS = 60
 
@@ -30,7 +29,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(killed: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(killed, tmp_path / "data"))
+    return copied(killed, tmp_path / "data")
 
 
 def segment(data: Path) -> Path:
@@ -152,7 +151,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ended(stopped: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(stopped, tmp_path / "data"))
+    return copied(stopped, tmp_path / "data")
 
 
 def refused_by_both(data: Path, tree: Callable[[Path], Tree]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -16,7 +15,7 @@ from zlib import crc32
 import pytest
 
 from tests.app.conftest import Tree
-from tests.app.venue import Venue, free_offset, tidegate
+from tests.app.venue import Venue, copied, free_offset, tidegate
 
 TreeOf = Callable[[Path], Tree]
 
@@ -48,7 +47,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(used: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(used, tmp_path / "data"))
+    return copied(used, tmp_path / "data")
 
 
 def test_a_directory_in_use(data: Path, tree: TreeOf) -> None:

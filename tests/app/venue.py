@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,6 +58,12 @@ def free_offset() -> int:
 
 class VenueFailed(Exception):
     """The process ended before it was ready."""
+
+
+def copied(data: Path, target: Path) -> Path:
+    """A copy of a data directory. The socket that a killed venue leaves behind is no file."""
+    ignored = shutil.ignore_patterns("control.sock")
+    return Path(shutil.copytree(data, target, ignore=ignored))
 
 
 def without_rollover(config: str) -> str:

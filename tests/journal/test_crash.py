@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.journal.faulty_storage import LOSSES, Crashed, FaultyStorage, Loss
 from tidegate.journal import (
     Durability,
     Journal,
@@ -26,6 +25,7 @@ from tidegate.journal import (
     load_latest_snapshot,
     write_snapshot,
 )
+from tidegate.lab.sim.storage import LOSSES, Crashed, FaultyStorage, Loss
 
 LOG = Path("/data/journal")
 SNAPSHOTS = Path("/data/snapshots")

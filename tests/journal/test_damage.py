@@ -13,7 +13,6 @@ from zlib import crc32
 
 import pytest
 
-from tests.journal.faulty_storage import Crashed, FaultyStorage
 from tidegate.journal import (
     Durability,
     Journal,
@@ -22,6 +21,7 @@ from tidegate.journal import (
     JournalFormatUnknown,
 )
 from tidegate.journal.layout import encode_batch, encode_segment_header
+from tidegate.lab.sim.storage import Crashed, FaultyStorage
 
 LOG = Path("/data/journal")
 HEADER_BYTES = 48

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.journal.faulty_storage import FaultyStorage
 from tidegate.journal import (
     PAYLOAD_BYTES_MAX,
     Batch,
@@ -26,6 +25,7 @@ from tidegate.journal import (
     Storage,
 )
 from tidegate.journal.log import READ_FILES_MAX
+from tidegate.lab.sim.storage import FaultyStorage
 
 LOG = Path("/data/journal")
 HEADER_BYTES = 48

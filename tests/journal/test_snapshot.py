@@ -10,7 +10,6 @@ from random import Random
 
 import pytest
 
-from tests.journal.faulty_storage import Crashed, FaultyStorage
 from tidegate.journal import (
     JournalFailed,
     JournalForeign,
@@ -21,6 +20,7 @@ from tidegate.journal import (
     load_latest_snapshot,
     write_snapshot,
 )
+from tidegate.lab.sim.storage import Crashed, FaultyStorage
 
 SNAPSHOTS = Path("/data/snapshots")
 

@@ -190,9 +190,11 @@ def read_snapshots(
     whole: list[Snapshot] = []
     damaged: list[DamagedSnapshot] = []
     try:
-        if not directory.is_dir():
+        try:
+            names = sorted(storage.list_directory(directory))
+        except FileNotFoundError:
             return whole, damaged
-        for name in sorted(storage.list_directory(directory)):
+        for name in names:
             path = directory / name
             if name.endswith(_DAMAGED):
                 damaged.append(DamagedSnapshot(path, "set aside by an earlier start"))

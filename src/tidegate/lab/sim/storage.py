@@ -191,6 +191,8 @@ class FaultyStorage:
 
     def list_directory(self, directory: Path) -> list[str]:
         is_last = self._call(f"list_directory {directory.name}")
+        if str(directory) not in self.directories:
+            raise FileNotFoundError(errno.ENOENT, "missing", str(directory))
         names = list(self.directories[str(directory)].seen)
         self._die_if(is_last)
         return names
