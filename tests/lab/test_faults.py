@@ -474,6 +474,19 @@ def test_a_crash_comes_with_the_turn_that_has_the_number(point: str) -> None:
     in_loop(story)
 
 
+def test_a_crash_by_chance_comes_with_a_turn_of_its_session() -> None:
+    def story(lab: Lab) -> None:
+        lab.add("crash", probability=1, point="before-append")
+        assert lab.target.watch is not None
+        lab.target.numbers[BETA] = (2, 2)
+        lab.target.watch.before_append()
+        lab.target.numbers[ACME] = (1, 2)  # a message came, and nothing was sent
+        with pytest.raises(Died):
+            lab.target.watch.before_append()
+
+    in_loop(story)
+
+
 def test_turns_are_looked_at_only_while_a_crash_waits() -> None:
     def story(lab: Lab) -> None:
         lab.add("repeat")
