@@ -35,6 +35,7 @@ from tidegate.control.fault_commands import fault_commands
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
@@ -57,7 +58,6 @@ from tidegate.provision import (
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.venue.machine import ReplayMismatch, SettingsRefused
-from tidegate.workers import ThreadWorkers
 
 EXIT_FAILED: Final = 1  # the journal failed while the venue ran
 EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
@@ -260,13 +260,16 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
     faults = _faults(config, service)
-    handlers = session_commands(service) | clock_commands(clock, walker) | fault_commands(faults)
+    doctor = LogonDoctor(service, config.sessions, config.keys) if config.profile == "uat" else None
+    handlers = (
+        session_commands(service, doctor) | clock_commands(clock, walker) | fault_commands(faults)
+    )
     control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
         fail(error)
-    listeners = _listen(prepared, service, faults)
+    listeners = _listen(prepared, service, faults, doctor)
     document = ready_document(
         config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
     )
@@ -285,6 +288,11 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
+    return _told(failures)
+
+
+def _told(failures: list[BaseException]) -> int:
+    """The exit code of a venue that has stopped, once its failures are told."""
     for failure in failures:
         _log.error("failed", error=str(failure))
         print(f"tidegate: {failure}", file=sys.stderr)
@@ -302,7 +310,6 @@ def _service(
         snapshot_every_records=prepared.config.snapshot_every_records,
         busy_poll_us=prepared.config.busy_poll_us,
         clock=clock,
-        workers=ThreadWorkers(),
         fail=fail,
     )
 
@@ -342,7 +349,12 @@ def _stop_for_bugs(service: VenueService) -> Any:
     return handle
 
 
-def _listen(prepared: _Prepared, service: VenueService, faults: FaultPlan | None) -> list[Listener]:
+def _listen(
+    prepared: _Prepared,
+    service: VenueService,
+    faults: FaultPlan | None,
+    doctor: LogonDoctor | None,
+) -> list[Listener]:
     config = prepared.config
     tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
@@ -356,6 +368,7 @@ def _listen(prepared: _Prepared, service: VenueService, faults: FaultPlan | None
             logon_timeout_s=config.logon_timeout_s,
             strangers_max=strangers_max,
             laboratory=faults,
+            doctor=doctor,
         )
         listener.start(bound)
         listeners.append(listener)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from tidegate import __version__, cli_ctl, cli_ctl_fault
+from tidegate.cli_sim import sim
 
 EXIT_WRONG: int = 2
 
@@ -207,6 +208,9 @@ def demo() -> None:
     from tidegate.demo import run
 
     raise typer.Exit(run(Console()))
+
+
+app.command()(sim)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -72,11 +73,21 @@ def print_table(headings: list[str], rows: list[list[str]]) -> None:
 @app.command()
 def sessions(
     sender: Annotated[str | None, typer.Argument(help="SenderCompID (49); all without.")] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Why the latest logons failed (uat profile).")
+    ] = False,
     data: DataOption = DATA_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
     """State, link, numbers of both sides, holes and queues of each session."""
     parameters = {} if sender is None else {"sender_comp_id": sender}
+    if why:
+        failures = asked(data, "failed-logons", parameters)
+        if as_json:
+            print_json(failures)
+        else:
+            _print_failures(failures)
+        return
     answer = asked(data, "sessions", parameters)
     if as_json:
         print_json(answer)
@@ -97,16 +108,65 @@ def _session_row(session: dict[str, Any]) -> list[str]:
         link,
         str(session["next_outgoing"]),
         str(session["next_incoming"]),
-        _hole(session["gap"]),
+        _hole(session["hole"]),
         _queue(session["queue"]),
         _heartbeat(session) if is_up else "",
         str(session["open_orders"]),
-        "cancel" if session["cancel_on_disconnect"] else "keep",
+        _line_lost(session),
     ]
 
 
-def _hole(gap: dict[str, int] | None) -> str:
-    return "" if gap is None else f"{gap['from']}..{gap['until']}, {gap['held']} held"
+def _print_failures(failures: list[dict[str, Any]]) -> None:
+    """Oldest first: what was tried last stands where the eye is."""
+    if not failures:
+        print("no logon has failed since the venue was started")
+    for failure in reversed(failures):
+        who = f"{failure['sender_comp_id'] or '?'} > {failure['target_comp_id'] or '?'}"
+        print(f"{failure['at']} {failure['address'] or '?'} {who}")
+        print(f"  {'answer':12} {failure['answer'] or 'none: closed without a word'}")
+        print(f"  {'why':12} {failure['reason']}")
+        if failure["api_key"]:
+            print(f"  {'API key':12} {failure['api_key']}")
+        for name, said in _failure_lines(failure):
+            print(f"  {name:12} {said}")
+
+
+def _failure_lines(failure: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for outcome in ("passed", "failed", "not reached"):
+        names = [c["check"] for c in failure["checks"] if c["outcome"] == outcome]
+        if names:
+            yield outcome, ", ".join(names)
+    offsets = []
+    for name, key in (("nonce", "nonce_offset_ms"), ("SendingTime", "sending_time_offset_ms")):
+        if failure[key] is not None:
+            offsets.append(f"{name} {failure[key]:+} ms")
+    if offsets:
+        yield "clock", f"{', '.join(offsets)} from the venue's"
+    signature = failure["signature"]
+    if signature is None:
+        return
+    yield "to sign", signature["signed"]
+    if signature["right"]:
+        yield "signature", "right"
+        return
+    difference = signature["first_difference"]
+    yield (
+        "signature",
+        f"differs at byte {difference['position']}: {difference['received']!r} came, "
+        f"{difference['expected']!r} is right; {signature['received_bytes']} bytes came, "
+        f"{signature['expected_bytes']} are right",
+    )
+
+
+def _hole(hole: dict[str, int] | None) -> str:
+    return "" if hole is None else f"{hole['from']}..{hole['until']}, {hole['held']} held"
+
+
+def _line_lost(session: dict[str, Any]) -> str:
+    """What becomes of the open orders when the line is lost, or is about to."""
+    if session["grace_left_s"] is not None:
+        return f"cancel in {session['grace_left_s']:.1f} s"
+    return "cancel" if session["cancel_on_disconnect"] else "keep"
 
 
 def _queue(queue: dict[str, Any] | None) -> str:

@@ -14,7 +14,6 @@ from tidegate.model.time import utc_timestamp
 from tidegate.recovery import Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.wire.render import frame_of
-from tidegate.workers import ThreadWorkers
 
 BUSY_POLL_US = 5_000
 
@@ -71,8 +70,7 @@ async def log_on_and_sleep(
         durability="process",
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=busy_poll_us,
-        clock=SteadyClock(),
-        workers=ThreadWorkers(),
+        clock=SteadyClock(recovered.venue.now_ns),
         fail=lambda error: pytest.fail(str(error)),
     )
     service.start(config.settings.encode())

@@ -115,5 +115,5 @@ def test_version() -> None:
 
 def test_help_lists_the_commands() -> None:
     text = output("--help")
-    for command in ("up", "demo", "verify", "config", "decode", "dictionary", "version"):
+    for command in ("up", "ctl", "demo", "verify", "config", "decode", "dictionary", "version"):
         assert command in text

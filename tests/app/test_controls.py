@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from tests.config.fixed_secrets import FixedSecrets
-from tidegate.clock import SteadyClock
-from tidegate.config import load
-from tidegate.journal import Durability, Journal, JournalError, OsStorage
-from tidegate.recovery import JOURNAL_DIRECTORY, Snapshots, recover
-from tidegate.service import VenueService
+from tests.app.in_process import Disk, Running, run
+from tidegate.journal import Durability, JournalError
+from tidegate.recovery import recover
 from tidegate.venue.controls import (
     DROP_SESSION,
     MUTE_HEARTBEATS,
@@ -27,70 +19,8 @@ from tidegate.venue.controls import (
     MuteHeartbeats,
     SkipNumber,
 )
-from tidegate.venue.machine import Venue
-from tidegate.workers import ThreadWorkers
 
 MUTE = MuteHeartbeats(on=True).encode()
-
-
-class Disk:
-    """The operating system's files; a sync may be kept waiting, and may fail."""
-
-    def __init__(self) -> None:
-        self.may_sync = threading.Event()
-        self.may_sync.set()
-        self.broken = False
-        self._files = OsStorage()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._files, name)
-
-    def fdatasync(self, file: int) -> None:
-        assert self.may_sync.wait(30)
-        if self.broken:
-            raise OSError(errno.EIO, "Input/output error")
-        self._files.fdatasync(file)
-
-
-@dataclass
-class Running:
-    """A venue that runs in the test's loop."""
-
-    venue: Venue
-    journal: Journal
-    service: VenueService
-    disk: Disk
-    failures: list[BaseException] = field(default_factory=list)
-
-
-async def run(
-    directory: Path, durability: Durability, play: Callable[[Running], Awaitable[None]]
-) -> None:
-    config = load("", FixedSecrets())
-    disk = Disk()
-    venue = Venue()
-    journal = Journal.open(
-        directory / JOURNAL_DIRECTORY,
-        storage=cast("OsStorage", disk),
-        segment_bytes_max=config.segment_bytes,
-        durability=durability,
-    )
-    failures: list[BaseException] = []
-    service = VenueService(
-        venue,
-        journal,
-        Snapshots(directory),
-        durability=durability,
-        snapshot_every_records=config.snapshot_every_records,
-        busy_poll_us=0,
-        clock=SteadyClock(),
-        workers=ThreadWorkers(),
-        fail=failures.append,
-    )
-    service.start(config.settings.encode())
-    await play(Running(venue, journal, service, disk, failures))
-    await service.stop(b"done", 0)
-    journal.close()
 
 
 @pytest.mark.parametrize("durability", ["process", "disk"])
@@ -116,33 +46,40 @@ def test_a_control_is_done_when_it_is_in_the_journal(
     assert again.venue.sessions[1].muted
 
 
-async def until_appended(running: Running) -> None:
-    while running.journal.tail_position == running.journal.durable_position:
+async def until_a_sync_waits(disk: Disk) -> None:
+    while not disk.waiting.is_set():
         await asyncio.sleep(0)
+    disk.waiting.clear()
 
 
 def test_with_disk_durability_a_control_waits_for_its_sync(tmp_path: Path) -> None:
     async def play(running: Running) -> None:
-        running.disk.may_sync.clear()
-        done = asyncio.ensure_future(running.service.control(MUTE_HEARTBEATS, 0, MUTE))
-        await until_appended(running)
+        disk = running.disk
+        disk.one_by_one = True
+        first = asyncio.ensure_future(running.service.control(MUTE_HEARTBEATS, 0, MUTE))
+        await until_a_sync_waits(disk)
+        second = asyncio.ensure_future(running.service.control(MUTE_HEARTBEATS, 1, MUTE))
         for _turn in range(100):
             await asyncio.sleep(0)
-        assert not done.done()
-        running.disk.may_sync.set()
-        await done
+        assert (first.done(), second.done()) == (False, False)
+        disk.may_sync.release()
+        await first
+        await until_a_sync_waits(disk)
+        assert not second.done(), "its turn was appended behind the start of the first sync"
+        disk.may_sync.release()
+        await second
+        disk.one_by_one = False
 
     asyncio.run(run(tmp_path, "disk", play))
 
 
 def test_a_control_fails_with_the_disk(tmp_path: Path) -> None:
     async def play(running: Running) -> None:
-        running.disk.may_sync.clear()
-        running.disk.broken = True
+        running.disk.one_by_one = running.disk.broken = True
         waiting = running.service.control(MUTE_HEARTBEATS, 0, MUTE)
-        await until_appended(running)
+        await until_a_sync_waits(running.disk)
         of_next_turn = running.service.control(MUTE_HEARTBEATS, 1, MUTE)
-        running.disk.may_sync.set()
+        running.disk.may_sync.release()
         for control in (waiting, of_next_turn):
             with pytest.raises(JournalError, match="Input/output error"):
                 await control

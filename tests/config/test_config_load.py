@@ -437,3 +437,12 @@ def test_files_are_named_from_the_configuration(tmp_path: Path, secrets: FixedSe
     assert config.tls.ca == tmp_path / "tls" / "ca.pem"
     with pytest.raises(ConfigError, match="cannot be read"):
         load_file(tmp_path / "none.toml", secrets)
+
+
+def test_the_clock_is_the_machines_unless_a_uat_file_says_otherwise(
+    secrets: FixedSecrets,
+) -> None:
+    assert load("", secrets).clock == "system"
+    assert load('venue.clock = "virtual"', secrets).clock == "virtual"
+    with pytest.raises(ConfigError, match='clock must be "system" in the production profile'):
+        load('venue.profile = "production"\nvenue.clock = "virtual"', secrets)

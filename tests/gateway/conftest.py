@@ -46,6 +46,8 @@ tls = "required"
 sender_comp_id = "ACME-OFF"
 enabled = false
 [[firm.session]]
+sender_comp_id = "ACME-TWICE"
+[[firm.session]]
 sender_comp_id = "ACME-SLOW"
 heartbeat_min_s = 100
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.peers.socket_peer import framed
 from tidegate.config.values import ApiKey, SessionAccess
-from tidegate.gateway.authentication import Authenticator, Verdict
+from tidegate.gateway.authentication import CHECKS, Authenticator, Verdict
 from tidegate.session.logon import LogonRequest, read_logon, without_credentials
 from tidegate.wire.signature import logon_password
 
@@ -133,34 +133,45 @@ def replace_access(access: SessionAccess, **changes: object) -> SessionAccess:
 
 def test_a_good_logon_passes() -> None:
     verdict = Logon().verify()
-    assert verdict == Verdict(3, b"", KEY.encode(), int(NONCE))
+    assert verdict == Verdict(3, b"", api_key=KEY.encode(), nonce=int(NONCE))
 
 
-# In the order of the checks: what to break, and what is said of it.
-CHECKS: list[tuple[dict[str, object], str]] = [
-    ({"sender": "NOBODY"}, "Logon failed: unknown CompID"),
-    ({"address": "198.51.100.1"}, "Logon failed: IP not whitelisted"),
-    ({"tls": False}, "Logon failed: TLS required"),
-    ({"enabled": False}, "Logon failed: session disabled"),
-    ({"begin_string": "FIX.4.2"}, "Logon failed: Incorrect BeginString (8)"),
-    ({"encrypt_method": "1"}, "Logon failed: EncryptMethod (98) must be 0"),
-    ({"heart_bt_int": "301"}, "Logon failed: HeartBtInt (108) must be 5 to 300 seconds"),
-    ({"key_names": ("another key",)}, "Logon failed: invalid credentials"),
-    ({"now_ms": int(NONCE) + 5_001}, "Logon failed: nonce outside 5 seconds window"),
-    ({"last_nonce": int(NONCE)}, "Logon failed: nonce not increasing"),
-    ({"password": V1}, "Logon failed: invalid credentials"),
+# In the order of the checks: what to break, what is said of it, and the check's name.
+FAULTS: list[tuple[dict[str, object], str, str]] = [
+    ({"sender": "NOBODY"}, "Logon failed: unknown CompID", "comp_ids"),
+    ({"address": "198.51.100.1"}, "Logon failed: IP not whitelisted", "address"),
+    ({"tls": False}, "Logon failed: TLS required", "tls"),
+    ({"enabled": False}, "Logon failed: session disabled", "enabled"),
+    ({"begin_string": "FIX.4.2"}, "Logon failed: Incorrect BeginString (8)", "fields"),
+    ({"encrypt_method": "1"}, "Logon failed: EncryptMethod (98) must be 0", "fields"),
+    ({"heart_bt_int": "301"}, "Logon failed: HeartBtInt (108) must be 5 to 300 seconds", "fields"),
+    ({"key_names": ("another key",)}, "Logon failed: invalid credentials", "api_key"),
+    (
+        {"now_ms": int(NONCE) + 5_001},
+        "Logon failed: nonce outside 5 seconds window",
+        "nonce_window",
+    ),
+    ({"last_nonce": int(NONCE)}, "Logon failed: nonce not increasing", "nonce_order"),
+    ({"password": V1}, "Logon failed: invalid credentials", "signature"),
 ]
 
 
-@pytest.mark.parametrize("place", range(len(CHECKS)))
+@pytest.mark.parametrize("place", range(len(FAULTS)))
 def test_the_first_check_that_fails_is_the_answer(place: int) -> None:
     """This one alone, and this one with everything after it."""
-    broken, text = CHECKS[place]
-    assert replace(Logon(), **broken).verify().text.decode() == text  # type: ignore[arg-type]
+    broken, text, check = FAULTS[place]
     everything: dict[str, object] = {}
-    for later, _ in reversed(CHECKS[place:]):
+    for later, _, _ in reversed(FAULTS[place:]):
         everything.update(later)
-    assert replace(Logon(), **everything).verify().text.decode() == text  # type: ignore[arg-type]
+    for change in (broken, everything):
+        verdict = replace(Logon(), **change).verify()  # type: ignore[arg-type]
+        assert (verdict.text.decode(), verdict.failed) == (text, check)
+
+
+def test_the_names_of_the_checks_are_in_their_order() -> None:
+    tried = [check for _, _, check in FAULTS]
+    assert tried == sorted(tried, key=CHECKS.index)
+    assert set(CHECKS) - set(tried) == {"nonce"}  # has no place of its own among the texts
 
 
 @pytest.mark.parametrize(

@@ -106,16 +106,13 @@ def test_skipped_numbers_are_told_to_the_link_in_their_place() -> None:
     ]  # fmt: skip
 
 
-def test_a_muted_session_says_nothing_until_it_gives_its_peer_up() -> None:
+def test_a_muted_session_has_nothing_due_but_giving_its_peer_up() -> None:
     venue = with_order()
     venue.control(MUTE_HEARTBEATS, 0, MuteHeartbeats(on=True).encode(), START_NS)
     venue.take_turn()
-    recorded: dict[int, list[int]] = {}
     for second in range(72):
         venue.tick(START_NS + second * NS_PER_S)
-        if venue.turn_records:
-            recorded[second] = [record.kind for record in read_records(venue.take_turn())]
-    assert recorded == {36: [records.TICK]}  # the TestRequest that nobody sees
+        assert venue.turn_records == 0, f"after {second} s"
     venue.tick(START_NS + 72 * NS_PER_S)
     assert venue.sessions[0].state == DISCONNECTED
 

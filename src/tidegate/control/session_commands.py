@@ -1,4 +1,5 @@
-"""`sessions`: what each FIX session and its link are about, for a look that changes nothing."""
+"""Questions about sessions, which change nothing: `sessions`, what each one and its link are about;
+`failed-logons`, why the latest logons failed."""
 
 from __future__ import annotations
 
@@ -7,13 +8,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tidegate.control.protocol import ControlError, Handler, parameters_of
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link
+from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.time import NS_PER_MS
 from tidegate.service import VenueService
-from tidegate.session.gap import Gap
-from tidegate.session.machine import Session
-from tidegate.session.states import DISCONNECTED, STATE_NAMES
+from tidegate.venue.overview import SessionOverview, session_overview
 
+NO_DOCTOR: Final = "failed logons are explained in the uat profile only; this venue is production"
 _MS_PER_S: Final = 1000
 
 
@@ -23,49 +25,58 @@ class SessionsParameters(Struct, forbid_unknown_fields=True, kw_only=True):
     sender_comp_id: str | None = None
 
 
-def session_commands(service: VenueService) -> dict[str, Handler]:
-    """The commands about sessions."""
+def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[str, Handler]:
+    """The commands about sessions; `doctor` is None in the production profile."""
 
     async def sessions(given: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = parameters_of(given, SessionsParameters).sender_comp_id
         picked = [
             session
-            for session in service.venue.sessions
-            if wanted in (None, session.settings.sender_comp_id)
+            for session in session_overview(service.venue)
+            if wanted in (None, session.sender_comp_id)
         ]
         if wanted is not None and not picked:
             raise ControlError(f"sender_comp_id: no session has {wanted!r}")
         return [_described(service, session) for session in picked]
 
-    return {"sessions": sessions}
+    async def why(given: dict[str, Any]) -> list[dict[str, Any]]:
+        wanted = parameters_of(given, SessionsParameters).sender_comp_id
+        if doctor is None:
+            raise ControlError(NO_DOCTOR)
+        return [failure.document() for failure in doctor.failures(wanted)]
+
+    return {"sessions": sessions, "failed-logons": why}
 
 
-def _described(service: VenueService, session: Session) -> dict[str, Any]:
-    """One session, by stable names. Times that have passed are seconds; numbers are those of the
-    next message each way."""
-    venue = service.venue
-    settings = session.settings
-    is_up = session.state != DISCONNECTED
-    life = venue.disconnects.lives[session.index]
-    on_disconnect = life.cancel_on_disconnect if is_up else settings.cancel_on_disconnect
+def _described(service: VenueService, session: SessionOverview) -> dict[str, Any]:
+    """One session, by stable names. Times that have passed, or are to come, are in seconds; numbers
+    are those of the next message each way; what there is only with a link is None without."""
+    now_ns = service.now_ns()
+    is_up = session.link != 0
     return {
-        "sender_comp_id": settings.sender_comp_id,
-        "target_comp_id": settings.target_comp_id,
-        "account": settings.account,
-        "enabled": settings.enabled,
-        "state": STATE_NAMES[session.state],
+        "sender_comp_id": session.sender_comp_id,
+        "target_comp_id": session.target_comp_id,
+        "account": session.account,
+        "enabled": session.enabled,
+        "state": session.state,
         "link": session.link,
+        "epoch": session.epoch,
         "next_outgoing": session.next_outgoing,
         "next_incoming": session.next_incoming,
-        "gap": _gap(session.gap, session.next_incoming),
+        "hole": _hole(session),
         "heart_bt_int_s": session.heart_bt_int_s if is_up else None,
-        "test_request_pending": session.test_request_ns > 0,
-        "last_received_s": _passed_s(service, session.last_received_ns) if is_up else None,
-        "last_sent_s": _passed_s(service, session.last_sent_ns) if is_up else None,
-        "open_orders": venue.engine.session_order_count(session.index),
-        "cancel_on_disconnect": on_disconnect,
+        "test_request_pending": session.test_request_pending,
+        "last_received_s": _seconds(now_ns - session.last_received_ns) if is_up else None,
+        "last_sent_s": _seconds(now_ns - session.last_sent_ns) if is_up else None,
+        "open_orders": session.open_order_count,
+        "cancel_on_disconnect": session.cancel_on_disconnect,
+        "grace_left_s": (
+            _seconds(session.grace_until_ns - now_ns) if session.grace_until_ns else None
+        ),
+        "muted": session.muted,
+        "rejects_pending": {LAYER_NAMES[k]: n for k, n in session.rejects_pending.items() if n},
         **_link(service, session.link),
-    }
+    }  # fmt: skip
 
 
 def _link(service: VenueService, number: int) -> dict[str, Any]:
@@ -83,13 +94,15 @@ def _link(service: VenueService, number: int) -> dict[str, Any]:
     return {"peer": link.peer, "queue": queue}
 
 
-def _gap(gap: Gap, next_incoming: int) -> dict[str, int] | None:
-    """What is missing of the peer's messages; None where nothing is. `until` is the newest number
-    that was asked for, `held` how many of those in between wait for their turn."""
-    if not gap.until:
+def _hole(session: SessionOverview) -> dict[str, int] | None:
+    """What is missing of the client's messages; None where nothing is. `until` is the newest number
+    that was asked for, `held` how many messages behind the hole wait for their turn."""
+    if not session.hole_until:
         return None
-    return {"from": next_incoming, "until": gap.until, "held": len(gap.held)}
+    return {
+        "from": session.hole_from, "until": session.hole_until, "held": session.held_count
+    }  # fmt: skip
 
 
-def _passed_s(service: VenueService, then_ns: int) -> float:
-    return (service.now_ns() - then_ns) // NS_PER_MS / _MS_PER_S
+def _seconds(duration_ns: int) -> float:
+    return duration_ns // NS_PER_MS / _MS_PER_S

@@ -28,16 +28,32 @@ from tidegate.wire.signature import logon_password
 
 PASSWORD_FIELD: Final = b"\x01554="
 _PASSWORD: Final = re.compile(rb"\x01554=[^\x01]+")
-_NONCE_DIGITS_MAX = 15  # milliseconds: good for the next 30,000 years
+# The checks, in their order, by name.
+COMP_IDS: Final = "comp_ids"
+ADDRESS: Final = "address"
+TLS: Final = "tls"
+ENABLED: Final = "enabled"
+FIELDS: Final = "fields"
+API_KEY: Final = "api_key"
+NONCE: Final = "nonce"
+NONCE_WINDOW: Final = "nonce_window"
+NONCE_ORDER: Final = "nonce_order"
+SIGNATURE: Final = "signature"
+CHECKS: Final = (
+    COMP_IDS, ADDRESS, TLS, ENABLED, FIELDS, API_KEY, NONCE, NONCE_WINDOW, NONCE_ORDER, SIGNATURE,
+)  # fmt: skip
+
+NONCE_DIGITS_MAX: Final = 15  # milliseconds: good for the next 30,000 years
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of the checks. `text` is empty where the logon may go to the core; `session` is
-    -1 where the CompIDs name none."""
+    """The outcome of the checks. `text` is empty where the logon may go to the core, otherwise
+    `failed` is the check that it comes from; `session` is -1 where the CompIDs name none."""
 
     session: int
     text: bytes
+    failed: str = ""
     api_key: bytes = b""
     nonce: int = 0
 
@@ -78,30 +94,32 @@ class Authenticator:
         access = self._sessions.get((request.sender_comp_id, request.target_comp_id))
         session = self._venue.session_index(request.sender_comp_id, request.target_comp_id)
         if access is None or session < 0:
-            return Verdict(-1, FAILED_COMP_ID)
+            return Verdict(-1, FAILED_COMP_ID, COMP_IDS)
         if not access.admits(address):
-            return Verdict(session, FAILED_NETWORK)
+            return Verdict(session, FAILED_NETWORK, ADDRESS)
         if access.tls == "required" and not tls:
-            return Verdict(session, FAILED_TLS)
+            return Verdict(session, FAILED_TLS, TLS)
         if not access.enabled:
-            return Verdict(session, FAILED_DISABLED)
+            return Verdict(session, FAILED_DISABLED, ENABLED)
         fault = logon_fault(request, *self._venue.heartbeat_limits_s(session))
         if fault:
-            return Verdict(session, fault)
+            return Verdict(session, fault, FIELDS)
         return self._verify_key(request, access, session)
 
     def _verify_key(self, request: LogonRequest, access: SessionAccess, session: int) -> Verdict:
         key = self._keys.get(request.username)
         if key is None or key.name not in access.key_names:
-            return Verdict(session, FAILED_CREDENTIALS)
+            return Verdict(session, FAILED_CREDENTIALS, API_KEY)
         text = request.nonce
-        if not text.isdigit() or len(text) > _NONCE_DIGITS_MAX:
-            return Verdict(session, FAILED_CREDENTIALS)
+        if not text.isdigit() or len(text) > NONCE_DIGITS_MAX:
+            return Verdict(session, FAILED_CREDENTIALS, NONCE)
         nonce = int(text)
         if abs(nonce - self._venue.wall_ns() // 1_000_000) > access.nonce_window_ms:
-            return Verdict(session, FAILED_NONCE_WINDOW % (access.nonce_window_ms // 1000))
+            return Verdict(
+                session, FAILED_NONCE_WINDOW % (access.nonce_window_ms // 1000), NONCE_WINDOW
+            )
         if nonce <= self._venue.last_nonce(request.username):
-            return Verdict(session, FAILED_NONCE_ORDER)
+            return Verdict(session, FAILED_NONCE_ORDER, NONCE_ORDER)
         password = logon_password(
             secret=key.secret,
             msg_seq_num=request.msg_seq_num_text,
@@ -111,5 +129,5 @@ class Authenticator:
             nonce=text,
         )
         if not hmac.compare_digest(password, request.password):
-            return Verdict(session, FAILED_CREDENTIALS)
-        return Verdict(session, b"", request.username, nonce)
+            return Verdict(session, FAILED_CREDENTIALS, SIGNATURE)
+        return Verdict(session, b"", api_key=request.username, nonce=nonce)

@@ -19,6 +19,7 @@ from tidegate.gateway.authentication import (
     Authenticator,
     without_password,
 )
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.outbound import Outbound
 from tidegate.gateway.port import Laboratory, LinkTransport, Tap, VenuePort
 from tidegate.session.logon import LogonRequest, read_logon, without_credentials
@@ -46,8 +47,10 @@ class Links:
         *,
         strangers_max: int,
         logon_timeout_s: float,
+        doctor: LogonDoctor | None = None,
         stopwatch_s: Callable[[], float] = monotonic,
     ) -> None:
+        self.doctor = doctor
         self.strangers_max = strangers_max
         self.logon_timeout_s = logon_timeout_s
         self.stopwatch_s = stopwatch_s
@@ -60,10 +63,21 @@ class Links:
         longest goes: a client that means to log on does so at once."""
         while len(self.strangers) >= self.strangers_max:
             end = self.strangers.pop(next(iter(self.strangers)))
-            _log.warning("link_closed", new=address, reason="too many logons pending")
+            self.closed("", "too many logons pending", new=address)
             end()
         self._last_number += 1
         return self._last_number
+
+    def closed(
+        self, address: str, reason: str, request: LogonRequest | None = None, *, new: str = ""
+    ) -> None:
+        """Tell of a link that is closed without a word; `new` is who it makes room for."""
+        if new:
+            _log.warning("link_closed", new=new, reason=reason)
+        else:
+            _log.warning("link_closed", address=address, reason=reason)
+        if self.doctor is not None:
+            self.doctor.closed(address, reason, request)
 
 
 class Link(asyncio.Protocol):
@@ -172,7 +186,7 @@ class Link(asyncio.Protocol):
     # --- logon -----------------------------------------------------------------------------------
 
     def _logon_overdue(self) -> None:
-        _log.warning("link_closed", address=self._address, reason="no logon in time")
+        self._links.closed(self._address, "no logon in time")
         self.abort()
 
     def _end_logon_phase(self) -> None:
@@ -190,14 +204,16 @@ class Link(asyncio.Protocol):
         frame = self._frames.popleft()
         request = read_logon(frame)
         if request is None or self._venue.logons_refused():
-            self._close_silently("not a Logon" if request is None else "rollover")
+            self._close_silently("not a Logon" if request is None else "rollover", request)
             return False
         if not request.sender_comp_id or not request.target_comp_id:
-            self._close_silently("no CompIDs")  # nobody to address an answer to
+            self._close_silently("no CompIDs", request)  # nobody to address an answer to
             return False
         verdict = self._authenticator.verify(request, self._address, tls=self._tls)
         if verdict.text:
             self._refuse(verdict.session, request, verdict.text)
+            if self._links.doctor is not None:
+                self._links.doctor.refused(request, verdict, self._address)
             return False
         assert self._transport is not None
         if self._laboratory is not None and self._laboratory.refuses_logon(
@@ -210,6 +226,10 @@ class Link(asyncio.Protocol):
         self._link = self._venue.logon(
             verdict.session, self, verdict.api_key, verdict.nonce, without_credentials(frame)
         )
+        if self._links.doctor is not None:
+            refusal = self._venue.logon_refusal(self._link)
+            if refusal:
+                self._links.doctor.ended(request, verdict, self._address, refusal)
         # After the logon, which may have begun a new life of the session.
         self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
         self._frames = deque(map(without_password, self._frames))
@@ -231,8 +251,8 @@ class Link(asyncio.Protocol):
         self._transport.write(self._venue.refused_logon(session, request, text))
         self._transport.close()
 
-    def _close_silently(self, reason: str) -> None:
-        _log.warning("link_closed", address=self._address, reason=reason)
+    def _close_silently(self, reason: str, request: LogonRequest | None = None) -> None:
+        self._links.closed(self._address, reason, request)
         self._refused = True
         self.abort()
 

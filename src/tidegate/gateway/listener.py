@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link, Links
 from tidegate.gateway.outbound import CLOSE_WAIT_S
 from tidegate.gateway.port import Laboratory, VenuePort
@@ -60,12 +61,16 @@ class Listener:
         logon_timeout_s: float,
         strangers_max: int = STRANGERS_MAX,
         laboratory: Laboratory | None = None,
+        doctor: LogonDoctor | None = None,
     ) -> None:
         self._venue = venue
         self._laboratory = laboratory
         self._authenticator = authenticator
         self._tls = tls
-        self._links = Links(strangers_max=strangers_max, logon_timeout_s=logon_timeout_s)
+        self._doctor = doctor
+        self._links = Links(
+            strangers_max=strangers_max, logon_timeout_s=logon_timeout_s, doctor=doctor
+        )
         self._logon_timeout_s = logon_timeout_s
         self._loop = asyncio.get_running_loop()
         self._bound: socket.socket | None = None
@@ -105,11 +110,11 @@ class Listener:
 
     def _open(self, accepted: socket.socket, address: str) -> None:
         number = self._links.admit(address)
-        task = self._loop.create_task(self._establish(accepted, number))
+        task = self._loop.create_task(self._establish(accepted, number, address))
         self._links.strangers[number] = task.cancel
         self._openings[number] = task
 
-    async def _establish(self, accepted: socket.socket, number: int) -> None:
+    async def _establish(self, accepted: socket.socket, number: int, address: str) -> None:
         try:
             await self._loop.connect_accepted_socket(
                 lambda: self._new_link(number),
@@ -121,7 +126,10 @@ class Listener:
         except (OSError, asyncio.CancelledError) as error:  # TLS and time-out errors among them
             self._links.strangers.pop(number, None)
             accepted.close()
-            _log.info("link_not_opened", reason=str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            _log.info("link_not_opened", reason=reason)
+            if self._doctor is not None and isinstance(error, ssl.SSLError):
+                self._doctor.closed(address, f"TLS: {reason}")
         finally:
             del self._openings[number]
 

@@ -55,6 +55,9 @@ class VenuePort(FrameSource, Protocol):
     ) -> int:
         """A verified Logon without its credentials; gives the number of its link."""
 
+    def logon_refusal(self, link: int) -> bytes:
+        """Why the session refused a logon that was given to it just now; empty where it did not."""
+
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
         """Frames of a link, in order of arrival."""
 

@@ -57,8 +57,8 @@ class ClockRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What came of a walk: how many deadlines there were on the way, and the SenderCompIDs (49) of
-    the sessions that were up before and are down now, in their order."""
+    """What came of a walk: in how many steps it went, from deadline to deadline, and the
+    SenderCompIDs (49) of the sessions that were up before and are down now, in their order."""
 
     from_ns: int
     to_ns: int
@@ -141,9 +141,9 @@ class ClockWalker:
             service.tick()
             await self._quiet()
             await patience.answered(settle_s)
+            steps += 1
             if self.now_ns == target_ns:
                 break
-            steps += 1
         ended = [s.settings.sender_comp_id for s in up if s.state == DISCONNECTED]
         return Walk(from_ns, self.now_ns, steps, tuple(ended))
 
@@ -195,6 +195,7 @@ def _question(session: Session) -> tuple[int, int, int] | None:
     number; None where it waits for nothing."""
     if session.state == LOGOUT_SENT:
         return session.link, session.logout_deadline_ns, 0
-    if session.state == ACTIVE and (session.test_request_ns or session.gap.until):
-        return session.link, session.test_request_ns, session.gap.until
+    asked_ns = 0 if session.muted else session.test_request_ns
+    if session.state == ACTIVE and (asked_ns or session.gap.until):
+        return session.link, asked_ns, session.gap.until
     return None

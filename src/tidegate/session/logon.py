@@ -40,6 +40,7 @@ class LogonRequest:
         self.msg_seq_num = message.integer(tags.MSG_SEQ_NUM)
         self.sender_comp_id = message.get(tags.SENDER_COMP_ID)
         self.target_comp_id = message.get(tags.TARGET_COMP_ID)
+        self.sending_time = message.get(tags.SENDING_TIME)
         self.encrypt_method = message.get(tags.ENCRYPT_METHOD)
         self.heart_bt_int_s = message.integer(tags.HEART_BT_INT)
         self.username = message.get(tags.USERNAME)

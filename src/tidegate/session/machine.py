@@ -290,8 +290,9 @@ class Session:
         interval_ns = self.heart_bt_int_s * NS_PER_S
         if self.state == LOGON_SENT:
             return self.last_received_ns + interval_ns * DEAD_PEER_TENTHS // 10
-        asked_ns = self.test_request_ns or self.last_received_ns
-        peer_ns = asked_ns + interval_ns * TEST_REQUEST_TENTHS // 10
+        asks_nobody = self.muted and not self.test_request_ns
+        tenths = DEAD_PEER_TENTHS if asks_nobody else TEST_REQUEST_TENTHS
+        peer_ns = (self.test_request_ns or self.last_received_ns) + interval_ns * tenths // 10
         if self.gap.until:
             peer_ns = min(peer_ns, self.gap.since_ns + interval_ns * DEAD_PEER_TENTHS // 10)
         return peer_ns if self.muted else min(peer_ns, self.last_sent_ns + interval_ns)
@@ -316,11 +317,13 @@ class Session:
         if self.gap.until and time_ns - self.gap.since_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
             self.expel(RESEND_UNANSWERED, time_ns)  # alive, but nothing it sends can be acted upon
             return
-        if not self.test_request_ns and time_ns - self.last_received_ns >= silence_ns:
+        if self.muted:
+            if time_ns - self.last_received_ns >= interval_ns * DEAD_PEER_TENTHS // 10:
+                self._end(HEARTBEAT_TIMEOUT, time_ns, orderly=False)
+        elif not self.test_request_ns and time_ns - self.last_received_ns >= silence_ns:
             self.test_request_ns = time_ns
-            if not self.muted:
-                self._send_plain(b"1", b"112=TEST-%d\x01" % self.next_outgoing, time_ns)
-        elif not self.muted and time_ns - self.last_sent_ns >= interval_ns:
+            self._send_plain(b"1", b"112=TEST-%d\x01" % self.next_outgoing, time_ns)
+        elif time_ns - self.last_sent_ns >= interval_ns:
             self._send_plain(b"0", b"", time_ns)
 
     # --- receiving -------------------------------------------------------------------------------

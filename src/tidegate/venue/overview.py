@@ -40,6 +40,7 @@ class SessionOverview:
         self.hole_until = gap.until
         self.held_count = len(gap.held)
         self.heart_bt_int_s = session.heart_bt_int_s
+        self.test_request_pending = session.test_request_ns > 0
         self.last_sent_ns = session.last_sent_ns
         self.last_received_ns = session.last_received_ns
         self.open_order_count = venue.engine.session_order_count(index)

@@ -7,7 +7,9 @@ What it models, so that what the tests show is known:
 - *power loss*: content that was not synced may be there, be missing, or read as zeros, write by
   write and in any order; cuts likewise. Names that were not synced with their directory may be
   missing; names change in the order the calls were made, as a journaling file system does it.
-- *errors*: any call may fail with an errno; writes may be short; the disk may be full.
+- *errors*: any call may fail with an errno; writes may be short; the disk may be full. After a
+  sync that failed the system has forgotten what was to be written, as real ones do: a second sync
+  succeeds, and the bytes are not on the disk. The next process does not see them either.
 
 What it does not model: a disk that loses what it acknowledged as synced.
 """
@@ -46,6 +48,7 @@ class Content:
     seen: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     pending: list[Write | Truncate] = field(default_factory=list)
+    forgotten: bool = False  # the system has dropped writes, because a sync failed
 
 
 @dataclass
@@ -90,6 +93,7 @@ class FaultyStorage:
         self.crash_at: int | None = None
         self.crash_portion = 0.0
         self.errors: dict[int, int] = {}
+        self.failing: dict[str, int] = {}  # by the call's name: the next one fails, once
         self.write_bytes_max: int | None = None
         self.read_bytes_max: int | None = None
         self.free_bytes: int | None = None
@@ -109,10 +113,11 @@ class FaultyStorage:
 
         def copied(names: dict[str, Content]) -> dict[str, Content]:
             for content in names.values():
-                if id(content) not in copies:
-                    copies[id(content)] = Content(
-                        bytearray(content.seen), content.durable, list(content.pending)
-                    )
+                if id(content) in copies:
+                    continue
+                seen = content.durable if content.forgotten else content.seen
+                pending = [] if content.forgotten else list(content.pending)
+                copies[id(content)] = Content(bytearray(seen), content.durable, pending)
             return {name: copies[id(content)] for name, content in names.items()}
 
         storage.durable_directories = set(self.durable_directories)
@@ -176,6 +181,11 @@ class FaultyStorage:
     def make_directory_quietly(self, directory: Path) -> None:
         """Create a directory without this being a call."""
         self.directories.setdefault(str(directory), Names())
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process that used it died in a call."""
+        return self._is_dead
 
     @property
     def open_files(self) -> int:
@@ -256,8 +266,16 @@ class FaultyStorage:
 
     def fdatasync(self, file: int) -> None:
         name, content = self._files[file]
-        is_last = self._call(f"fdatasync {name}")
-        content.durable = bytes(content.seen)
+        try:
+            is_last = self._call(f"fdatasync {name}")
+        except OSError:
+            content.pending.clear()  # never on the disk, whatever a second call says
+            content.forgotten = True
+            raise
+        durable = bytearray(content.durable)
+        for change in content.pending:
+            apply(durable, change)
+        content.durable = bytes(durable)
         content.pending.clear()
         self._die_if(is_last)
 
@@ -304,6 +322,10 @@ class FaultyStorage:
         if number in self.errors:
             code = self.errors[number]
             raise OSError(code, os.strerror(code), text)
+        if self.failing:
+            failed = self.failing.pop(text.partition(" ")[0], 0)
+            if failed:
+                raise OSError(failed, os.strerror(failed), text)
         if number != self.crash_at:
             return False
         is_write = text.startswith("write ")

@@ -1,0 +1,112 @@
+"""What must hold of the venue's state at any time, seen from outside between two callbacks."""
+
+from __future__ import annotations
+
+from tidegate.engine.holds import held_asset, order_hold
+from tidegate.engine.ledger import EXTERNAL
+from tidegate.lab.sim.fold import Fold
+from tidegate.lab.sim.orders import Orders
+from tidegate.lab.sim.violation import require
+from tidegate.model.settings import VenueSettings
+from tidegate.venue.machine import Venue
+
+
+def check_money(venue: Venue, settings: VenueSettings) -> None:
+    """Per asset all accounts, fees included, add up to what was deposited; nobody owes."""
+    ledger = venue.engine.ledger
+    for asset, total in ledger.totals().items():
+        require(total == 0, "money", f"{total} of {asset} was made or lost")
+    deposits: dict[str, int] = {}
+    for account in settings.accounts:
+        for deposit in account.deposits:
+            deposits[deposit.asset] = deposits.get(deposit.asset, 0) + deposit.amount
+    for asset, amount in deposits.items():
+        owed = -ledger.available(EXTERNAL, asset)
+        require(owed == amount, "money", f"{owed} of {asset} came in, deposits were {amount}")
+    for account_index in ledger.accounts():
+        for asset in ledger.assets(account_index):
+            if account_index != EXTERNAL:
+                available = ledger.available(account_index, asset)
+                require(available >= 0, "money", f"account {account_index} has {available} {asset}")
+
+
+def check_holds(venue: Venue) -> None:
+    """What is held is what the open orders need, to the last unit."""
+    engine = venue.engine
+    for account in venue.directory.accounts:
+        exposure: dict[str, int] = {}
+        for order in engine.account_orders(account.index):
+            hold = order_hold(order, order.price, order.leaves_lots)
+            said = f"order {order.number} holds {order.held_money}, needs {hold}"
+            require(order.held_money == hold, "holds", said)
+            asset = held_asset(order)
+            exposure[asset] = exposure.get(asset, 0) + hold
+        for asset in sorted({*exposure, *engine.ledger.assets(account.index)}):
+            held = engine.ledger.held(account.index, asset)
+            needed = exposure.get(asset, 0)
+            require(held == needed, "holds", f"{account.name!r}: {held} {asset}, not {needed}")
+
+
+def check_books(venue: Venue) -> None:
+    """No book is crossed, and each level has the quantity of its orders."""
+    for symbol in venue.instruments:
+        book = venue.engine.book(symbol)
+        assert book is not None
+        bid, ask = book.bids.best, book.asks.best
+        if bid is not None and ask is not None:
+            require(bid.price < ask.price, "crossed", f"{symbol}: {bid.price} and {ask.price}")
+        for side in (book.bids, book.asks):
+            total = 0
+            for level in side:
+                lots = sum(order.leaves_lots for order in level)
+                require(lots == level.total_lots > 0, "levels", f"{symbol} {level.price}: {lots}")
+                total += lots
+            require(total == side.total_lots, "levels", f"{symbol}: {total}")
+
+
+def check_orders(venue: Venue, known: Orders) -> None:
+    """The open orders are those that the reports left open, with the same quantities. Only while
+    every turn is promised."""
+    engine = venue.engine
+    require(
+        engine.open_order_count == len(known.open), "orders",
+        f"{engine.open_order_count} are open, reports say {len(known.open)}",
+    )  # fmt: skip
+    for session in venue.sessions:
+        for order in engine.session_orders(session.index):
+            told = known.open.get(order.order_id)
+            require(told is not None, "orders", f"nobody was told of {order.order_id.decode()}")
+            assert told is not None
+            require(
+                (order.cum_lots, order.qty_lots, order.epoch) == (told.cum, told.qty, told.epoch),
+                "orders", f"{order.order_id.decode()} has {order.cum_lots} of {order.qty_lots}, "
+                f"reports say {told.cum} of {told.qty}",
+            )  # fmt: skip
+
+
+def check_sessions(venue: Venue, fold: Fold) -> None:
+    """The sessions' numbers are those of the messages that were promised. Only while every turn
+    is promised."""
+    for session in venue.sessions:
+        told = fold.sessions[session.index]
+        said = f"{told.settings.sender_comp_id}: "
+        require(
+            session.next_outgoing == len(told.frames) + 1, "numbers",
+            f"{said}the next message is {session.next_outgoing}, {len(told.frames)} were sent",
+        )  # fmt: skip
+        require(session.epoch == told.epoch, "numbers", f"{said}epoch {session.epoch}")
+        require(session.link == told.link, "fence", f"{said}link {session.link}, not {told.link}")
+
+
+def check_state(venue: Venue, settings: VenueSettings) -> None:
+    """The part that holds at any time."""
+    check_money(venue, settings)
+    check_holds(venue)
+    check_books(venue)
+
+
+def check_all(venue: Venue, settings: VenueSettings, fold: Fold) -> None:
+    """Everything, while every turn is promised."""
+    check_state(venue, settings)
+    check_orders(venue, fold.orders)
+    check_sessions(venue, fold)
