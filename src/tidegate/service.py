@@ -14,12 +14,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from tidegate.clock import Clock, SteadyClock
-from tidegate.gateway.port import LinkOutput
+from tidegate.gateway.port import LinkOutput, TurnWatch
 from tidegate.journal import Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
 from tidegate.model.rejects import LAYER_NAMES
@@ -39,16 +39,6 @@ REFUSALS_LOGGED_PER_TURN_MAX: Final = 32
 CLOCK_AHEAD_TOLD_NS: Final = 1_000_000_000
 
 _log = structlog.get_logger("tidegate.venue")
-
-
-class TurnWatch(Protocol):
-    """Who is told of every turn, between what the venue does with it."""
-
-    def before_append(self) -> None:
-        """It is about to be appended to the journal."""
-
-    def after_append(self) -> None:
-        """It was, and nothing of it is published yet."""
 
 
 class VenueService:

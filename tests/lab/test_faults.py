@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.lab.line import Link, frame
 from tidegate.config.rules_faults import FAULTS_MAX, KINDS, FaultRefused, read_fault
 from tidegate.config.schema import FaultTable
+from tidegate.gateway.port import TurnWatch
 from tidegate.lab.faults import ABANDONED_MAX, HISTORY_MAX, FaultPlan
-from tidegate.service import TurnWatch
 
 ACME, BETA = 0, 1
 
@@ -49,6 +49,9 @@ class Target:
 
     def unmute(self, session: int) -> None:
         self.asked.append((session, "unmute", b""))
+
+    async def settled(self) -> None:
+        """Nothing takes time here."""
 
     def watch_turns(self, watch: TurnWatch | None) -> None:
         self.watch = watch
@@ -258,7 +261,7 @@ def test_same_seed_and_same_traffic_same_injections(
 
         def story(lab: Lab) -> None:
             lab.add("corrupt_checksum", "*", probability=probability, seed=seed)
-            lab.add("repeat", probability=probability, seed=seed + 1 if seed else 1, count=5)
+            lab.add("repeat", probability=probability, seed=seed // 2, count=5)
             links = {ACME: lab.link(ACME), BETA: lab.link(BETA)}
             for number, session in enumerate(traffic, 1):
                 send(links[session], number)
@@ -385,6 +388,7 @@ def test_a_skip_at_a_number_comes_right_before_it() -> None:
         link = lab.link()
         send(link, 6)
         assert len(lab.target.asked) == 1
+        lab.target.numbers[ACME] = (8, 1)
         send(link, 7)
         assert len(lab.target.asked) == 2
         assert lab.hits() == [("skip", "ACME", 5), ("skip", "ACME", 8)]
@@ -410,9 +414,9 @@ def test_the_next_order_is_refused_and_no_other_message() -> None:
         link = lab.link()
         lab.add("reject_next", layer=2)
         assert link.tap is not None
-        assert link.tap.received([frame(2, msg_type="F")]) == [frame(2, msg_type="F")]
+        link.tap.received([frame(2, msg_type="F")])
         assert lab.target.asked == []
-        assert link.tap.received([frame(3, msg_type="D")]) == [frame(3, msg_type="D")]
+        link.tap.received([frame(3, msg_type="D")])
         assert lab.target.asked == [(ACME, "reject_next", b"")]
         link.tap.received([frame(4, msg_type="D")])
         assert len(lab.target.asked) == 1
@@ -466,6 +470,19 @@ def test_a_crash_comes_with_the_turn_that_has_the_number(point: str) -> None:
             with pytest.raises(Died):
                 watch.after_append()
         assert lab.hits() == [("crash", "ACME", 5)]
+
+    in_loop(story)
+
+
+def test_a_crash_by_chance_comes_with_a_turn_of_its_session() -> None:
+    def story(lab: Lab) -> None:
+        lab.add("crash", probability=1, point="before-append")
+        assert lab.target.watch is not None
+        lab.target.numbers[BETA] = (2, 2)
+        lab.target.watch.before_append()
+        lab.target.numbers[ACME] = (1, 2)  # a message came, and nothing was sent
+        with pytest.raises(Died):
+            lab.target.watch.before_append()
 
     in_loop(story)
 

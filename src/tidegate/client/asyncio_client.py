@@ -168,6 +168,9 @@ class Client:
         except asyncio.CancelledError:
             writer.transport.abort()
             raise
+        except (ConnectFailed, LogonRefused):
+            await asyncio.wait([self._link_task])  # then `connect` may be called again
+            raise
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read until the line or the session ends."""
@@ -211,8 +214,6 @@ class Client:
             try:
                 await self._open()
             except (ConnectFailed, LogonRefused, OSError):  # a CA file that is being replaced
-                if self._link_task is not None:
-                    await asyncio.wait([self._link_task])
                 continue
             return
 

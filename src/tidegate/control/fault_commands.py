@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from tidegate.config.rules_faults import ALL_SESSIONS, FaultRefused, read_fault
 from tidegate.control.protocol import ControlError, Handler, parameters_of
-from tidegate.lab.faults import Fault, FaultPlan, Injection
+from tidegate.lab.fault import Fault, Injection
+from tidegate.lab.faults import FaultPlan
 
 PRODUCTION: str = "faults are for the uat profile: this venue runs with the production profile"
 
@@ -41,9 +42,11 @@ def fault_commands(plan: FaultPlan | None) -> dict[str, Handler]:
     async def add(given: dict[str, Any]) -> dict[str, Any]:
         faults = plan_of_uat()
         try:
-            return _described(faults.add(read_fault(given)))
+            fault = faults.add(read_fault(given))
         except FaultRefused as error:
             raise ControlError(str(error)) from None
+        await faults.settled()
+        return _described(fault)
 
     async def show(given: dict[str, Any]) -> list[dict[str, Any]]:
         parameters_of(given, NoParameters)
@@ -51,10 +54,13 @@ def fault_commands(plan: FaultPlan | None) -> dict[str, Handler]:
 
     async def clear(given: dict[str, Any]) -> list[dict[str, Any]]:
         number = parameters_of(given, ClearParameters).id
+        faults = plan_of_uat()
         try:
-            return [_described(fault) for fault in plan_of_uat().clear(number)]
+            cleared = faults.clear(number)
         except FaultRefused as error:
             raise ControlError(str(error)) from None
+        await faults.settled()
+        return [_described(fault) for fault in cleared]
 
     async def release(given: dict[str, Any]) -> dict[str, Any]:
         session = parameters_of(given, ReleaseParameters).session

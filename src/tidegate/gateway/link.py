@@ -281,9 +281,10 @@ class Link(asyncio.Protocol):
     # --- frames in -------------------------------------------------------------------------------
 
     def _hand(self, frames: list[bytes]) -> None:
-        if self._tap is not None:
-            frames = self._tap.received(frames)
-        self._venue.frames(self._session, self._link, frames)
+        if self._tap is None:
+            self._venue.frames(self._session, self._link, frames)
+        else:
+            self._tap.received(frames)
 
     def _drain(self) -> None:
         """Hand frames on, a bounded number and a bounded time a turn: who sends a flood, or a few

@@ -108,8 +108,8 @@ class Tap(LinkTransport, Protocol):
     """What a laboratory puts between a link and its transport. To the link it is the transport.
     What it does happens to the line: the venue behind the link knows nothing of it."""
 
-    def received(self, frames: list[bytes]) -> list[bytes]:
-        """Those of the peer's frames that the link may see now; the rest is the tap's."""
+    def received(self, frames: list[bytes]) -> None:
+        """Frames of the peer, in order: the tap hands on (`TapPlace.take`) what it lets pass."""
 
     def pause_writing(self) -> None:
         """The buffer of the transport behind the tap is full."""
@@ -145,3 +145,13 @@ class Laboratory(Protocol):
 
     def unlinked(self, session: int, link: TapPlace) -> None:
         """The link is gone."""
+
+
+class TurnWatch(Protocol):
+    """Who is told of every turn, between what the venue does with it."""
+
+    def before_append(self) -> None:
+        """It is about to be appended to the journal."""
+
+    def after_append(self) -> None:
+        """It was, and nothing of it is published yet."""

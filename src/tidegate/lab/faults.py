@@ -9,7 +9,6 @@ logon, to the process, or, where it changes the venue's state, by a record of th
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,17 +23,21 @@ from tidegate.config.rules_faults import (
     FaultRefused,
     unknown_session,
 )
-from tidegate.config.schema import FAULT_SEED_MAX, FaultTable
-from tidegate.gateway.port import LinkTransport, TapPlace
+from tidegate.config.schema import FaultTable
+from tidegate.gateway.port import LinkTransport, TapPlace, TurnWatch
+from tidegate.lab.fault import (
+    LINE_KINDS,
+    ORDER_KINDS,
+    Fault,
+    Injection,
+    can_be_hit,
+    looks_at,
+    order_of,
+)
 from tidegate.lab.taps import MS_PER_S, Hit, LineTap, Passing
-from tidegate.service import TurnWatch
 
 HISTORY_MAX: Final = 10_000  # injections that are remembered, the newest
 ABANDONED_MAX: Final = 64  # lines that half-open faults keep although the venue gave them up
-
-_LINE_KINDS: Final = ("drop", "stop_reading", "stop_writing", "half_open")  # need no message
-_ORDER_KINDS: Final = ("fill", "cancel")
-_OPEN_ORD_STATUSES: Final = (b"0", b"1", b"5", b"A")
 
 _log = structlog.get_logger("tidegate.lab")
 
@@ -58,78 +61,14 @@ class FaultTarget(Protocol):
     def unmute(self, session: int) -> None:
         """End a `mute_heartbeats`, if there is one."""
 
+    async def settled(self) -> None:
+        """Wait until what was injected is durable and published."""
+
     def watch_turns(self, watch: TurnWatch | None) -> None:
         """Have each turn told from now on."""
 
     def die(self) -> None:
         """End the process as `kill -9` does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Injection:
-    """One time that a fault fired. `msg_seq_num` is 0 where no message was concerned, `seed` is
-    None without chances, `note` says what came of it where that is not plain."""
-
-    time_ns: int
-    fault: int
-    kind: str
-    session: str
-    trigger: str
-    msg_seq_num: int
-    seed: int | None
-    note: str
-
-
-class Fault:
-    """An installed fault. `remaining` is how often it may still fire, None without a limit."""
-
-    def __init__(self, number: int, table: FaultTable, sessions: tuple[int, ...]) -> None:
-        self.number = number
-        self.table = table
-        self.sessions = sessions
-        self.seed: int | None = None
-        self._random: random.Random | None = None
-        self.remaining: int | None = table.count or 1
-        if table.probability is not None:
-            self.seed = random.SystemRandom().randint(0, FAULT_SEED_MAX)
-            if table.seed is not None:
-                self.seed = table.seed
-            self._random = random.Random(self.seed)
-            self.remaining = table.count
-        self.injected = 0
-        self._reached = False  # its message number
-
-    @property
-    def over(self) -> bool:
-        return self.remaining == 0
-
-    @property
-    def hit(self) -> Hit:
-        return Hit(self.number, self.table.kind, self.table.ms or 0)
-
-    def fires(self, number: int, *, eligible: bool) -> bool:
-        """Whether it fires for a message of this number. One that is not `eligible` can not be
-        hit, but its number may be the one that is waited for."""
-        table = self.table
-        if self.remaining == 0:
-            return False
-        if table.at is not None and not self._reached:
-            self._reached = number == table.at
-            if not self._reached:
-                return False
-        if not eligible:
-            return False
-        if self._random is not None and table.probability is not None:
-            if self._random.random() >= table.probability:
-                return False
-        self.spend()
-        return True
-
-    def spend(self) -> None:
-        """It has fired."""
-        self.injected += 1
-        if self.remaining is not None:
-            self.remaining -= 1
 
 
 @dataclass(slots=True)
@@ -163,11 +102,11 @@ class FaultPlan:
         sessions = self._sessions(table.session)
         self._make_room()
         fault = Fault(self._last_number + 1, table, sessions)
-        if table.kind in _ORDER_KINDS and table.trigger == "now":
-            self._target.inject(sessions[0], table, _order_of(table, None))
+        if table.kind in ORDER_KINDS and table.trigger == "now":
+            self._target.inject(sessions[0], table, order_of(table, None))
         self._last_number = fault.number
         self.faults[fault.number] = fault
-        _log.warning("fault_added", fault=fault.number, **table.given() | _seed_of(fault))
+        _log.warning("fault_added", fault=fault.number, **table.given() | fault.told_seed)
         for line in self._lines:
             if line.session in sessions:
                 self._tap(line)
@@ -191,10 +130,16 @@ class FaultPlan:
         return cleared
 
     def close(self) -> None:
-        """The process stops: nothing keeps a line any more."""
+        """The process stops: nothing fires, and nothing keeps a line, any more."""
+        self.faults.clear()
+        self._watch()
         for line in self._lines:
             if line.tap is not None:
                 line.tap.lift_all()
+
+    async def settled(self) -> None:
+        """Wait until what was injected into the venue is durable and published."""
+        await self._target.settled()
 
     def release(self, session: str = ALL_SESSIONS) -> int:
         """Let go what is held back on a session's lines; how many messages. Raises
@@ -234,7 +179,7 @@ class FaultPlan:
         if any(session in fault.sessions for fault in self.faults.values()):
             self._tap(line)
         for fault in self._of(session):
-            if fault.table.kind in _LINE_KINDS and fault.table.trigger == "now":
+            if fault.table.kind in LINE_KINDS and fault.table.trigger == "now":
                 self._hit_line(fault, line)
         self._bound_abandoned()
 
@@ -263,9 +208,9 @@ class FaultPlan:
     def _begin(self, fault: Fault) -> None:
         table = fault.table
         if table.trigger == "now":
-            if table.kind in _LINE_KINDS:
+            if table.kind in LINE_KINDS:
                 self._hit_lines(fault)
-            elif table.kind in _ORDER_KINDS:
+            elif table.kind in ORDER_KINDS:
                 self._fired(fault, fault.sessions[0])
             elif table.kind == "crash" and table.point in (None, "now"):
                 self._fired(fault, fault.sessions[0])
@@ -311,11 +256,11 @@ class FaultPlan:
         hits: list[Hit] = []
         for fault in self._of(session):
             table = fault.table
-            if not _looks_at(table, "sent") or (table.kind == "reorder" and reordering):
+            if not looks_at(table, "sent") or (table.kind == "reorder" and reordering):
                 continue
             # What is skipped is the number behind the newest message.
             number = message.number + 1 if table.kind == "skip" else message.number
-            if fault.fires(number, eligible=_can_be_hit(table, message)):
+            if fault.fires(number, eligible=can_be_hit(table, message)):
                 self._note(fault, session, number, hits)
         return hits
 
@@ -324,8 +269,13 @@ class FaultPlan:
         hits: list[Hit] = []
         for fault in self._of(session):
             table = fault.table
+            if table.kind == "skip" and table.at is not None:
+                # The number may be the next one before anything with the one before it is sent.
+                if fault.fires(self._target.next_numbers(session)[0], eligible=True):
+                    hits.append(fault.hit)
+                continue
             eligible = table.kind != "reject_next" or message.msg_type == b"D"
-            if _looks_at(table, "received") and fault.fires(message.number, eligible=eligible):
+            if looks_at(table, "received") and fault.fires(message.number, eligible=eligible):
                 self._note(fault, session, message.number, hits)
         return hits
 
@@ -336,16 +286,16 @@ class FaultPlan:
 
     def act(self, session: int, hit: Hit, message: Passing) -> None:
         """Do a journaled fault that a message has set off."""
-        fault = self.faults[hit.fault]
-        number = message.number + 1 if hit.kind == "skip" else message.number
-        self._inject(fault, session, number, message)
+        self._inject(self.faults[hit.fault], session, message.number, message)
 
     def _inject(
         self, fault: Fault, session: int, msg_seq_num: int, message: Passing | None
     ) -> None:
         note = ""
+        if fault.table.kind == "skip":
+            msg_seq_num = self._target.next_numbers(session)[0]
         try:
-            order = _order_of(fault.table, message)
+            order = order_of(fault.table, message)
             self._target.inject(session, fault.table, order)
         except FaultRefused as error:
             note = str(error)
@@ -421,7 +371,7 @@ class FaultPlan:
             trigger=injection.trigger,
             msg_seq_num=msg_seq_num,
             note=note,
-            **_seed_of(fault),
+            **fault.told_seed,
         )
 
 
@@ -452,33 +402,3 @@ class _SessionJudge:
 
     def act(self, hit: Hit, message: Passing) -> None:
         self._plan.act(self._session, hit, message)
-
-
-def _seed_of(fault: Fault) -> dict[str, int]:
-    return {} if fault.seed is None else {"seed": fault.seed}
-
-
-def _looks_at(table: FaultTable, way: str) -> bool:
-    """Whether a fault looks at messages that the venue has `sent` or `received`."""
-    if table.kind == "refuse_logons":  # there is no line yet
-        return False
-    if table.kind in _LINE_KINDS and table.trigger == "now":
-        return False
-    counted = KINDS[table.kind].counted
-    return way == (table.direction or "sent" if counted == "either" else counted)
-
-
-def _can_be_hit(table: FaultTable, message: Passing) -> bool:
-    """Whether a message of the venue is one that the fault is about."""
-    if table.kind == "hold_reports":
-        return message.msg_type == b"8"
-    if table.kind in _ORDER_KINDS and table.order is None:
-        return message.msg_type == b"8" and message.field(b"39") in _OPEN_ORD_STATUSES
-    return True
-
-
-def _order_of(table: FaultTable, message: Passing | None) -> bytes:
-    """The order a fault acts on: the one it names, or the one that the message tells of."""
-    if table.order is not None or message is None:
-        return (table.order or "").encode()
-    return message.field(b"37")

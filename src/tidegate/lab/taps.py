@@ -102,7 +102,7 @@ class LineTap:
     def write(self, data: bytes) -> None:
         """Whole messages of the venue."""
         for frame in self._framer.feed(data):
-            if self._transport.is_closing():
+            if self._aborted or self._transport.is_closing():
                 return
             self._send(frame)
         self._flush()
@@ -114,7 +114,7 @@ class LineTap:
         for hit in self._judge.sent(message, reordering=self._late is not None):
             kind = hit.kind
             if kind == "drop":
-                self._transport.abort()
+                self.abort()
                 return
             if kind in ("stop_writing", "half_open"):
                 self.stop(hit)
@@ -196,28 +196,32 @@ class LineTap:
 
     # --- incoming --------------------------------------------------------------------------------
 
-    def received(self, frames: list[bytes]) -> list[bytes]:
-        if self._reading_stopped():
-            self._unread += frames
-            return []
-        start = 0
+    def received(self, frames: list[bytes]) -> None:
+        """One by one: what came before is acted upon before the next is judged."""
         for index, frame in enumerate(frames):
-            message = _passing(frame)
-            for hit in self._judge.received(message):
-                if hit.kind == "drop":
-                    self._transport.abort()
-                    return frames[start:index]
-                if hit.kind in ("stop_reading", "half_open"):
-                    self.stop(hit)
-                else:
-                    # What came before is acted upon before, what it hits after.
-                    self._link.take(frames[start:index])
-                    start = index
-                    self._judge.act(hit, message)
             if self._reading_stopped():
-                self._unread = frames[index:]
-                return frames[start:index]
-        return frames[start:]
+                self._unread += frames[index:]
+                return
+            if self._aborted or not self._pass_on(frame):
+                return
+
+    def _pass_on(self, frame: bytes) -> bool:
+        """Judge a message of the peer and hand it on, unless it is to be read later; False where
+        the line was dropped before it."""
+        message = _passing(frame)
+        for hit in self._judge.received(message):
+            if hit.kind == "drop":
+                self.abort()
+                return False
+            if hit.kind in ("stop_reading", "half_open"):
+                self.stop(hit)
+            else:
+                self._judge.act(hit, message)
+        if self._reading_stopped():
+            self._unread.append(frame)
+        else:
+            self._link.take([frame])
+        return True
 
     def pause_reading(self) -> None:
         self._link_reads = False
@@ -254,10 +258,11 @@ class LineTap:
             timer.cancel()
         was_stopped = self._reading_stopped()
         self._stops.pop(fault, None)
-        self.release(fault)
         if self._aborted and not self._half_open():
             self._transport.abort()
-        elif was_stopped and not self._reading_stopped() and not self._transport.is_closing():
+            return
+        self.release(fault)
+        if was_stopped and not self._reading_stopped() and not self._transport.is_closing():
             self._read_on()
 
     def lift_all(self) -> None:
@@ -269,7 +274,8 @@ class LineTap:
     def _read_on(self) -> None:
         frames, self._unread = self._unread, []
         if frames:  # the first was judged when it stopped the reading
-            self._link.take([frames[0], *self.received(frames[1:])])
+            self._link.take(frames[:1])
+            self.received(frames[1:])
         if self._link_reads and not self._reading_stopped() and not self._transport.is_closing():
             self._transport.resume_reading()
 

@@ -3,18 +3,21 @@ so that a replay does the same."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from tidegate.config.convert import decimal
 from tidegate.config.rules_faults import FaultRefused
 from tidegate.config.schema import FaultTable
 from tidegate.engine.order import Order
+from tidegate.gateway.port import TurnWatch
 from tidegate.model.orders import order_number
 from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.scaled import LOT_DECIMALS
-from tidegate.service import TurnWatch, VenueService
+from tidegate.service import VenueService
 from tidegate.venue import controls
 from tidegate.venue.controls import Control, ControlRefused
 
@@ -24,6 +27,7 @@ class VenueTarget:
 
     def __init__(self, service: VenueService) -> None:
         self._service = service
+        self._newest: Awaitable[None] | None = None
 
     def sender_comp_ids(self) -> list[str]:
         return [session.settings.sender_comp_id for session in self._service.venue.sessions]
@@ -40,6 +44,11 @@ class VenueTarget:
 
     def die(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+    async def settled(self) -> None:
+        newest = self._newest
+        if newest is not None:
+            await asyncio.shield(newest)  # others may wait for it, too
 
     def inject(self, session: int, fault: FaultTable, order: bytes) -> None:
         if fault.kind == "skip":
@@ -78,7 +87,7 @@ class VenueTarget:
 
     def _control(self, kind: int, session: int, control: Control) -> None:
         try:
-            self._service.control(kind, session, control.encode())
+            self._newest = self._service.control(kind, session, control.encode())
         except ControlRefused as error:
             raise FaultRefused(str(error)) from None
 
