@@ -132,6 +132,7 @@ class Machine:
         snapshot_every_records: int,
         sync_ns: int,
         wall_ns: Callable[[], int],
+        storage: FaultyStorage,
     ) -> None:
         self.scheduler = scheduler
         self.random = random
@@ -143,7 +144,7 @@ class Machine:
         self.snapshot_every_records = snapshot_every_records
         self.sync_ns = sync_ns
         self.wall_ns = wall_ns
-        self.storage = FaultyStorage()
+        self.storage = storage
         self.auditor = Auditor(DATA_DIRECTORY, synced_only=durability == "disk")
 
 
