@@ -31,7 +31,7 @@ from tidegate.recovery import verify
 
 PULSE_NS = 50 * NS_PER_MS
 SETTLE_S_MAX = 400  # of virtual time; what has not come to rest by then never will
-REST_NS = NS_PER_S  # so long nothing may be open, or it is no rest
+REST_NS = 100 * NS_PER_MS  # so long nothing may be open; heartbeats go on
 STRANGER_RATE = 0.02
 
 
