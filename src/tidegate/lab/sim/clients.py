@@ -33,6 +33,7 @@ from tidegate.lab.sim.violation import require
 from tidegate.model.time import NS_PER_MS
 
 RECONNECT_MS = 400
+RECONNECT_MS_MAX = 6_400  # after failures the client waits longer each time
 LOGONS_REFUSED_MAX = 3  # in a row; then the client gives its numbers up (141=Y)
 
 
@@ -120,6 +121,7 @@ class Trader:
         )
         self.core = ClientCore(self.credentials, self._options(reset=False))
         self._refused = 0
+        self._failures = 0
         self._resetting = False  # it has given its numbers up and the venue has not agreed yet
         self._reconnect_due_ns = 0
 
@@ -153,7 +155,7 @@ class Trader:
         for event in self.core.take_events():
             self.counts["heard " + type(event).__name__] += 1
             if isinstance(event, LoggedOn):
-                self._refused = 0
+                self._refused = self._failures = 0
                 self._resetting = False
             elif isinstance(event, LoggedOut) and not event.was_logged_on:
                 self._refused += 1
@@ -180,7 +182,8 @@ class Trader:
 
     def connect(self) -> None:
         """Log on over a new line."""
-        delay_ms = self.random.randrange(1, RECONNECT_MS)
+        delay_ms = self.random.randrange(1, min(RECONNECT_MS << self._failures, RECONNECT_MS_MAX))
+        self._failures = min(self._failures + 1, 8)
         self._reconnect_due_ns = self.world.now_ns + delay_ms * NS_PER_MS
         line = self.world.connect(self)
         if line is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tidegate.lab.sim.orders import Entry, KnownOrder, Orders, fields_of
 from tidegate.lab.sim.violation import Violation, require
+from tidegate.model.limits import CANCELS_PER_RECORD
 from tidegate.model.settings import SessionSettings, VenueSettings
 from tidegate.venue import records
 from tidegate.venue.records import Record, read_records
@@ -66,6 +67,8 @@ class Fold:
         self._accounts: dict[str, str] = {}
         self._logon_choice: dict[int, bool] = {}  # by link
         self._started = False
+        self._cancelling = False  # this record has to cancel what is due
+        self._cancels = 0  # in this record
 
     def turn(self, payload: bytes) -> None:
         """Take the next turn. Raises `Violation`."""
@@ -80,15 +83,18 @@ class Fold:
         self.orders.end_turn()
 
     def _between_inputs(self) -> None:
+        # A record cancels as many as it may; what remains goes on with the ticks after it.
+        share_used = self._cancels >= CANCELS_PER_RECORD
         for session in self.sessions:
-            if session.cancels_due:
+            if session.cancels_due and self._cancelling and not share_used:
                 name = session.settings.sender_comp_id
                 raise Violation(
                     "cancel_on_disconnect", f"{name}: {len(session.cancels_due)} orders stay open"
                 )
             if self._started:
                 require(session.link == 0, "fence", "a link outlives the process")
-        self._started = False
+        self._started = self._cancelling = False
+        self._cancels = 0
 
     # --- inputs -----------------------------------------------------------------------------------
 
@@ -99,6 +105,8 @@ class Fold:
             self._configure(VenueSettings.decode(record.data))
         elif kind == records.START:
             self._started = True
+        elif kind == records.TICK:
+            self._cancelling = True
         elif kind == records.LOGON:
             self.counts["in A"] += 1
             fields = fields_of(record.data[1 + record.data[0] :])
@@ -188,11 +196,12 @@ class Fold:
         order = self.orders.report(fields, index, session.epoch, entry)
         exec_type = fields[b"150"].decode()
         self.counts[f"report {exec_type}"] += 1
+        due = None if order.is_open else session.cancels_due.pop(order.order_id, None)
         if exec_type != "4":
             return
         text = fields.get(b"58", b"")
         self.counts["cancel " + text.decode()] += 1
-        due = session.cancels_due.pop(order.order_id, None)
+        self._cancels += 1
         said = f"{session.settings.sender_comp_id}: {order.order_id.decode()} ({text.decode()})"
         if text == DISCONNECT_TEXT:
             require(due is not None, "cancel_on_disconnect", f"{said} was not due")
@@ -211,7 +220,8 @@ class Fold:
         self.counts[f"close {record.data.decode('latin-1')}"] += 1
         if session.established and not orderly and session.cancel_on_disconnect:
             due = self.orders.open_of(record.session, session.epoch)
-            session.cancels_due = {order.order_id: order for order in due}
+            session.cancels_due.update({order.order_id: order for order in due})
+            self._cancelling = True
         session.link = 0
         session.established = False
         session.logout_text = None

@@ -22,7 +22,7 @@ from tidegate.lab.sim.audit import Auditor, Wire
 from tidegate.lab.sim.loop import Scheduler, SimLoop
 from tidegate.lab.sim.network import ClientEnd, Line, Weather
 from tidegate.lab.sim.storage import Crashed, FaultyStorage
-from tidegate.lab.sim.violation import Violation
+from tidegate.lab.sim.violation import Violation, require
 from tidegate.model.time import NS_PER_MS
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
@@ -133,6 +133,7 @@ class Machine:
         snapshot_every_records: int,
         sync_ns: int,
         wall_ns: Callable[[], int],
+        storage: FaultyStorage,
     ) -> None:
         self.scheduler = scheduler
         self.random = random
@@ -144,7 +145,7 @@ class Machine:
         self.snapshot_every_records = snapshot_every_records
         self.sync_ns = sync_ns
         self.wall_ns = wall_ns
-        self.storage = FaultyStorage()
+        self.storage = storage
         self.auditor = Auditor(DATA_DIRECTORY, synced_only=durability == "disk")
 
 
@@ -182,6 +183,8 @@ class Process:
             segment_bytes_max=machine.segment_bytes_max,
             storage=machine.storage,
         )
+        damaged = [snapshot.path.name for snapshot in self.recovered.damaged_snapshots]
+        require(not damaged, "snapshot_damaged", f"a crash has damaged {', '.join(damaged)}")
         machine.auditor.advance(machine.storage)
         machine.auditor.check_kept(machine.storage)
         clock = SteadyClock(

@@ -37,7 +37,7 @@ class Outcome:
 
 
 @contextmanager
-def _listening(counts: Counter[str]) -> Iterator[None]:
+def listening(counts: Counter[str]) -> Iterator[None]:
     """Count what the venue logs, and print nothing: refusals tell their rule in the log only."""
     before = structlog.get_config()
 
@@ -64,7 +64,7 @@ def run_scenario(scenario: Scenario, *, trace: bool = False) -> Outcome:
     if trace:
         world.trace_lines = []
     name = text = ""
-    with _listening(world.counts):
+    with listening(world.counts):
         try:
             world.run()
         except Violation as violation:

@@ -23,20 +23,29 @@ from tidegate.lab.sim.scenario import (
     keys,
     venue_settings,
 )
+from tidegate.lab.sim.storage import FaultyStorage
 from tidegate.lab.sim.violation import Violation, require
+from tidegate.model.settings import VenueSettings
 from tidegate.model.time import NS_PER_MS, NS_PER_S
 from tidegate.recovery import verify
 
 PULSE_NS = 50 * NS_PER_MS
 SETTLE_S_MAX = 400  # of virtual time; what has not come to rest by then never will
-HAPPENINGS_PER_STEP_MAX = 20_000  # more is a world that runs in circles
+REST_NS = 100 * NS_PER_MS  # so long nothing may be open; heartbeats go on
 STRANGER_RATE = 0.02
 
 
 class World:
     """One run. `run` raises `Violation`; `counts` and `digest` tell what happened."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        storage: FaultyStorage | None = None,
+        settings: VenueSettings | None = None,
+    ) -> None:
+        """The disk is empty, and the settings are the scenario's, unless they are given."""
         self.scenario = scenario
         self.counts: Counter[str] = Counter()
         self.scheduler = Scheduler()
@@ -59,7 +68,7 @@ class World:
         self._weather = Weather(
             jitter=scenario.jitter, split=scenario.split, buffer_bytes=scenario.buffer_bytes
         )
-        self.settings = venue_settings(scenario)
+        self.settings = settings or venue_settings(scenario)
         self.machine = Machine(
             self.scheduler,
             self._drawn("machine"),
@@ -71,6 +80,7 @@ class World:
             snapshot_every_records=scenario.snapshot_every_records,
             sync_ns=scenario.sync_us * 1_000,
             wall_ns=lambda: self.now_ns + self.skew_ns,
+            storage=storage or FaultyStorage(),
         )
         self.process: Process | None = None
         names = list(SESSIONS)[: scenario.clients]
@@ -193,13 +203,23 @@ class World:
 
     def run(self) -> None:
         """The whole life of the world. Raises `Violation`."""
-        self._start_process()
-        self._pulse()
+        self.begin()
         self._step()
         while self._steps < self.scenario.steps:
             self._happen()
         self._settle()
         self._check_end()
+
+    def begin(self) -> None:
+        """Start the venue, and let the clients connect."""
+        self._start_process()
+        self._pulse()
+
+    def run_for(self, length_ns: int) -> None:
+        """Let time pass, without steps: nobody does anything of his own accord but connect."""
+        end_ns = self.scheduler.now_ns + length_ns
+        while self.scheduler.now_ns < end_ns:
+            self._happen()
 
     def _happen(self) -> None:
         if not self.scheduler.step():
@@ -268,13 +288,20 @@ class World:
         storage.crash_at = None
         self.loses_power = self.crash_next_recovery = False
         deadline_ns = self.scheduler.now_ns + SETTLE_S_MAX * NS_PER_S
-        while not self._at_rest():
+        rest_since_ns = -1
+        while rest_since_ns < 0 or self.scheduler.now_ns - rest_since_ns < REST_NS:
             self._happen()
+            if not self._at_rest():
+                rest_since_ns = -1
+            elif rest_since_ns < 0:
+                rest_since_ns = self.scheduler.now_ns
             if self.scheduler.now_ns > deadline_ns:
                 raise Violation("never_at_rest", self._unrest())
 
     def _at_rest(self) -> bool:
-        return self.serving and not any(self._restless(client) for client in self.clients)
+        process = self.process
+        healthy = process is not None and process.is_serving and not process.is_stopping
+        return healthy and not any(self._restless(client) for client in self.clients)
 
     def _restless(self, client: Trader) -> str:
         """Why a client has not got everything yet; empty if it has."""
