@@ -55,7 +55,7 @@ def traced(
         floods = [w.flood(p, ORDERS) for w, p in zip(witnesses, peers, strict=True)]
         assert all(flood.wait(WAIT_S) for flood in floods)
         tracer.send_signal(signal.SIGINT)  # it lets the venue go
-        tracer.wait(WAIT_S)
+        tracer.communicate(timeout=WAIT_S)
         venue.kill()
         for witness, peer in zip(witnesses, peers, strict=True):
             witness.join(peer)
