@@ -30,6 +30,7 @@ from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
+from tidegate.gateway.shares import Shares
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.provision import (
@@ -289,12 +290,14 @@ def _listen(prepared: _Prepared, service: VenueService) -> list[Listener]:
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
     strangers_max = min(STRANGERS_MAX, _descriptors() // 4 // len(prepared.sockets))
     listeners: list[Listener] = []
+    shares = Shares()
     for name, bound in prepared.sockets.items():
         listener = Listener(
             service,
             Authenticator(service, name, config.sessions, config.keys),
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
+            shares=shares,
             strangers_max=strangers_max,
         )
         listener.start(bound)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.peers.socket_peer import Frame, framed, take_frames
 from tidegate.gateway.outbound import Outbound
+from tidegate.gateway.shares import Shares
 from tidegate.model.limits import RESENDS_PENDING_MAX
 from tidegate.session.resend import Sweep
 
@@ -80,7 +81,9 @@ class Session:
         self.lives = 1
         self.reads = 0
         self.transport = Transport(high)
-        self.outbound = Outbound(self.transport, self, SESSION, lambda: 10**18)  # type: ignore[arg-type]
+        self.outbound = Outbound(  # type: ignore[arg-type]
+            self.transport, self, SESSION, lambda: 10**18, Shares()
+        )
         self.transport.outbound = self.outbound
 
     def life(self, session: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import select
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ RESENDS_ASKED = 200  # each of them: fewer than the venue has patience for
 SLOW_READ_BYTES = 2048
 SLOW_READ_PAUSE_S = 0.02
 RECEIVE_BYTES = 4096
+SEND_BYTES = 32 * 1024
 
 
 def flood(line: Line) -> None:
@@ -37,7 +39,7 @@ def flood(line: Line) -> None:
         for number in range(BATCH):
             kind = number % 4
             if kind == 0:
-                frames.append(line.order(price="900", more="|59=3"))  # gone at once: a flat book
+                frames.append(line.order(rests=False))
             elif kind == 1:
                 line.last_id += 1
                 frames.append(line.message("F", f"11={line.last_id}|37=O-NONE|54=1|55=BTC/USD"))
@@ -60,7 +62,7 @@ def garbage(line: Line, seed: int = 1) -> None:
 def make_history(line: Line) -> None:
     """Orders that come and go, each with two reports, read as they come."""
     orders = HISTORY // 2
-    line.socket.sendall(b"".join(line.order().replace(b"\x0159=1\x01", b"\x0159=3\x01") for _ in range(orders)))
+    line.socket.sendall(b"".join(line.order(rests=False) for _ in range(orders)))
     line.await_types(b"8", 2 * orders)
 
 
@@ -79,11 +81,13 @@ def slow(lines: list[Line]) -> None:
 def main() -> None:
     kind = sys.argv[1]
     port, first, count = map(int, sys.argv[2:])
-    receive_bytes = RECEIVE_BYTES if kind == "slow" else None
-    lines = [Line(port, n, receive_bytes=receive_bytes) for n in range(first, first + count)]
+    lines = [Line(port, number) for number in range(first, first + count)]
     if kind == "slow":
         for line in lines:
             make_history(line)
+            line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    for line in lines:  # so that a stopped process is soon silent
+        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.loadgen import usage
 from tests.app.venue import Venue, environment
 from tests.overload.sessions import SESSIONS, config
 
@@ -28,16 +29,21 @@ ROUNDS = 6
 PHASE_S = 1.0
 FACTOR_MAX = 2.0
 RSS_GROWTH_BYTES_MAX = 64 * 1024 * 1024  # of all rounds, with fifty peers that do not read
+IDLE_WAIT_S = 20.0
+IDLE_LOOK_S = 0.2
+IDLE_BUSY_MAX = 0.1  # of one core
 KINDS = ("slow", "flood", "garbage")
 
 
 @dataclass
 class Measured:
-    """Nanoseconds of round trips, by phase; the venue's memory after each round, in bytes."""
+    """Nanoseconds of round trips, by phase; the venue's memory after each round, in bytes; how busy
+    it was in the crowded phases, as a share of one core."""
 
     alone: list[list[int]] = field(default_factory=list)
     crowded: list[list[int]] = field(default_factory=list)
     rss_bytes: list[int] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
 
     def quantile(self, phases: Sequence[list[int]], percent: int) -> float:
         """The median over the phases of the phase's own quantile, in microseconds."""
@@ -65,6 +71,7 @@ class Measured:
             f"{first / 2**20:.1f} MiB alone, {max(self.rss_bytes) / 2**20:.1f} at most, "
             f"{last / 2**20:.1f} at the end"
         )
+        yield f"the venue was busy {statistics.median(self.busy):.0%} of a crowded phase"
 
 
 @contextmanager
@@ -114,18 +121,34 @@ def measure(directory: Path, kinds: Sequence[str] = KINDS, rounds: int = ROUNDS)
             ask(process, "go")
         measured.rss_bytes.append(venue.rss_bytes())
         for _ in range(rounds):
+            await_idle(venue.pid)
             measured.alone.append(phase(prober))
             for process in others:
                 process.send_signal(signal.SIGCONT)
+            began_s, used_s = time.monotonic(), usage(venue.pid).cpu_s
             measured.crowded.append(phase(prober))
+            used_s = usage(venue.pid).cpu_s - used_s
+            measured.busy.append(used_s / (time.monotonic() - began_s))
             for process in others:
                 assert process.poll() is None, "a misbehaving session has given up"
                 process.send_signal(signal.SIGSTOP)
             measured.rss_bytes.append(venue.rss_bytes())
         for process in others:
             process.kill()
-        stack.callback(lambda: None)
     return measured
+
+
+def await_idle(pid: int) -> None:
+    """Until the venue has worked off what the misbehaving left in the system's buffers."""
+    deadline_s = time.monotonic() + IDLE_WAIT_S
+    before_s = usage(pid).cpu_s
+    while True:
+        time.sleep(IDLE_LOOK_S)
+        now_s = usage(pid).cpu_s
+        if now_s - before_s <= IDLE_BUSY_MAX * IDLE_LOOK_S:
+            return
+        before_s = now_s
+        assert time.monotonic() < deadline_s, "the venue does not come to rest"
 
 
 def phase(prober: subprocess.Popen[str]) -> list[int]:

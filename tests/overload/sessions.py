@@ -49,13 +49,11 @@ balances = {{ USD = "100000000000", BTC = "1000000" }}
 class Line:
     """One logged-on session over a blocking socket."""
 
-    def __init__(self, port: int, number: int, *, receive_bytes: int | None = None) -> None:
+    def __init__(self, port: int, number: int) -> None:
         self._login = Login(port, name_of(number), TARGET, key_of(number), SECRET)
         self._next_out = 1
         self.last_id = int(time.time() * 1e6)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if receive_bytes is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         nonce = Nonces.next()
@@ -78,10 +76,11 @@ class Line:
         )
         return framed(body.replace("|", "\x01").encode())
 
-    def order(self, *, side: int = 1, price: str = "1000", qty: str = "0.001", more: str = "") -> bytes:
-        """A limit order, which rests unless `more` says otherwise."""
+    def order(self, *, rests: bool = True) -> bytes:
+        """A limit order far from any other; one that does not rest is cancelled at once."""
         self.last_id += 1
-        return self.message("D", order_fields(self.last_id, side, price, qty) + more)
+        fields = order_fields(self.last_id, 1, "1000", "0.001")
+        return self.message("D", fields if rests else fields.replace("|59=1|", "|59=3|"))
 
     def await_types(self, msg_type: bytes, count: int) -> bytes:
         """Read until so many messages of a type have come; what was read."""

@@ -21,12 +21,16 @@ from tidegate.gateway.authentication import (
 )
 from tidegate.gateway.outbound import Outbound
 from tidegate.gateway.port import VenuePort
+from tidegate.gateway.shares import Shares
 from tidegate.session.logon import LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
 
-FRAMES_PER_TURN: Final = 128  # of one link, before other links get theirs
-FRAMES_PER_CALL: Final = 16  # between two looks at the clock
-SECONDS_PER_TURN: Final = 0.002
+# A read of more than this waits for its share, see `gateway.shares`.
+LONE_BYTES_MAX: Final = 4 * 1024
+LONE_FRAMES_MAX: Final = 4
+FRAMES_PER_SHARE: Final = 128  # of one link, before other links get theirs
+BYTES_PER_PIECE: Final = 1024  # to look for frames in, for each message of a share's piece
+CALM_READS: Final = 16  # lone reads after which a link that had more counts as one of many again
 DISK_WAIT_S: Final = 0.002  # before looking again whether the disk has caught up
 GARBLED_BYTES_BEFORE_LOGON_MAX: Final = 16 * 1024
 
@@ -39,8 +43,9 @@ class Links:
     """The links of one listener, counted so that strangers can not use up all descriptors.
     `strangers` are the connections that have not logged on, oldest first, and how to end them."""
 
-    def __init__(self, *, strangers_max: int, logon_timeout_s: float) -> None:
+    def __init__(self, *, strangers_max: int, logon_timeout_s: float, shares: Shares) -> None:
         self.strangers_max = strangers_max
+        self.shares = shares
         self.logon_timeout_s = logon_timeout_s
         self.strangers: dict[int, Callable[[], object]] = {}
         self.all: dict[int, Link] = {}  # by id(link): a registry without an order that matters
@@ -72,10 +77,14 @@ class Link(asyncio.Protocol):
         self._venue = venue
         self._authenticator = authenticator
         self._links = links
+        self._shares = links.shares
         self._tls = tls
         self._framer = Framer()
+        self._unread: bytes = b""  # received, no frames looked for in it yet
         self._frames: deque[bytes] = deque()
-        self._draining = False
+        self._waiting = False  # for a share of the loop; nothing more is read meanwhile
+        self._lost = False  # the connection is; what arrived before comes first
+        self._calm = CALM_READS
         self._session = _NO_SESSION
         self._link = 0
         self._refused = False
@@ -102,26 +111,36 @@ class Link(asyncio.Protocol):
         self._end_logon_phase()
         if self._session != _NO_SESSION:
             # What arrived before the end was sent before it: a flood may not have had its turn yet.
-            self._venue.frames(self._session, self._link, list(self._frames))
-            self._frames.clear()
-            self._venue.link_down(self._session, self._link)
+            self._lost = True
+            if not self._waiting:
+                self._venue.link_down(self._session, self._link)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        frames = self._framer.feed(data)
         if self._session == _NO_SESSION:
+            self._frames.extend(self._framer.feed(data))
+            if self._logged_on() and self._frames:
+                self._wait()
+            return
+        if self._waiting or len(data) > LONE_BYTES_MAX or self._venue.behind:
+            self._unread += data
+            self._wait()
+            return
+        frames = self._framed(data)
+        if len(frames) > LONE_FRAMES_MAX:
             self._frames.extend(frames)
-            if not self._logged_on():
-                return
+            self._wait()
+            return
+        if self._calm < CALM_READS:
+            self._calm += 1
         else:
-            # A second Logon does not belong here, but its secret must not go further either.
-            frames = [without_password(f) if PASSWORD_FIELD in f else f for f in frames]
-            if len(frames) <= FRAMES_PER_CALL and not self._frames and not self._venue.behind:
-                self._venue.frames(self._session, self._link, frames)  # the usual case, at once
-                return
-            self._frames.extend(frames)
-        self._drain()
+            self._shares.heard += 1
+        self._venue.frames(self._session, self._link, frames)  # the usual case, at once
+
+    def _framed(self, data: bytes) -> list[bytes]:
+        # A second Logon does not belong here, but its secret must not go further either.
+        return [without_password(f) if PASSWORD_FIELD in f else f for f in self._framer.feed(data)]
 
     def eof_received(self) -> bool:
         return False  # the peer has closed its side: so do we
@@ -176,7 +195,9 @@ class Link(asyncio.Protocol):
             verdict.session, self, verdict.api_key, verdict.nonce, without_credentials(frame)
         )
         # After the logon, which may have begun a new life of the session.
-        self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
+        self._outbound = Outbound(
+            self._transport, self._venue, verdict.session, self._venue.now_ns, self._shares
+        )
         self._frames = deque(map(without_password, self._frames))
         return True
 
@@ -201,39 +222,42 @@ class Link(asyncio.Protocol):
 
     # --- frames in -------------------------------------------------------------------------------
 
-    def _drain(self) -> None:
-        """Hand frames on, a bounded number and a bounded time a turn: who sends a flood, or a few
-        messages that are much work, waits for himself alone."""
-        frames = self._frames
-        venue = self._venue
-        end_s = monotonic() + SECONDS_PER_TURN
-        room = FRAMES_PER_TURN
-        while frames and room > 0 and not venue.behind:
-            batch = [frames.popleft() for _ in range(min(len(frames), FRAMES_PER_CALL))]
-            venue.frames(self._session, self._link, batch)
-            room -= len(batch)
-            if monotonic() >= end_s:
-                break
-        if not frames and not venue.behind:
-            return
-        if not self._draining:
-            self._draining = True
+    def _wait(self) -> None:
+        """Who sends a flood, or a few messages that are much work, waits for himself alone."""
+        self._calm = 0
+        if not self._waiting:
+            self._waiting = True
             assert self._transport is not None
             self._transport.pause_reading()
-            loop = asyncio.get_running_loop()
-            if venue.behind:
-                loop.call_later(DISK_WAIT_S, self._drain_on)
-            else:
-                loop.call_soon(self._drain_on)
+            self._shares.add(self._share)
 
-    def _drain_on(self) -> None:
-        assert self._transport is not None
-        self._draining = False
-        if self._transport.is_closing():
-            return
-        self._drain()
-        if not self._draining:
-            self._transport.resume_reading()
+    def _share(self, end_s: float, at_once: int) -> None:
+        """Hand frames on, as `shares.Work`."""
+        frames = self._frames
+        venue = self._venue
+        room = FRAMES_PER_SHARE
+        while room > 0 and (frames or self._unread) and not venue.behind:
+            if frames:
+                batch = [frames.popleft() for _ in range(min(len(frames), at_once))]
+                venue.frames(self._session, self._link, batch)
+                room -= len(batch)
+            else:
+                piece = self._unread[: BYTES_PER_PIECE * at_once]
+                self._unread = self._unread[len(piece) :]
+                frames.extend(self._framed(piece))
+            if monotonic() >= end_s:
+                break
+        if venue.behind:
+            asyncio.get_running_loop().call_later(DISK_WAIT_S, self._shares.add, self._share)
+        elif frames or self._unread:
+            self._shares.add(self._share)
+        else:
+            self._waiting = False
+            assert self._transport is not None
+            if self._lost:
+                venue.link_down(self._session, self._link)
+            elif not self._transport.is_closing():
+                self._transport.resume_reading()
 
     # --- what the venue asks ----------------------------------------------------------------------
 

@@ -13,10 +13,13 @@ from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.link import Link, Links
 from tidegate.gateway.outbound import CLOSE_WAIT_S
 from tidegate.gateway.port import VenuePort
+from tidegate.gateway.shares import Shares
 
 BACKLOG: Final = 512
 STRANGERS_MAX: Final = 512  # connections of one listener that have not logged on
 ACCEPTS_PER_TURN: Final = 16  # few: who is turned away gives the descriptor back a turn later
+# What the system keeps of one connection before it is read: a flood waits with its sender.
+RECEIVE_BUFFER_BYTES: Final = 128 * 1024
 ACCEPT_PAUSE_S: Final = 0.1  # where the system has no descriptor left for one more connection
 
 _log = structlog.get_logger("tidegate.gateway")
@@ -38,6 +41,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise PortInUse(f"can not listen on {host}: {error.strerror or error}") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         bound.bind(address)
         bound.listen(BACKLOG)
     except OSError as error:
@@ -58,12 +62,15 @@ class Listener:
         *,
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,
+        shares: Shares,
         strangers_max: int = STRANGERS_MAX,
     ) -> None:
         self._venue = venue
         self._authenticator = authenticator
         self._tls = tls
-        self._links = Links(strangers_max=strangers_max, logon_timeout_s=logon_timeout_s)
+        self._links = Links(
+            strangers_max=strangers_max, logon_timeout_s=logon_timeout_s, shares=shares
+        )
         self._logon_timeout_s = logon_timeout_s
         self._loop = asyncio.get_running_loop()
         self._bound: socket.socket | None = None
