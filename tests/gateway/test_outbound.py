@@ -116,7 +116,7 @@ async def settle(session: Session, *, drains: int = 10_000) -> None:
         await asyncio.sleep(0)
         if session.transport.paused:
             session.transport.drain()
-        elif not session.outbound._step_scheduled:
+        elif not session.outbound._waiting:
             return
     raise AssertionError("never done")
 
