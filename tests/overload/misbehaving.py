@@ -18,7 +18,7 @@ import time
 from tests.overload.sessions import Line
 
 BATCH = 500  # frames rendered at a time
-HISTORY = 400  # reports a slow reader has to get, every time it asks
+HISTORY = 200  # reports a slow reader has to get, every time it asks
 RESENDS_ASKED = 200  # each of them: fewer than the venue has patience for
 SLOW_READ_BYTES = 2048
 SLOW_READ_PAUSE_S = 0.02

@@ -25,10 +25,13 @@ from tests.app.venue import Venue, environment
 from tests.overload.sessions import SESSIONS, config
 
 SLOW = SESSIONS // 10
-ROUNDS = 6
-PHASE_S = 1.0
+ROUNDS = 10
+PHASE_S = 0.5
 FACTOR_MAX = 2.0
-RSS_GROWTH_BYTES_MAX = 64 * 1024 * 1024  # of all rounds, with fifty peers that do not read
+BUSY_MIN = 0.5  # of a core, in some crowded phase
+# Of the venue in all rounds: fifty peers that do not read have a transport's buffer each.
+RSS_GROWTH_BYTES_MAX = 50 * 512 * 1024 + 16 * 1024 * 1024
+RSS_SETTLED_BYTES_MAX = 8 * 1024 * 1024  # in the second half of the rounds
 IDLE_WAIT_S = 20.0
 IDLE_LOOK_S = 0.2
 IDLE_BUSY_MAX = 0.1  # of one core

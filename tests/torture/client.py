@@ -17,6 +17,7 @@ import socket
 import ssl
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -188,6 +189,8 @@ class Trader:
             except (OSError, LineLost):
                 self._lose_line()
                 self._listen(RETRY_S)
+        if self._socket is not None:
+            self._log_out()
         self._lose_line()
 
     def _listen(self, wait_s: float) -> bool:
@@ -264,6 +267,13 @@ class Trader:
         if answer.number > missing:
             self._send("2", f"7={missing}|16={answer.number - 1}")
 
+    def _log_out(self) -> None:
+        """An orderly end: the answer is written down, and the orders stay."""
+        self._send("5")
+        with suppress(LineLost):
+            while True:
+                self._take(self._read())
+
     def _send(self, msg_type: str, fields: str = "", number: int | None = None) -> bytes:
         login, known = self._login, self._known
         header = (
@@ -337,7 +347,7 @@ class Trader:
             self._mass_cancel()
         elif known.open and (choice < 0.35 or len(known.open) >= OPEN_ORDERS_MAX):
             self._cancel_or_amend()
-        elif choice < 0.3505:
+        elif 0.35 <= choice < 0.3505:
             self._send("5")  # an orderly end; the answer closes the line
             self._leaving = True
         else:

@@ -33,17 +33,25 @@ class Result:
     seconds: float
 
     @property
+    def counts(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for outcome in self.outcomes:
+            counts.update(outcome.counts)
+        return counts
+
+    @property
+    def kills_done(self) -> int:
+        return sum(outcome.kills for outcome in self.outcomes)
+
+    @property
     def failures(self) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.failure]
 
     def lines(self) -> Iterator[str]:
         """Seed and figures; and what failed, where it lies and how to repeat it."""
-        counts: Counter[str] = Counter()
-        for outcome in self.outcomes:
-            counts.update(outcome.counts)
-        killed = sum(outcome.kills for outcome in self.outcomes)
+        counts = self.counts
         yield (
-            f"seed {self.seed}: {killed} kills and {counts['freezes']} freezes of "
+            f"seed {self.seed}: {self.kills_done} kills and {counts['freezes']} freezes of "
             f"{len(self.outcomes)} venues, {counts['kill a client']} kills of clients, "
             f"{counts['lines lost']} lines lost, in {self.seconds:.0f} s"
         )
@@ -69,23 +77,25 @@ class Result:
             yield f'again: make torture ARGS="--kills {self.kills} --seed {self.seed}"'
 
 
-def plans(kills: int, seed: int, directory: Path) -> Iterator[Plan]:
+def plans(kills: int, seed: int, directory: Path, kills_per_venue: int) -> Iterator[Plan]:
     number = 0
     while kills > 0:
         durability, plain = KINDS[number % len(KINDS)]
-        most = min(kills, KILLS_PER_VENUE)
+        most = min(kills, kills_per_venue)
         yield Plan(directory / f"venue-{number}", seed * 1000 + number, most, durability, plain)
         kills -= most
         number += 1
 
 
-def torture(kills: int, seed: int, directory: Path) -> Result:
+def torture(
+    kills: int, seed: int, directory: Path, *, kills_per_venue: int = KILLS_PER_VENUE
+) -> Result:
     """At least so many kills, in as many venues as it takes, each with its clients and auditor."""
     began_s = time.monotonic()
     # Not forked: a venue's supervisor is a fresh process, whatever runs in this one.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(VENUES_AT_ONCE, mp_context=context) as pool:
-        outcomes = tuple(pool.map(play, plans(kills, seed, directory)))
+        outcomes = tuple(pool.map(play, plans(kills, seed, directory, kills_per_venue)))
     return Result(seed, kills, outcomes, time.monotonic() - began_s)
 
 
