@@ -72,7 +72,9 @@ def test_a_share_is_short_while_others_are_heard_and_long_when_they_are_gone() -
         await asyncio.sleep(0)
         still = Busy(shares, 0, 1)
         await asyncio.sleep(0)
-        time.sleep(OTHERS_GONE_S)  # a length of silence, the thing that is tested
+        silent_until_s = time.monotonic() + OTHERS_GONE_S
+        while time.monotonic() < silent_until_s:
+            await asyncio.sleep(0)
         later = Busy(shares, 0, 1)
         await asyncio.sleep(0)
         assert (alone.at_once, later.at_once) == ([AT_ONCE], [AT_ONCE])

@@ -1,5 +1,7 @@
-"""`python -m tests.overload.run_overload`: round trips of sessions that behave, alone and with others
-that do not, in turns within one run, so that the machine's own noise meets both.
+"""`python -m tests.overload.run_overload`: round trips of those who behave, beside those who do not.
+
+They are taken alone and in company, in turns within one run, so that the machine's own noise meets
+both.
 
 Five hundred sessions are logged on in every phase. The misbehaving ones are processes that are
 stopped (SIGSTOP) while the rest is alone.
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.loadgen import usage
+
 from tests.app.venue import Venue, environment
 from tests.overload.sessions import SESSIONS, config
 

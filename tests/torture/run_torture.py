@@ -1,4 +1,4 @@
-"""`python -m tests.torture.run_torture [--kills N] [--seed S] [--keep DIR]`: real processes, killed.
+"""`python -m tests.torture.run_torture [--kills N] [--seed S]`: real processes, killed and frozen.
 
 Exit code 0 only if every audit after every restart passed. The directories of venues that did not
 are kept, with the journal, every client's ledger and the logs.

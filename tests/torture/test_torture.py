@@ -6,6 +6,7 @@ cores, so CI runs it by itself, with `make torture-ci`.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ KILLS = 50
 
 
 def require_passed(result: Result) -> None:
-    print(*result.lines(), sep="\n")
+    sys.stdout.write("\n".join(result.lines()) + "\n")
     assert not result.failures, "\n".join(result.lines())
 
 

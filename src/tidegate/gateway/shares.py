@@ -1,7 +1,7 @@
 """Whose turn it is: work that is more than a few messages is done in shares.
 
-A message that comes alone is served at once. What a link has beyond that (a flood, bytes that are no
-messages, a day of messages to send again) waits here with that of all other links, and the loop
+A message that comes alone is served at once. What a link has beyond that (a flood, bytes that are
+no messages, a day of messages to send again) waits here with that of all other links, and the loop
 looks at the sockets between two shares. While others send now and then, a share is about as long as
 one order takes, so a message meets at most one such share on its way, however many links have how
 much to do. Where nobody else has been heard for a while, shares are long: a batch is cheaper.
@@ -22,8 +22,8 @@ OTHERS_GONE_S: Final = 1.0  # without a lone message: then shares are long again
 AT_ONCE: Final = 16  # messages between two looks at the clock, in a long share
 
 Work = Callable[[float, int], None]
-"""Does a share: until the monotonic clock shows the first, in pieces of the second, and at least one
-piece. It adds itself again if something is left."""
+"""Does a share: until the monotonic clock shows the first, in pieces of the second, and at least
+one piece. It adds itself again if something is left."""
 
 
 class Shares:
