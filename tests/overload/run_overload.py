@@ -1,4 +1,4 @@
-"""`python -m tests.overload.run_overload`: round trips of those who behave, beside those who do not.
+"""`python -m tests.overload.run_overload`: round trips beside those who misbehave.
 
 They are taken alone and in company, in turns within one run, so that the machine's own noise meets
 both.

@@ -114,7 +114,8 @@ def parse_trace(path: Path) -> Trace:
             resumed = _RESUMED.match(text)
             if resumed is not None:
                 begun = unfinished.pop(thread, "")
-                if begun:  # otherwise it began before strace was there
+                # Otherwise it began before strace was there, or had not ended when strace left.
+                if begun and _RESULT.search(resumed[2]):
                     call = _call(begun + resumed[2])
                     trace.steps.append(Step(END, call))
                     trace.syncs_shared += call.name == "fdatasync"
@@ -126,7 +127,9 @@ def parse_trace(path: Path) -> Trace:
                 trace.steps.append(Step(BEGIN, _call(unfinished[thread])))
                 continue
             call = _call(text)
-            trace.steps += [Step(BEGIN, call), Step(END, call)]
+            trace.steps.append(Step(BEGIN, call))
+            if _RESULT.search(text):
+                trace.steps.append(Step(END, call))
     trace.syncs = sum(s.at == END and s.call.name == "fdatasync" for s in trace.steps)
     return trace
 

@@ -85,6 +85,7 @@ class Link(asyncio.Protocol):
         self._waiting = False  # for a share of the loop; nothing more is read meanwhile
         self._lost = False  # the connection is; what arrived before comes first
         self._calm = CALM_READS
+        self._heard = 0  # lone reads counted in the shares, since the last time there was more
         self._session = _NO_SESSION
         self._link = 0
         self._refused = False
@@ -136,6 +137,7 @@ class Link(asyncio.Protocol):
             self._calm += 1
         else:
             self._shares.heard += 1
+            self._heard += 1
         self._venue.frames(self._session, self._link, frames)  # the usual case, at once
 
     def _framed(self, data: bytes) -> list[bytes]:
@@ -223,8 +225,11 @@ class Link(asyncio.Protocol):
     # --- frames in -------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        """Who sends a flood, or a few messages that are much work, waits for himself alone."""
+        """Who sends a flood, or a few messages that are much work, waits for himself alone. What he
+        sent singly before was part of it, and makes no share short."""
         self._calm = 0
+        self._shares.heard -= self._heard
+        self._heard = 0
         if not self._waiting:
             self._waiting = True
             assert self._transport is not None
