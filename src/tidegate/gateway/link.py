@@ -30,7 +30,7 @@ LONE_BYTES_MAX: Final = 4 * 1024
 LONE_FRAMES_MAX: Final = 4
 FRAMES_PER_SHARE: Final = 128  # of one link, before other links get theirs
 BYTES_PER_PIECE: Final = 1024  # to look for frames in, for each message of a share's piece
-CALM_READS: Final = 16  # lone reads after which a link that had more counts as one of many again
+CALM_AFTER_S: Final = 1.0  # without more: then what a link sends singly counts as lone again
 DISK_WAIT_S: Final = 0.002  # before looking again whether the disk has caught up
 GARBLED_BYTES_BEFORE_LOGON_MAX: Final = 16 * 1024
 
@@ -84,7 +84,7 @@ class Link(asyncio.Protocol):
         self._frames: deque[bytes] = deque()
         self._waiting = False  # for a share of the loop; nothing more is read meanwhile
         self._lost = False  # the connection is; what arrived before comes first
-        self._calm = CALM_READS
+        self._calm_at_s = 0.0  # of the monotonic clock; 0 where the link is calm
         self._heard = 0  # lone reads counted in the shares, since the last time there was more
         self._session = _NO_SESSION
         self._link = 0
@@ -133,9 +133,9 @@ class Link(asyncio.Protocol):
             self._frames.extend(frames)
             self._wait()
             return
-        if self._calm < CALM_READS:
-            self._calm += 1
-        else:
+        if self._calm_at_s and monotonic() >= self._calm_at_s:
+            self._calm_at_s = 0.0
+        if not self._calm_at_s:
             self._shares.heard += 1
             self._heard += 1
         self._venue.frames(self._session, self._link, frames)  # the usual case, at once
@@ -227,7 +227,7 @@ class Link(asyncio.Protocol):
     def _wait(self) -> None:
         """Who sends a flood, or a few messages that are much work, waits for himself alone. What he
         sent singly before was part of it, and makes no share short."""
-        self._calm = 0
+        self._calm_at_s = monotonic() + CALM_AFTER_S
         self._shares.heard -= self._heard
         self._heard = 0
         if not self._waiting:
