@@ -49,6 +49,14 @@ check: $(VENV)/.dev ## ruff, mypy strict, import contracts
 flow: $(VENV)/.dev ## send a real order flow through the FIX port, kill the venue on the way, reconcile
 	$(BIN)/python -m tests.flow.run_flow $(ARGS)
 
+.PHONY: torture
+torture: $(VENV)/.dev ## kill and freeze venues under load, audit after each; ARGS="--kills 500 --seed 7"
+	$(BIN)/python -m tests.torture.run_torture $(ARGS)
+
+.PHONY: overload
+overload: $(VENV)/.dev ## round trips of 448 sessions, alone and beside 52 that misbehave
+	$(BIN)/python -m tests.overload.run_overload $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.bench ## measure the running venue against two peers in the same run
 	$(BIN)/python -m benchmarks.run $(ARGS)

@@ -16,7 +16,14 @@ from setuptools.command.build_ext import build_ext
 
 CORE = ("model", "wire", "session", "oes", "engine", "venue")
 # What every order passes outside of the core; see docs/decisions/0011-compiled-shells.md.
-WAY = ("journal/*.py", "gateway/link.py", "gateway/outbound.py", "clock.py", "service.py")
+WAY = (
+    "journal/*.py",
+    "gateway/link.py",
+    "gateway/outbound.py",
+    "gateway/shares.py",
+    "clock.py",
+    "service.py",
+)
 ROOT = Path("src/tidegate")
 
 

@@ -37,6 +37,7 @@ from tidegate.control.session_commands import session_commands
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
+from tidegate.gateway.shares import Shares
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
@@ -360,6 +361,7 @@ def _listen(
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
     strangers_max = min(STRANGERS_MAX, _descriptors() // 4 // len(prepared.sockets))
     listeners: list[Listener] = []
+    shares = Shares()
     for name, bound in prepared.sockets.items():
         listener = Listener(
             service,
@@ -367,6 +369,7 @@ def _listen(
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
             logons_per_second_max=config.logons_per_second_max,
+            shares=shares,
             strangers_max=strangers_max,
             laboratory=faults,
             doctor=doctor,

@@ -12,7 +12,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from tests.flow.tape import SYMBOL, TapeEvent
 from tests.flow.witness import BookedOrder, Witness
@@ -361,11 +360,3 @@ class Player:
             trader.line_lost()
         await asyncio.to_thread(self.venue.restart)
         await self._connect()
-
-    @property
-    def deposits_changed(self) -> dict[tuple[str, str], Decimal]:
-        """By account and asset, what the witnesses say that trading did to the balance."""
-        changes: dict[tuple[str, str], Decimal] = {}
-        for trader in self.traders.values():
-            changes.update(trader.witness.changes)
-        return changes

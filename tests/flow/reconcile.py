@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from tests.flow.player import Player
+from tests.flow.witness import Witness
 from tidegate.journal import SEGMENT_BYTES_MAX, Journal, OsStorage
 from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
 from tidegate.recovery import JOURNAL_DIRECTORY, verify
@@ -49,9 +51,10 @@ def read_books(data: Path) -> Books:
 def reconcile(player: Player, data: Path) -> str:
     """Compare everything; raises `AssertionError` at the first difference. The state's digest."""
     books = read_books(data)
+    witnesses = [trader.witness for trader in player.traders.values()]
     _executions(player, books)
-    _orders(player, books.venue)
-    _balances(player, books.venue)
+    compare_orders(witnesses, books.venue)
+    compare_balances(witnesses, books.venue)
     verification = verify(data)
     assert not verification.snapshots_unequal
     digest = books.venue.digest()
@@ -66,11 +69,11 @@ def _executions(player: Player, books: Books) -> None:
         assert trader.witness.exec_ids == books.exec_ids.get(index, []), f"reports of {firm}"
 
 
-def _orders(player: Player, venue: Venue) -> None:
+def compare_orders(witnesses: Sequence[Witness], venue: Venue) -> None:
     """Every order that is open here is open there, in the same state, and no other is."""
     told = 0
-    for trader in player.traders.values():
-        for order in trader.witness.open_orders:
+    for witness in witnesses:
+        for order in witness.open_orders:
             account = venue.directory.account_by_name[order.account.encode()]
             held = venue.engine.order_by_cl_ord_id(account.index, order.cl_ord_id.encode())
             assert held is not None, f"the venue does not have {order}"
@@ -86,12 +89,14 @@ def _orders(player: Player, venue: Venue) -> None:
     assert venue.engine.open_order_count == told
 
 
-def _balances(player: Player, venue: Venue) -> None:
+def compare_balances(witnesses: Sequence[Witness], venue: Venue) -> None:
     """Balances are the deposits and what the witnesses booked; holds are those of open orders;
     nothing was made or lost."""
     ledger = venue.engine.ledger
     assert not any(ledger.totals().values()), "money was made or lost"
-    changes = player.deposits_changed
+    changes: Counter[tuple[str, str]] = Counter()  # sessions may share an account
+    for witness in witnesses:
+        changes.update(witness.changes)
     for account in venue.directory.accounts:
         held: defaultdict[str, int] = defaultdict(int)
         for order in venue.engine.account_orders(account.index):
@@ -99,7 +104,7 @@ def _balances(player: Player, venue: Venue) -> None:
             held[asset] += order.held_money
         for deposit in account.settings.deposits:
             asset = deposit.asset
-            change = changes.pop((account.settings.account, asset), Decimal(0))
+            change = Decimal(changes.pop((account.settings.account, asset), 0))
             expected = deposit.amount + change.scaleb(MONEY_DECIMALS)
             balance = ledger.available(account.index, asset) + ledger.held(account.index, asset)
             assert balance == expected, f"{account.settings.account} {asset}"

@@ -4,6 +4,7 @@ cut anywhere and displaced, with nothing waited for. No cancel overtakes its ord
 from __future__ import annotations
 
 import random
+import socket
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,11 @@ class Trader:
         data += self._message(peer, *amended.cancel(self._new_id()))
         self.next_out = peer.next_out
         if self.rng.random() < 0.5:
-            peer.socket.sendall(data[: self.rng.randrange(len(data))])
+            # Half a line is closed, and reports are read: a close with something unread would have
+            # the kernel throw away what the venue has not read yet, and leave little to look at.
+            peer.socket.sendall(data[: int(len(data) * self.rng.random() ** 0.3)])
+            peer.socket.shutdown(socket.SHUT_WR)
+            peer.read_to_end()
             peer.close()
         else:
             peer.socket.sendall(data)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.peers.socket_peer import Frame, framed, take_frames
 from tidegate.gateway.outbound import Outbound
+from tidegate.gateway.shares import Shares
 from tidegate.model.limits import RESENDS_PENDING_MAX
 from tidegate.session.resend import Sweep
 
@@ -81,7 +82,9 @@ class Session:
         self.skipped: list[int] = []
         self.reads = 0
         self.transport = Transport(high)
-        self.outbound = Outbound(self.transport, self, SESSION, lambda: 10**18)  # type: ignore[arg-type]
+        self.outbound = Outbound(  # type: ignore[arg-type]
+            self.transport, self, SESSION, lambda: 10**18, Shares()
+        )
         self.transport.outbound = self.outbound
 
     def life(self, session: int) -> int:
@@ -124,7 +127,7 @@ async def settle(session: Session, *, drains: int = 10_000) -> None:
         await asyncio.sleep(0)
         if session.transport.paused:
             session.transport.drain()
-        elif not session.outbound._step_scheduled:
+        elif not session.outbound._waiting:
             return
     raise AssertionError("never done")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
 from typing import Final, cast
 
 import structlog
@@ -23,12 +22,16 @@ from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.logon_rate import LogonRates
 from tidegate.gateway.outbound import Outbound
 from tidegate.gateway.port import Laboratory, LinkTransport, Tap, VenuePort
+from tidegate.gateway.shares import AT_ONCE, LONG_SHARE_S, Shares
 from tidegate.session.logon import FAILED_TOO_MANY, LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
 
-FRAMES_PER_TURN: Final = 128  # of one link, before other links get theirs
-FRAMES_PER_CALL: Final = 16  # between two looks at the clock
-SECONDS_PER_TURN: Final = 0.002
+# A read of more than this waits for its share, see `gateway.shares`.
+LONE_BYTES_MAX: Final = 4 * 1024
+LONE_FRAMES_MAX: Final = 4
+FRAMES_PER_SHARE: Final = 128  # of one link, before other links get theirs
+BYTES_PER_PIECE: Final = 1024  # to look for frames in, for each message of a share's piece
+CALM_AFTER_S: Final = 1.0  # without more: then what a link sends singly counts as lone again
 DISK_WAIT_S: Final = 0.002  # before looking again whether the disk has caught up
 GARBLED_BYTES_BEFORE_LOGON_MAX: Final = 16 * 1024
 
@@ -40,7 +43,6 @@ _log = structlog.get_logger("tidegate.gateway")
 class Links:
     """The links of one listener, counted so that strangers can not use up all descriptors.
     `strangers` are the connections that have not logged on, oldest first, and how to end them.
-    `stopwatch_s` runs on while the loop is in a callback, in seconds: it tells how long one took.
     """
 
     def __init__(
@@ -49,14 +51,14 @@ class Links:
         strangers_max: int,
         logon_timeout_s: float,
         logons_per_second_max: int,
+        shares: Shares,
         doctor: LogonDoctor | None = None,
-        stopwatch_s: Callable[[], float] = monotonic,
     ) -> None:
         self.doctor = doctor
         self.strangers_max = strangers_max
         self.rates = LogonRates(logons_per_second_max)
+        self.shares = shares
         self.logon_timeout_s = logon_timeout_s
-        self.stopwatch_s = stopwatch_s
         self.strangers: dict[int, Callable[[], object]] = {}
         self.all: dict[int, Link] = {}  # by id(link): a registry without an order that matters
         self._last_number = 0
@@ -101,10 +103,14 @@ class Link(asyncio.Protocol):
         self._tap: Tap | None = None
         self._authenticator = authenticator
         self._links = links
+        self._shares = links.shares
         self._tls = tls
         self._framer = Framer()
+        self._unread: bytes = b""  # received, no frames looked for in it yet
         self._frames: deque[bytes] = deque()
-        self._draining = False
+        self._waiting = False  # for a share of the loop; nothing more is read meanwhile
+        self._lost = False  # the connection is; what arrived before comes first
+        self._calm_at_s = 0.0  # of the stopwatch; 0 where the link is calm
         self._session = _NO_SESSION
         self._link = 0
         self._refused = False
@@ -143,28 +149,42 @@ class Link(asyncio.Protocol):
         self._end_logon_phase()
         if self._session != _NO_SESSION:
             # What arrived before the end was sent before it: a flood may not have had its turn yet.
-            self._hand(list(self._frames))
-            self._frames.clear()
-            self._venue.link_down(self._session, self._link)
-            if self._laboratory is not None:
-                self._laboratory.unlinked(self._session, self)
+            self._lost = True
+            self._shares.not_lone(self._link)
+            if not self._waiting:
+                self._down()
+
+    def _down(self) -> None:
+        self._venue.link_down(self._session, self._link)
+        if self._laboratory is not None:
+            self._laboratory.unlinked(self._session, self)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        frames = self._framer.feed(data)
         if self._session == _NO_SESSION:
-            self._frames.extend(frames)
-            if not self._logged_on():
-                return
-        else:
-            # A second Logon does not belong here, but its secret must not go further either.
-            frames = [without_password(f) if PASSWORD_FIELD in f else f for f in frames]
-            if len(frames) <= FRAMES_PER_CALL and not self._frames and not self._venue.behind:
-                self._hand(frames)  # the usual case, at once
-                return
-            self._frames.extend(frames)
-        self._drain()
+            self._frames.extend(self._framer.feed(data))
+            if self._logged_on() and self._frames:
+                self._wait()
+            return
+        is_much = len(data) > LONE_BYTES_MAX and self._shares.is_crowded
+        if self._waiting or is_much or self._venue.behind:
+            self._unread += data
+            self._wait()
+            return
+        frames = self._framed(data)
+        if len(frames) > LONE_FRAMES_MAX:
+            self._more(frames)
+            return
+        if self._calm_at_s and self._shares.stopwatch_s() >= self._calm_at_s:
+            self._calm_at_s = 0.0
+        if frames and not self._calm_at_s:
+            self._shares.lone(self._link)
+        self._hand(frames)  # the usual case, at once
+
+    def _framed(self, data: bytes) -> list[bytes]:
+        # A second Logon does not belong here, but its secret must not go further either.
+        return [without_password(f) if PASSWORD_FIELD in f else f for f in self._framer.feed(data)]
 
     def eof_received(self) -> bool:
         return False  # the peer has closed its side: so do we
@@ -236,7 +256,9 @@ class Link(asyncio.Protocol):
             if refusal:
                 self._links.doctor.ended(request, verdict, self._address, refusal)
         # After the logon, which may have begun a new life of the session.
-        self._outbound = Outbound(self._transport, self._venue, verdict.session, self._venue.now_ns)
+        self._outbound = Outbound(
+            self._transport, self._venue, verdict.session, self._venue.now_ns, self._shares
+        )
         self._frames = deque(map(without_password, self._frames))
         if self._laboratory is not None:
             self._laboratory.linked(verdict.session, self)
@@ -286,40 +308,63 @@ class Link(asyncio.Protocol):
         else:
             self._tap.received(frames)
 
-    def _drain(self) -> None:
-        """Hand frames on, a bounded number and a bounded time a turn: who sends a flood, or a few
-        messages that are much work, waits for himself alone."""
-        frames = self._frames
-        venue = self._venue
-        stopwatch_s = self._links.stopwatch_s
-        end_s = stopwatch_s() + SECONDS_PER_TURN
-        room = FRAMES_PER_TURN
-        while frames and room > 0 and not venue.behind:
-            batch = [frames.popleft() for _ in range(min(len(frames), FRAMES_PER_CALL))]
-            self._hand(batch)
-            room -= len(batch)
-            if stopwatch_s() >= end_s:
-                break
-        if not frames and not venue.behind:
-            return
-        if not self._draining:
-            self._draining = True
+    def _more(self, frames: list[bytes]) -> None:
+        """More than a few messages: at once where nobody else has anything to do."""
+        self._frames.extend(frames)
+        self._is_batch()
+        if not self._shares.is_crowded:
+            self._hand_on(self._shares.stopwatch_s() + LONG_SHARE_S, AT_ONCE)
+            if not self._frames:
+                return
+        self._wait()
+
+    def _is_batch(self) -> None:
+        """What the link sent singly before was part of this, and so is what it sends next."""
+        self._calm_at_s = self._shares.stopwatch_s() + CALM_AFTER_S
+        self._shares.not_lone(self._link)
+
+    def _wait(self) -> None:
+        """Who sends a flood, or a few messages that are much work, waits for himself alone."""
+        self._is_batch()
+        if not self._waiting:
+            self._waiting = True
             assert self._transport is not None
             self._transport.pause_reading()
-            loop = asyncio.get_running_loop()
-            if venue.behind:
-                loop.call_later(DISK_WAIT_S, self._drain_on)
-            else:
-                loop.call_soon(self._drain_on)
+            self._shares.add(self._share)
 
-    def _drain_on(self) -> None:
-        assert self._transport is not None
-        self._draining = False
-        if self._transport.is_closing():
-            return
-        self._drain()
-        if not self._draining:
-            self._transport.resume_reading()
+    def _hand_on(self, end_s: float, at_once: int) -> None:
+        """Hand messages on until the stopwatch shows `end_s`, in pieces of `at_once`."""
+        frames = self._frames
+        venue = self._venue
+        stopwatch_s = self._shares.stopwatch_s
+        room = FRAMES_PER_SHARE
+        while room > 0 and (frames or self._unread) and not venue.behind:
+            if frames:
+                batch = [frames.popleft() for _ in range(min(len(frames), at_once))]
+                self._hand(batch)
+                room -= len(batch)
+            else:
+                piece = self._unread[: BYTES_PER_PIECE * at_once]
+                self._unread = self._unread[len(piece) :]
+                frames.extend(self._framed(piece))
+            if stopwatch_s() >= end_s:
+                break
+
+    def _share(self, end_s: float, at_once: int) -> None:
+        """As `shares.Work`."""
+        self._hand_on(end_s, at_once)
+        venue = self._venue
+        if venue.behind:
+            asyncio.get_running_loop().call_later(DISK_WAIT_S, self._shares.add, self._share)
+        elif self._frames or self._unread:
+            self._shares.add(self._share)
+        else:
+            self._waiting = False
+            assert self._transport is not None
+            if self._lost:
+                self._down()
+            elif not self._transport.is_closing():
+                self._transport.resume_reading()
 
     # --- what a laboratory asks -------------------------------------------------------------------
 
@@ -330,7 +375,7 @@ class Link(asyncio.Protocol):
         self._tap = tap
         self._transport = tap
         self._outbound.through(tap)
-        if self._draining:
+        if self._waiting:
             tap.pause_reading()
         if self._outbound.paused:
             tap.pause_writing()

@@ -14,10 +14,13 @@ from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link, Links
 from tidegate.gateway.outbound import CLOSE_WAIT_S
 from tidegate.gateway.port import Laboratory, VenuePort
+from tidegate.gateway.shares import Shares
 
 BACKLOG: Final = 512
 STRANGERS_MAX: Final = 512  # connections of one listener that have not logged on
 ACCEPTS_PER_TURN: Final = 16  # few: who is turned away gives the descriptor back a turn later
+# What the system keeps of one connection before it is read: a flood waits with its sender.
+RECEIVE_BUFFER_BYTES: Final = 128 * 1024
 ACCEPT_PAUSE_S: Final = 0.1  # where the system has no descriptor left for one more connection
 
 _log = structlog.get_logger("tidegate.gateway")
@@ -39,6 +42,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise PortInUse(f"can not listen on {host}: {error.strerror or error}") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         bound.bind(address)
         bound.listen(BACKLOG)
     except OSError as error:
@@ -60,6 +64,7 @@ class Listener:
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,
         logons_per_second_max: int,
+        shares: Shares,
         strangers_max: int = STRANGERS_MAX,
         laboratory: Laboratory | None = None,
         doctor: LogonDoctor | None = None,
@@ -73,6 +78,7 @@ class Listener:
             strangers_max=strangers_max,
             logon_timeout_s=logon_timeout_s,
             logons_per_second_max=logons_per_second_max,
+            shares=shares,
             doctor=doctor,
         )
         self._logon_timeout_s = logon_timeout_s

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tidegate.gateway.port import FrameSource, LinkTransport
+from tidegate.gateway.shares import Shares
 from tidegate.model.limits import RESENDS_PENDING_MAX
 from tidegate.model.time import utc_timestamp
 from tidegate.session.resend import Sweep
@@ -22,7 +23,7 @@ from tidegate.session.resend import Sweep
 WRITE_BUFFER_HIGH_BYTES: Final = 256 * 1024
 WRITE_BUFFER_LOW_BYTES: Final = 64 * 1024
 
-_MESSAGES_PER_STEP: Final = 64  # read from the log before other links get their turn
+_MESSAGES_PER_SHARE: Final = 64  # read from the log before other links get their turn
 CLOSE_WAIT_S: Final = 5.0  # for the peer to take what was written before a cut
 
 
@@ -36,11 +37,13 @@ class Outbound:
         source: FrameSource,
         session: int,
         now_ns: Callable[[], int],
+        shares: Shares,
     ) -> None:
         self._transport = transport
         self._source = source
         self._session = session
         self._now_ns = now_ns
+        self._shares = shares
         self._loop = asyncio.get_running_loop()
         # Messages of this link, and of no later one: a link that was cut while it is behind must
         # not go on with what its session says to the next.
@@ -51,7 +54,7 @@ class Outbound:
         self._skips: deque[tuple[int, int]] = deque()  # ahead of `_next_number`
         self._following = False  # reading from the log
         self._paused = False  # the transport's buffer is full
-        self._step_scheduled = False
+        self._waiting = False  # for a share of the loop
         self._cutting = False
         transport.set_write_buffer_limits(WRITE_BUFFER_HIGH_BYTES, WRITE_BUFFER_LOW_BYTES)
 
@@ -127,21 +130,21 @@ class Outbound:
         """The transport's buffer has room again."""
         self._paused = False
         if self._following:
-            self._schedule_step()
+            self._wait()
 
     def _follow(self) -> None:
         if not self._following:
             self._following = True
-            self._schedule_step()
+            self._wait()
 
-    def _schedule_step(self) -> None:
-        if not self._step_scheduled:
-            self._step_scheduled = True
-            self._loop.call_soon(self._step)
+    def _wait(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self._shares.add(self._share)
 
-    def _step(self) -> None:
-        """Hand the next few messages from the log to the transport."""
-        self._step_scheduled = False
+    def _share(self, end_s: float, at_once: int) -> None:
+        """Hand the next few messages from the log to the transport, as `shares.Work`."""
+        self._waiting = False
         if self._transport.is_closing():
             self._sweeps.clear()
             return
@@ -150,19 +153,21 @@ class Outbound:
             return
         sending_time = utc_timestamp(self._now_ns())
         parts: list[bytes] = []
-        for _ in range(_MESSAGES_PER_STEP):
+        for count in range(1, _MESSAGES_PER_SHARE + 1):
             part = self._next_part(sending_time)
             if part is None:
                 self._following = False
                 break
             parts.append(part)
+            if count % at_once == 0 and self._shares.stopwatch_s() >= end_s:
+                break
         data = b"".join(parts)
         if data:
             self._transport.write(data)  # may call `pause`
         if self._paused:
             self._following = True
         elif self._following:
-            self._schedule_step()
+            self._wait()
         elif self._cutting:
             self._transport.close()
 

@@ -17,6 +17,7 @@ from tidegate.clock import SteadyClock
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.link import Link, Links
+from tidegate.gateway.shares import Shares
 from tidegate.journal import Durability, JournalError, JournalFailed
 from tidegate.lab.sim.audit import Auditor, Wire
 from tidegate.lab.sim.loop import Scheduler, SimLoop
@@ -209,7 +210,7 @@ class Process:
             strangers_max=STRANGERS_MAX,
             logon_timeout_s=LOGON_TIMEOUT_S,
             logons_per_second_max=LOGONS_PER_SECOND_MAX,
-            stopwatch_s=self.loop.time,
+            shares=Shares(self.loop.time),
         )
         self.is_serving = self.is_up and self.failure is None
 

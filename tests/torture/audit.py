@@ -1,0 +1,207 @@
+"""The auditor: clients' ledgers, the venue's journal and a model made of reports, side by side.
+
+It works on a copy of the data directory, which the project's own recovery reads; a second venue
+that follows the journal from its first record shows that the recovered state is that of a replay.
+It keeps what it has read, so each audit costs what is new.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.flow.reconcile import compare_balances, compare_orders
+from tests.flow.witness import Witness
+from tests.peers.socket_peer import Frame, parse
+from tests.torture.ledger import ENDED, RECEIVED, SENT, LedgerReader
+from tidegate.client.events import execution_report
+from tidegate.recovery import JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY, Recovered, recover
+from tidegate.venue import records
+from tidegate.venue.machine import Venue
+from tidegate.venue.records import read_records
+from tidegate.wire.message import Message
+
+ADMINISTRATIVE = frozenset("01245A")
+APPLICATION_REQUESTS = frozenset("DFGHq")
+ON_DISCONNECT = "Order canceled on disconnect"
+
+
+@dataclass(slots=True)
+class Session:
+    """One client: its ledger as read so far, what it adds up to, and its side of the journal."""
+
+    name: str
+    leave_orders: bool
+    ledger: LedgerReader
+    witness: Witness
+    received: dict[int, Frame] = field(default_factory=dict)  # messages, by number
+    filled: set[int] = field(default_factory=set)  # numbers that gap fills stand for
+    sent: set[bytes] = field(default_factory=set)
+    next_number: int = 1  # the first that is not booked
+    logged_out: bool = False  # since the last Logon
+    replayed: int = 0
+    journal_sent: list[Frame] = field(default_factory=list)  # by number, from 1
+    journal_requests: set[bytes] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Audit:
+    """What one audit saw, in figures."""
+
+    digest: str
+    batches: int
+    from_snapshot: bool
+
+
+class Auditor:
+    """Of one venue's data directory; `sessions` in the order of the venue's directory."""
+
+    def __init__(self, data: Path, sessions: list[Session]) -> None:
+        self._data = data
+        self._copy = data.with_name(data.name + "-audit")
+        self.sessions = sessions
+        self._venue = Venue()
+        self._position = 0
+        self._message = Message()
+        self.counts: Counter[str] = Counter()
+
+    def audit(self) -> Audit:
+        """Compare everything. Every client must have settled: what the venue had to say is in the
+        ledgers. Raises `AssertionError` at the first difference."""
+        for session in self.sessions:  # before the journal, which goes on with heartbeats
+            self._read_ledger(session)
+        audit = self.follow()
+        for session in self.sessions:
+            self._same_messages(session)
+            self._book(session)
+        witnesses = [session.witness for session in self.sessions]
+        compare_orders(witnesses, self._venue)
+        compare_balances(witnesses, self._venue)
+        return audit
+
+    # --- the venue's side ------------------------------------------------------------------------
+
+    def follow(self) -> Audit:
+        """Recover a copy of the data directory, and hold it against a replay of the journal."""
+        self._take_copy()
+        recovered = recover(self._copy, durability="process")
+        try:
+            batches = self._read_on(recovered)
+        finally:
+            recovered.journal.close()
+        digest = self._venue.digest()
+        assert recovered.venue.digest() == digest, "recovery is not the replay of the journal"
+        return Audit(digest, batches, recovered.snapshot_position > 0)
+
+    def _take_copy(self) -> None:
+        """Snapshots first: the journal copied after them reaches at least as far. Segments that
+        were copied whole stay as they are."""
+        snapshots = self._copy / SNAPSHOT_DIRECTORY
+        shutil.rmtree(snapshots, ignore_errors=True)
+        snapshots.mkdir(parents=True)
+        for path in sorted((self._data / SNAPSHOT_DIRECTORY).glob("*.snap")):
+            try:
+                shutil.copyfile(path, snapshots / path.name)
+            except FileNotFoundError:
+                continue  # a newer one has taken its place
+        journal = self._copy / JOURNAL_DIRECTORY
+        journal.mkdir(exist_ok=True)
+        for path in sorted((self._data / JOURNAL_DIRECTORY).iterdir()):
+            copied = journal / path.name
+            if not copied.exists() or copied.stat().st_size != path.stat().st_size:
+                shutil.copyfile(path, copied)
+
+    def _read_on(self, recovered: Recovered) -> int:
+        """Apply what is new in the journal, each output compared, and note who said what."""
+        count = 0
+        for batch in recovered.journal.batches(self._position):
+            self._venue.replay(batch.payload, batch.payload_position)
+            for record in read_records(batch.payload):
+                if record.kind == records.SENT:
+                    frame = parse(record.data)
+                    sent = self.sessions[record.session].journal_sent
+                    assert record.number == frame.number == len(sent) + 1, "a hole in the numbers"
+                    sent.append(frame)
+                elif record.kind == records.FRAME:
+                    self._request(self.sessions[record.session], record.data)
+            count += 1
+        self._position = recovered.journal.tail_position
+        return count
+
+    @staticmethod
+    def _request(session: Session, raw: bytes) -> None:
+        if parse(raw).type not in APPLICATION_REQUESTS:
+            return
+        assert raw not in session.journal_requests, f"a request was taken twice: {raw!r}"
+        session.journal_requests.add(raw)
+
+    # --- a client's side -------------------------------------------------------------------------
+
+    def _read_ledger(self, session: Session) -> None:
+        for kind, raw in session.ledger.more():
+            if kind == SENT:
+                session.sent.add(raw)
+            elif kind == RECEIVED:
+                self._received(session, parse(raw))
+            self.counts["lines lost"] += kind == ENDED
+
+    def _received(self, session: Session, frame: Frame) -> None:
+        number = frame.number
+        is_replay = frame.get(43) == "Y"
+        if is_replay and frame.type == "4":
+            session.filled.update(range(number, int(frame[36])))
+            return
+        known = session.received.get(number)
+        if known is None:
+            session.received[number] = frame
+            session.replayed += is_replay
+            return
+        assert is_replay, f"{session.name}: a number came twice: {frame.raw!r}"
+        assert known.content() == frame.content(), f"{session.name}: {known.raw!r} / {frame.raw!r}"
+
+    def _same_messages(self, session: Session) -> None:
+        """What was received is what the journal says was sent, and nothing is missing."""
+        for number, frame in session.received.items():
+            assert number <= len(session.journal_sent), f"lost after it was sent: {frame.raw!r}"
+            original = session.journal_sent[number - 1]
+            assert original.content() == frame.content(), f"{original.raw!r} / {frame.raw!r}"
+        for original in session.journal_sent:
+            if original.number in session.received or original.type in ADMINISTRATIVE:
+                continue
+            raise AssertionError(f"{session.name} never got {original.raw!r}")
+        strangers = session.journal_requests - session.sent
+        assert not strangers, f"{session.name} never sent {strangers.pop()!r}"
+
+    def _book(self, session: Session) -> None:
+        """Book the reports in the order of their numbers, as the client has them."""
+        last = len(session.journal_sent)
+        while session.next_number <= last:
+            number = session.next_number
+            session.next_number += 1
+            frame = session.received.get(number)
+            # The newest administrative messages may still be on their way.
+            if frame is None:
+                assert session.journal_sent[number - 1].type in ADMINISTRATIVE
+                frame = session.journal_sent[number - 1]
+            if frame.type == "A":
+                self._logged_on(session, frame)
+            elif frame.type == "5":
+                session.logged_out = True
+            elif frame.type == "8":
+                self._message.scan(frame.raw)
+                session.witness.book(execution_report(self._message))
+                self.counts["on disconnect"] += frame.get(58) == ON_DISCONNECT
+                self.counts["reports"] += 1
+                self.counts["orders"] += frame[150] == "0"
+                self.counts["executions"] += frame[150] == "F"
+                assert not (session.leave_orders and frame.get(58) == ON_DISCONNECT), frame.raw
+
+    def _logged_on(self, session: Session, answer: Frame) -> None:
+        """Before its Logon is answered, the orders of a session that wants them cancelled when its
+        line drops are cancelled, whichever side had the crash; not after a Logout."""
+        if not session.leave_orders and not session.logged_out:
+            left = session.witness.open_orders
+            assert not left, f"{session.name}: open over a lost line: {left[0]} ({answer.raw!r})"
+        session.logged_out = False
