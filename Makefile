@@ -7,6 +7,7 @@ SOURCES := $(shell find src/tidegate -name '*.py')
 PIP_OPTIONS := --quiet --disable-pip-version-check
 BUILD_FILES := pyproject.toml setup.py
 ARGS ?=
+SIM_SEEDS ?= 150
 
 define INSTALL_EXTRA
 $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['$(1)'], sep='\n')" > $(VENV)/$(1).txt
@@ -48,6 +49,18 @@ check: $(VENV)/.dev ## ruff, mypy strict, import contracts
 .PHONY: flow
 flow: $(VENV)/.dev ## send a real order flow through the FIX port, kill the venue on the way, reconcile
 	$(BIN)/python -m tests.flow.run_flow $(ARGS)
+
+.PHONY: sim
+sim: $(VENV)/.run ## a batch of simulated worlds; SEED=42 runs one and shrinks it where it fails
+ifdef SEED
+	$(BIN)/tidegate sim --seed $(SEED) --shrink $(ARGS)
+else
+	$(BIN)/tidegate sim --seeds $(SIM_SEEDS) --coverage $(ARGS)
+endif
+
+.PHONY: sabotage
+sabotage: $(VENV)/.dev ## break a copy of the source on purpose, see the simulation notice; writes docs/sabotages.md
+	$(BIN)/python -m tests.sabotage.hunt $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.bench ## measure the running venue against two peers in the same run

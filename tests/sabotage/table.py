@@ -165,8 +165,8 @@ SABOTAGES = (
     one(
         "resend without 43",
         "session/resend.py",
-        b"\\x0143=Y\\x01122=".decode(),
-        b"\\x01122=".decode(),
+        r'            b"\x0143=Y\x01122=",',
+        r'            b"\x01122=",',
     ),
     one(
         "watermark of ClOrdIDs not restored",
