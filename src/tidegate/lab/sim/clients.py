@@ -211,10 +211,12 @@ class Trader:
         old = self.line
         for _ in range(3):
             self._order()
-        self.world.after(self.random.randrange(300) * NS_PER_MS, old.to_venue.go_on)
+        self._write(self.core.take_output())
+        # Often just when the venue has taken the new line and not yet cut the old one.
+        late_ns = self.random.choice((NS_PER_MS, 5 * NS_PER_MS, 300 * NS_PER_MS))
+        self.world.after(self.random.randrange(late_ns), old.to_venue.go_on)
         self.line = None
         self.core.link_lost(self.world.now_ns)
-        self.core.take_output()
         self.pump()
         self._reconnect_due_ns = 0
         self.pulse()

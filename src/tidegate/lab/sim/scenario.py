@@ -28,16 +28,16 @@ FAULTS: Final = {
     "half_open": 0.7,
     "slow_reader": 1.5,
     "storm": 0.5,  # the network splits and delays more than usual, for a while
-    "abandon": 1.5,  # a client takes a new line while the old one still has bytes under way
+    "abandon": 2.5,  # a client takes a new line while the old one still has bytes under way
     "client_crash": 0.7,
     "kill": 1.0,
     "kill_in_call": 1.0,
     "kill_in_recovery": 0.5,
-    "power_loss": 0.7,
-    "power_loss_in_call": 0.7,
+    "power_loss": 1.0,
+    "power_loss_in_call": 1.0,
     "restart": 0.6,
     "write_error": 0.3,
-    "sync_error": 0.4,
+    "sync_error": 1.0,
     "no_space": 0.3,
     "short_writes": 0.5,
     "short_reads": 0.3,
