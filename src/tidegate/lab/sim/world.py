@@ -220,8 +220,14 @@ class World:
 
     def run_for(self, length_ns: int) -> None:
         """Let time pass, without steps: nobody does anything of his own accord but connect."""
-        end_ns = self.scheduler.now_ns + length_ns
-        while self.scheduler.now_ns < end_ns:
+        over = False
+
+        def end() -> None:
+            nonlocal over
+            over = True
+
+        self.scheduler.after(length_ns, end)
+        while not over:
             self._happen()
 
     def _happen(self) -> None:
