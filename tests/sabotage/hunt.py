@@ -96,7 +96,7 @@ def hunt(sabotage: Sabotage, seeds: int = SEEDS_MAX) -> Catch:
             check=False,
         )
     if sabotage.crashes:
-        caught = done.returncode == 1 and "1 failed" in done.stdout
+        caught = done.returncode == 1 and "FAILED" in done.stdout
         return Catch(sabotage.name, "tests/crash" if caught else "", done.stdout[-200:], 0)
     assert done.returncode == 0, f"{sabotage.name}: {done.stderr}"
     tried, violation, text = json.loads(done.stdout.splitlines()[-1])

@@ -268,13 +268,16 @@ class Trader:
         price = order.price
         if price is not None:
             price += tick * self.random.choice((0, 0, 1, -1, 20, -20))
+        qty = order.order_qty * self.random.choice((1, 2)) / self.random.choice((1, 2, 4))
+        if order.cum_qty and self.random.random() < 0.5:
+            qty = order.cum_qty  # what is executed already: the order ends
         side = order.side if self.random.random() < 0.95 else "1"
         request = Amend(
             symbol=order.symbol,
             side=side,
             order_id=order.order_id,
             orig_cl_ord_id=order.cl_ord_id,
-            order_qty=order.order_qty * self.random.choice((1, 2)) / self.random.choice((1, 2, 4)),
+            order_qty=qty,
             price=price,
             ord_type=order.ord_type,
             time_in_force=order.time_in_force,

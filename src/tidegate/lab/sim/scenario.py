@@ -98,7 +98,7 @@ def draw(seed: int, steps: int) -> Scenario:
         rates=rates,
         segment_bytes_max=random.choice((4_096, 32_768, 262_144)),
         snapshot_every_records=random.choice((50, 200, 1_000, 10_000)),
-        sync_us=random.choice((100, 2_000, 20_000)),
+        sync_us=random.choice((100, 5_000, 100_000)),
         step_us=random.choice((200, 5_000, 50_000)),
         jitter=random.choice((0.0, 0.02, 0.2)),
         split=random.choice((0.0, 0.2, 0.8)),
