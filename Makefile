@@ -7,6 +7,7 @@ SOURCES := $(shell find src/tidegate -name '*.py')
 PIP_OPTIONS := --quiet --disable-pip-version-check
 BUILD_FILES := pyproject.toml setup.py
 ARGS ?=
+SIM_SEEDS ?= 150
 
 define INSTALL_EXTRA
 $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['$(1)'], sep='\n')" > $(VENV)/$(1).txt
@@ -56,6 +57,18 @@ torture: $(VENV)/.dev ## kill and freeze venues under load, audit after each; AR
 .PHONY: overload
 overload: $(VENV)/.dev ## round trips of 448 sessions, alone and beside 52 that misbehave
 	$(BIN)/python -m tests.overload.run_overload $(ARGS)
+
+.PHONY: sim
+sim: $(VENV)/.run ## a batch of simulated worlds; SEED=42 runs one and shrinks it where it fails
+ifdef SEED
+	$(BIN)/tidegate sim --seed $(SEED) --shrink $(ARGS)
+else
+	$(BIN)/tidegate sim --seeds $(SIM_SEEDS) --coverage $(ARGS)
+endif
+
+.PHONY: sabotage
+sabotage: $(VENV)/.dev ## break a copy of the source on purpose, see the simulation notice; writes docs/sabotages.md
+	$(BIN)/python -m tests.sabotage.hunt $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.bench ## measure the running venue against two peers in the same run

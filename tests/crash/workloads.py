@@ -87,6 +87,17 @@ def trade(world: World) -> None:
     send(world, acme)
 
 
+def unsynced(world: World) -> None:
+    """Turn after turn, while one sync takes as long as several of them."""
+    acme, beta = log_on(world)
+    for number in range(8):
+        client = (acme, beta)[number % 2]
+        order(client, "1", f"4900{number}.0")
+        client.pump()
+        world.run_for(2 * NS_PER_MS)
+    world.run_for(60 * NS_PER_MS)
+
+
 def logons(world: World) -> None:
     """Logons, a reset of the numbers, logouts, and a clean stop with a start after it."""
     acme, beta = log_on(world)
@@ -145,6 +156,7 @@ WORKLOADS = {
     "orders with fills": Workload(trade, {}),
     "snapshots": Workload(trade, {"snapshot_every_records": 12}),
     "segments": Workload(trade, {"segment_bytes_max": 1_500}),
+    "turns that wait for a sync": Workload(unsynced, {"sync_us": 20_000}),
     "logon, logout and restart": Workload(logons, {}),
     "rollover": Workload(rollover, {"start_s": ROLLOVER_S - 1, "snapshot_every_records": 30}),
     "cancels in shares": Workload(

@@ -34,13 +34,20 @@ for tried in range(1, int(sys.argv[1]) + 1):
 print(json.dumps([tried, outcome.violation, outcome.text[:200]]))
 """
 
+_CRASHES = (
+    "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
+    "tests/crash/test_every_write.py::test_every_crash_leaves_what_was_promised"
+    "[turns that wait for a sync-disk]",
+)  # fmt: skip
+
 _HEAD = """\
 # Sabotages
 
 Each of these was put into a copy of the source, on purpose, and the simulation was started on it
-with seeds 1, 2, 3, ... of %d steps. The table says which invariant broke, and at which seed. The
-same copy without a sabotage passes. `make sabotage` makes this table;
-`tests/sabotage/test_sabotages.py` demands that each is caught within %d seeds.
+with seeds 1, 2, 3, ... of %d steps. The table says which invariant broke, and at which seed. Those
+with `-` in the last column were given to the crashes at every write instead
+(`tests/crash/test_every_write.py`). The same copy without a sabotage passes. `make sabotage` makes
+this table; `tests/sabotage/test_sabotages.py` demands that each is caught within %d seeds.
 
 | Sabotage | Caught by | Seeds needed |
 |---|---|---|
@@ -79,13 +86,18 @@ def hunt(sabotage: Sabotage, seeds: int = SEEDS_MAX) -> Catch:
         ignored = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
         shutil.copytree(ROOT / "src", source, ignore=ignored)
         apply(sabotage, source / "tidegate")
+        search = [sys.executable, "-c", _SEARCH, str(seeds), str(STEPS)]
         done = subprocess.run(
-            [sys.executable, "-c", _SEARCH, str(seeds), str(STEPS)],
+            [sys.executable, *_CRASHES] if sabotage.crashes else search,
+            cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(source), "TIDEGATE_PURE": "1"},
             capture_output=True,
             text=True,
             check=False,
         )
+    if sabotage.crashes:
+        caught = done.returncode == 1 and "FAILED" in done.stdout
+        return Catch(sabotage.name, "tests/crash" if caught else "", done.stdout[-200:], 0)
     assert done.returncode == 0, f"{sabotage.name}: {done.stderr}"
     tried, violation, text = json.loads(done.stdout.splitlines()[-1])
     return Catch(sabotage.name, violation, text, tried)
@@ -101,7 +113,7 @@ def main() -> int:
     chosen = [s for s in SABOTAGES if not names or s.name in names]
     catches = hunt_all(chosen)
     table = [
-        f"| {catch.sabotage} | {catch.violation or 'NOTHING'} | {catch.seeds} |"
+        f"| {catch.sabotage} | {catch.violation or 'NOTHING'} | {catch.seeds or '-'} |"
         for catch in catches
     ]
     sys.stdout.write("\n".join(table) + "\n")

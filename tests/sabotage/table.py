@@ -14,10 +14,12 @@ Edit = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`name` says what is wrong, `edits` do it."""
+    """`name` says what is wrong, `edits` do it. Some need a disk that loses just the right bytes:
+    the `crashes` are all of them, where a seed would have to be lucky."""
 
     name: str
     edits: tuple[Edit, ...]
+    crashes: bool = False
 
 
 def one(name: str, file: str, old: str, new: str) -> Sabotage:
@@ -137,13 +139,18 @@ SABOTAGES = (
         "torn tail kept",
         "journal/recovery.py",
         "        segments = _cut(storage, segments, broken.position)\n",
-        "        segments = _cut(storage, segments, segments[-1].end_position)\n",
+        "        tail_position = segments[-1].end_position\n",
     ),
-    one(
+    Sabotage(
         "checksum of a batch not looked at",
-        "journal/layout.py",
-        "    return crc32(payload, crc32(fields)) == header.crc",
-        "    return len(fields) > 0",
+        (
+            (
+                "journal/layout.py",
+                "    return crc32(payload, crc32(fields)) == header.crc",
+                "    return len(fields) > 0",
+            ),
+        ),
+        crashes=True,
     ),
     Sabotage(
         "snapshot before publish",
@@ -165,8 +172,8 @@ SABOTAGES = (
     one(
         "resend without 43",
         "session/resend.py",
-        b"\\x0143=Y\\x01122=".decode(),
-        b"\\x01122=".decode(),
+        r'            b"\x0143=Y\x01122=",',
+        r'            b"\x01122=",',
     ),
     one(
         "watermark of ClOrdIDs not restored",

@@ -211,10 +211,12 @@ class Trader:
         old = self.line
         for _ in range(3):
             self._order()
-        self.world.after(self.random.randrange(300) * NS_PER_MS, old.to_venue.go_on)
+        self._write(self.core.take_output())
+        # Often just when the venue has taken the new line and not yet cut the old one.
+        late_ns = self.random.choice((NS_PER_MS, 5 * NS_PER_MS, 300 * NS_PER_MS))
+        self.world.after(self.random.randrange(late_ns), old.to_venue.go_on)
         self.line = None
         self.core.link_lost(self.world.now_ns)
-        self.core.take_output()
         self.pump()
         self._reconnect_due_ns = 0
         self.pulse()
@@ -266,13 +268,16 @@ class Trader:
         price = order.price
         if price is not None:
             price += tick * self.random.choice((0, 0, 1, -1, 20, -20))
+        qty = order.order_qty * self.random.choice((1, 2)) / self.random.choice((1, 2, 4))
+        if order.cum_qty and self.random.random() < 0.5:
+            qty = order.cum_qty  # what is executed already: the order ends
         side = order.side if self.random.random() < 0.95 else "1"
         request = Amend(
             symbol=order.symbol,
             side=side,
             order_id=order.order_id,
             orig_cl_ord_id=order.cl_ord_id,
-            order_qty=order.order_qty * self.random.choice((1, 2)) / self.random.choice((1, 2, 4)),
+            order_qty=qty,
             price=price,
             ord_type=order.ord_type,
             time_in_force=order.time_in_force,

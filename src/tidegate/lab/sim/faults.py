@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tidegate.lab.sim.world import World
 
 CALLS_AHEAD_MAX = 40  # a crash in a call comes within so many calls
-CLOCK_JUMP_S_MAX = 100
+CLOCK_JUMP_S_MAX = 100  # within what SendingTime may be off: further, and nobody can log on
 
 
 def cut(world: World, random: Random) -> bool:
@@ -134,13 +134,13 @@ def short_reads(world: World, random: Random) -> bool:
 
 
 def clock_forward(world: World, random: Random) -> bool:
-    world.skew_ns += random.randrange(CLOCK_JUMP_S_MAX * NS_PER_S)
+    world.skew_ns = random.randrange(CLOCK_JUMP_S_MAX * NS_PER_S)
     world.after(random.randrange(1, 20) * NS_PER_S, world.set_clock_right)
     return True
 
 
 def clock_back(world: World, random: Random) -> bool:
-    world.skew_ns -= random.randrange(CLOCK_JUMP_S_MAX * NS_PER_S)
+    world.skew_ns = -random.randrange(CLOCK_JUMP_S_MAX * NS_PER_S)
     world.after(random.randrange(1, 20) * NS_PER_S, world.set_clock_right)
     return True
 

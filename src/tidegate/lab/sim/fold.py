@@ -114,6 +114,9 @@ class Fold:
             choice = fields.get(b"8674")
             default = session.settings.cancel_on_disconnect
             self._logon_choice[record.link] = default if choice is None else choice == b"0"
+        elif kind == records.LINK_DOWN:
+            session = self.sessions[record.session]
+            require(session.link == record.link, "fence", f"link {record.link} went down, again")
         elif kind == records.FRAME:
             session = self.sessions[record.session]
             require(

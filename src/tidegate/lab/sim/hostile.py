@@ -26,13 +26,16 @@ class Hostile(Trader):
     def __init__(self, world: World, name: str, random: Random, counts: Counter[str]) -> None:
         super().__init__(world, name, random, counts)
         self.sent: list[bytes] = []
+        self.is_stubborn = False  # answers no resend request, and says nothing new
 
     def act(self) -> None:
         """One step: a good one now and then, or nothing would be there to be spoilt."""
+        if not self.core.is_logged_on:
+            self.is_stubborn = False
+        if self.is_stubborn or not self.core.is_logged_on:
+            return
         if self.random.random() < 0.4:
             super().act()
-            return
-        if not self.core.is_logged_on:
             return
         attack = self.random.choice(_ATTACKS)
         self.counts["attack " + attack.__name__.strip("_")] += 1
@@ -82,6 +85,10 @@ class Hostile(Trader):
         )
         self._write(self._frame(msg_type, fields, number=number))
 
+    def _never_answer(self) -> None:
+        self._write(self._frame(b"0", b"", number=self.core.numbers.next_outgoing + 2))
+        self.is_stubborn = True
+
     def _order_body(self) -> bytes:
         now_ns = self.world.now_ns
         return order_fields(self.core.cl_ord_ids.make(now_ns), now_ns, {})
@@ -112,6 +119,8 @@ class Hostile(Trader):
 
     def _write(self, data: bytes) -> None:
         self.sent = [*self.sent[-7:], data]
+        if self.is_stubborn and b"\x0135=4\x01" in data:
+            return
         super()._write(data)
 
     def _flood(self) -> None:
@@ -126,7 +135,7 @@ _ATTACKS = (
     Hostile._odd_resend, Hostile._many_resends, Hostile._reset_numbers, Hostile._too_low,
     Hostile._ahead, Hostile._wrong_comp_id, Hostile._wrong_time, Hostile._damaged,
     Hostile._no_number, Hostile._wrong_begin_string, Hostile._logon_again,
-    Hostile._replay_of_mine, Hostile._flood,
+    Hostile._replay_of_mine, Hostile._flood, Hostile._never_answer,
 )  # fmt: skip
 
 _BAD_LOGONS: tuple[dict[str, str | None], ...] = (

@@ -12,6 +12,7 @@ import heapq
 from asyncio import events
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any, TypeVar
 
 from tidegate.model.time import NS_PER_S
@@ -80,11 +81,16 @@ class SimLoop:
         self._scheduler = scheduler
         self._caught = caught
         self._dead = False
+        self._coroutines: list[Coroutine[Any, Any, Any]] = []
         self._self: Any = self  # a loop by what it can do, not by its class
 
     def die(self) -> None:
         """Nothing that was scheduled happens any more."""
         self._dead = True
+        for coroutine in self._coroutines:
+            if getcoroutinestate(coroutine) == CORO_CREATED:
+                coroutine.close()  # or Python would complain that nobody awaited it
+        self._coroutines.clear()
 
     def run_now(self, callback: Callable[[], object]) -> None:
         """Call something as this process, at once."""
@@ -142,6 +148,7 @@ class SimLoop:
         return asyncio.Future(loop=self._self)
 
     def create_task(self, coro: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:
+        self._coroutines.append(coro)
         return asyncio.Task(coro, loop=self._self, **options)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -119,7 +119,10 @@ class World:
 
     def told(self, name: str) -> SessionFold:
         fold = self.machine.auditor.fold
-        return fold.sessions[fold.by_comp_id[name.encode()]]
+        index = fold.by_comp_id.get(name.encode(), -1)
+        if index < 0:  # the first configuration is not even promised yet
+            return SessionFold(self.settings.sessions[0])
+        return fold.sessions[index]
 
     def trace(self, what: str, data: bytes = b"") -> None:
         self._trace.update(b"%d %s %s\n" % (self.scheduler.now_ns, what.encode(), data))
@@ -217,8 +220,14 @@ class World:
 
     def run_for(self, length_ns: int) -> None:
         """Let time pass, without steps: nobody does anything of his own accord but connect."""
-        end_ns = self.scheduler.now_ns + length_ns
-        while self.scheduler.now_ns < end_ns:
+        over = False
+
+        def end() -> None:
+            nonlocal over
+            over = True
+
+        self.scheduler.after(length_ns, end)
+        while not over:
             self._happen()
 
     def _happen(self) -> None:
