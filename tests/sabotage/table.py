@@ -81,9 +81,9 @@ SABOTAGES = (
     ),
     one(
         "cancel on disconnect after a logout",
-        "venue/machine.py",
-        "        elif not orderly and life.cancel_on_disconnect:",
-        "        elif life.cancel_on_disconnect:",
+        "venue/disconnects.py",
+        "            return\n        if not life.cancel_on_disconnect:",
+        "        if not life.cancel_on_disconnect:",
     ),
     one(
         "8674 not inverted",
@@ -183,9 +183,9 @@ SABOTAGES = (
     ),
     one(
         "nonces not restored",
-        "venue/machine.py",
-        "            self.last_nonces[api_key] = decoder.uint()",
-        "            decoder.uint()",
+        "venue/saving.py",
+        "        venue.last_nonces[api_key] = decoder.uint()",
+        "        decoder.uint()",
     ),
     one(
         "token bucket not restored",
