@@ -33,7 +33,7 @@ def money_of(price: bytes, lots: int) -> int:
     whole, _, part = price.partition(b".")
     shift = MONEY_DECIMALS - LOTS_DECIMALS - len(part)
     product = int(whole + part) * lots
-    return product * 10**shift if shift >= 0 else product // 10**-shift
+    return product * int(10**shift) if shift >= 0 else product // int(10**-shift)
 
 
 @dataclass(slots=True)
