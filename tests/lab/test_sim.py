@@ -39,9 +39,9 @@ def test_a_seed_repeats_in_another_process() -> None:
 
 
 def test_a_batch_holds_and_reaches_everything() -> None:
-    """Each fault, control, message type, branch of the recovery and rule of refusal occurs somewhere,
-    and more than once: else a small change of a draw would lose it. So many worlds take about half a
-    minute."""
+    """Each fault, control, message type, branch of the recovery and rule of refusal occurs
+    somewhere, and more than once: else a small change of a draw would lose it. So many worlds take
+    about half a minute."""
     outcomes = list(run_many(range(1, 361), STEPS, processes=2))
     assert [(o.scenario.seed, o.violation, o.text) for o in outcomes if o.violation] == []
     counts: Counter[str] = sum((outcome.counts for outcome in outcomes), Counter())
@@ -69,8 +69,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Outcome:
 
     original = fold.Fold._sent
     monkeypatch.setattr(fold.Fold, "_sent", never)
-    # A world with time enough that each of its clients gets to a mass cancel: in those with steps of
-    # 0.2 ms only some log on before the end, and then it does take several clients.
+    # A world with time enough that each of its clients gets to a mass cancel: in those with steps
+    # of 0.2 ms only some log on before the end, and then it does take several clients.
     return run_scenario(replace(draw(27, 500), strangers=True))
 
 
