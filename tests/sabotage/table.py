@@ -86,6 +86,24 @@ SABOTAGES = (
         "        if not life.cancel_on_disconnect:",
     ),
     one(
+        "orders of a client that came back within the grace time are cancelled",
+        "venue/disconnects.py",
+        "        life.cancel_on_disconnect = cancel_on_disconnect\n        life.grace_until_ns = 0",
+        "        life.cancel_on_disconnect = cancel_on_disconnect",
+    ),
+    one(
+        "grace time not restored",
+        "venue/disconnects.py",
+        "        life.grace_until_ns = decoder.uint()",
+        "        decoder.uint()",
+    ),
+    one(
+        "a skipped number is transmitted",
+        "venue/controls.py",
+        "            venue.withhold(session, number, session.use_up_number(time_ns))",
+        "            venue.send(session, number, session.use_up_number(time_ns))",
+    ),
+    one(
         "8674 not inverted",
         "venue/machine.py",
         "            choice == 48 if choice else",

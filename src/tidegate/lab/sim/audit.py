@@ -144,6 +144,8 @@ class Auditor:
         else:
             require(session is wire.session, "wrong_session", f"on another's line: {frame!r}")
             expected = wire.last_number + 1
+            while (wire.life, expected) in wire.session.skipped:
+                expected += 1
             require(number == expected, "line_order", f"{number} follows {expected - 1}")
             sent = wire.session.lives[wire.life - 1]
             if len(sent) < number or sent[number - 1] != frame:

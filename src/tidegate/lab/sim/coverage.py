@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tidegate.lab.sim.control import CONTROL_NAMES
 from tidegate.lab.sim.scenario import FAULTS
 from tidegate.model.rejects import ALL_RULES
 
@@ -16,13 +17,14 @@ CANCELS = (
     "Order canceled on disconnect",
     "Order canceled on logout",
     "Order canceled on rollover",
+    "Order canceled by the venue",
     "Order quantity amended to executed quantity",
     "Cannot trade with self",
     "Immediate or cancel",
     "Fill or kill",
     "Insufficient liquidity",
 )
-RECORDS = ("configure", "start", "logon", "frame", "link_down", "tick", "logout_all")
+RECORDS = ("configure", "start", "logon", "frame", "link_down", "tick", "logout_all", "control")
 RECOVERIES = (
     "recovery with log",
     "recovery with snapshot",
@@ -39,6 +41,7 @@ RECOVERIES = (
 ENDS = (
     "Logged out",
     "Link lost",
+    "Link dropped on demand",
     "Logout not answered",
     "Heartbeat timeout",
     "ResendRequest not answered",
@@ -47,6 +50,7 @@ ENDS = (
     "CompID problem",
     "SendingTime accuracy problem",
 )
+GRACES = ("grace kept", "grace passed", "grace ended by rollover")
 MESSAGES_IN = ("0", "1", "2", "3", "4", "5", "A", "D", "F", "G", "H", "j", "q")
 
 
@@ -59,6 +63,8 @@ def wanted() -> dict[str, list[str]]:
         "execution reports": [f"report {exec_type}" for exec_type in REPORTS],
         "cancels": [f"cancel {text}" for text in CANCELS],
         "records": [f"record {name}" for name in RECORDS],
+        "controls": [f"control {name}" for name in CONTROL_NAMES.values()],
+        "grace times": list(GRACES),
         "recovery": list(RECOVERIES),
         "ends of a session": [f"close {text}" for text in ENDS],
         "rules of refusal": [f"refused {rule.name}" for rule in ALL_RULES],

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from tidegate.lab.sim.control import control
 from tidegate.lab.sim.storage import LOSSES, FaultyStorage
 from tidegate.model.time import NS_PER_MS, NS_PER_S
 
@@ -163,6 +164,7 @@ ALL: dict[str, Callable[[World, Random], bool]] = {
         cut, half_open, slow_reader, storm, abandon, client_crash, kill, kill_in_call,
         kill_in_recovery, power_loss, power_loss_in_call, restart, write_error, sync_error,
         no_space, short_writes, short_reads, clock_forward, clock_back, long_downtime, idle,
+        control,
     )
 }  # fmt: skip
 """Each does it and tells whether there was anything to do it to."""

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tidegate.lab.sim.orders import Entry, KnownOrder, Orders, fields_of
+from tidegate.lab.sim.control import CONTROL_NAMES, VENUE_CANCEL_TEXT, ControlFold
+from tidegate.lab.sim.days import Days
+from tidegate.lab.sim.orders import Entry, KnownOrder, Orders, fields_of, lots_of
 from tidegate.lab.sim.violation import Violation, require
 from tidegate.model.limits import CANCELS_PER_RECORD
 from tidegate.model.settings import SessionSettings, VenueSettings
+from tidegate.model.time import NS_PER_S
 from tidegate.venue import records
+from tidegate.venue.controls import FILL_ORDER, MUTE_HEARTBEATS, SKIP_NUMBER
 from tidegate.venue.records import Record, read_records
 
 DISCONNECT_TEXT = b"Order canceled on disconnect"
@@ -23,10 +27,11 @@ ROLLOVER_TEXT = b"Order canceled on rollover"
 # Logouts of the venue that end a session in good order; an answer to the client's has no text.
 ORDERLY_LOGOUTS = (b"", b"Session rollover", b"Venue is stopping")
 # How a session may end after such a Logout and still be in order: other reasons are expulsions.
-ORDERLY_ENDS = (b"Logged out", b"Link lost", b"Logout not answered")
+ORDERLY_ENDS = (b"Logged out", b"Link lost", b"Logout not answered", b"Link dropped on demand")
 KIND_NAMES = {
     getattr(records, name): name.lower()
-    for name in ("CONFIGURE", "START", "LOGON", "FRAME", "LINK_DOWN", "TICK", "LOGOUT_ALL")
+    for name in ("CONFIGURE", "START", "LOGON", "FRAME", "LINK_DOWN", "TICK", "LOGOUT_ALL",
+                 "CONTROL")
 }  # fmt: skip
 
 
@@ -42,7 +47,10 @@ class SessionFold:
     sweep_starts: set[int] = field(default_factory=set)
     cancel_on_disconnect: bool = False
     cancels_due: dict[bytes, KnownOrder] = field(default_factory=dict)
+    grace_until_ns: int = 0  # when the orders left behind are cancelled; 0 while no grace runs
     entries: dict[bytes, Entry] = field(default_factory=dict)  # by ClOrdID
+    muted: bool = False
+    skipped: set[tuple[int, int]] = field(default_factory=set)  # epoch, number: not transmitted
 
     @property
     def epoch(self) -> int:
@@ -64,7 +72,8 @@ class Fold:
         self.replies: list[bytes] = []
         self.turns = 0
         self.counts: Counter[str] = Counter()
-        self._accounts: dict[str, str] = {}
+        self._days = Days()
+        self._control = ControlFold()
         self._logon_choice: dict[int, bool] = {}  # by link
         self._started = False
         self._cancelling = False  # this record has to cancel what is due
@@ -95,18 +104,26 @@ class Fold:
                 require(session.link == 0, "fence", "a link outlives the process")
         self._started = self._cancelling = False
         self._cancels = 0
+        self._control.input(None)
 
     # --- inputs -----------------------------------------------------------------------------------
 
     def _input(self, record: Record) -> None:
         kind = record.kind
         self.counts["record " + KIND_NAMES[kind]] += 1
+        self._days.input(record)
+        self._end_graces(record)
         if kind == records.CONFIGURE:
             self._configure(VenueSettings.decode(record.data))
         elif kind == records.START:
             self._started = True
         elif kind == records.TICK:
             self._cancelling = True
+        elif kind == records.CONTROL:
+            self._control.input(record)
+            self.counts["control record " + CONTROL_NAMES[record.number]] += 1
+            if record.number == MUTE_HEARTBEATS:
+                self.sessions[record.session].muted = self._control.on
         elif kind == records.LOGON:
             self.counts["in A"] += 1
             fields = fields_of(record.data[1 + record.data[0] :])
@@ -132,6 +149,27 @@ class Fold:
                 self.sessions.append(SessionFold(session))
                 self.by_comp_id[session.sender_comp_id.encode()] = index
             self.sessions[index].settings = session
+
+    def _end_graces(self, record: Record) -> None:
+        """Grace times end with a tick or a logon of the session once they have passed, and with
+        the rollover however much is left."""
+        for index, session in enumerate(self.sessions):
+            if session.grace_until_ns == 0:
+                continue
+            asked = record.kind == records.TICK or (
+                record.kind == records.LOGON and record.session == index
+            )
+            passed = asked and record.time_ns >= session.grace_until_ns
+            if passed or self._days.begins:
+                self.counts["grace passed" if passed else "grace ended by rollover"] += 1
+                self._cancel_now(session, index)
+
+    def _cancel_now(self, session: SessionFold, index: int) -> None:
+        """Everything open that was entered in the session's present life is to be cancelled."""
+        due = self.orders.open_of(index, session.epoch)
+        session.cancels_due.update({order.order_id: order for order in due})
+        session.grace_until_ns = 0
+        self._cancelling = True
 
     def _request(self, session: SessionFold, frame: bytes) -> None:
         msg_type = frame.split(b"\x01", 3)[2]
@@ -181,6 +219,12 @@ class Fold:
         session.frames.append(record.data)
         msg_type = fields[b"35"]
         self.counts["out " + msg_type.decode()] += 1
+        if record.link == 0 and (session.link != 0 or self._control.kind == SKIP_NUMBER):
+            self._control.skipped(msg_type, f"{name}: message {expected}")
+            session.skipped.add((session.epoch, expected))
+            return
+        if session.muted:
+            require(msg_type not in (b"0", b"1"), "muted", f"{name}: {record.data!r}")
         if record.link != session.link:
             known = session.link == 0 and record.link in self._logon_choice
             require(known, "fence", f"{name}: sent to link {record.link}, not {session.link}")
@@ -188,6 +232,8 @@ class Fold:
             session.logout_text = None
         if msg_type == b"A":
             session.established = True
+            self.counts["grace kept"] += session.grace_until_ns != 0
+            session.grace_until_ns = 0
             session.cancel_on_disconnect = self._logon_choice[record.link]
         elif msg_type == b"5":
             session.logout_text = fields.get(b"58", b"")
@@ -196,7 +242,11 @@ class Fold:
 
     def _report(self, session: SessionFold, index: int, fields: dict[bytes, bytes]) -> None:
         entry = session.entries.get(fields[b"11"])
-        order = self.orders.report(fields, index, session.epoch, entry)
+        by_house = self._control.kind == FILL_ORDER
+        order = self.orders.report(fields, index, session.epoch, entry, by_house=by_house)
+        said = f"{session.settings.sender_comp_id}: {order.order_id.decode()}"
+        if by_house:
+            self._control.filled(order.order_id, lots_of(fields.get(b"32", b"0")), said)
         exec_type = fields[b"150"].decode()
         self.counts[f"report {exec_type}"] += 1
         due = None if order.is_open else session.cancels_due.pop(order.order_id, None)
@@ -205,8 +255,10 @@ class Fold:
         text = fields.get(b"58", b"")
         self.counts["cancel " + text.decode()] += 1
         self._cancels += 1
-        said = f"{session.settings.sender_comp_id}: {order.order_id.decode()} ({text.decode()})"
-        if text == DISCONNECT_TEXT:
+        said += f" ({text.decode()})"
+        if text == VENUE_CANCEL_TEXT:
+            self._control.canceled(order.order_id, said)
+        elif text == DISCONNECT_TEXT:
             require(due is not None, "cancel_on_disconnect", f"{said} was not due")
         elif text == LOGOUT_TEXT:
             require(session.settings.cancel_on_logout, "cancel_on_disconnect", f"{said} not asked")
@@ -222,9 +274,11 @@ class Fold:
         self.counts["end orderly" if orderly else "end disorderly"] += 1
         self.counts[f"close {record.data.decode('latin-1')}"] += 1
         if session.established and not orderly and session.cancel_on_disconnect:
-            due = self.orders.open_of(record.session, session.epoch)
-            session.cancels_due.update({order.order_id: order for order in due})
-            self._cancelling = True
+            grace_ns = session.settings.disconnect_grace_s * NS_PER_S
+            if grace_ns and not self._days.is_rolling_over:
+                session.grace_until_ns = record.time_ns + grace_ns
+            else:
+                self._cancel_now(session, record.session)
         session.link = 0
         session.established = False
         session.logout_text = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tidegate.engine.holds import held_asset, order_hold
-from tidegate.engine.ledger import EXTERNAL
+from tidegate.engine.ledger import EXTERNAL, HOUSE
 from tidegate.lab.sim.fold import Fold
 from tidegate.lab.sim.orders import Orders
 from tidegate.lab.sim.violation import require
@@ -11,20 +13,28 @@ from tidegate.model.settings import VenueSettings
 from tidegate.venue.machine import Venue
 
 
-def check_money(venue: Venue, settings: VenueSettings) -> None:
-    """Per asset all accounts, fees included, add up to what was deposited; nobody owes."""
+def check_money(
+    venue: Venue, settings: VenueSettings, known: Orders, *, all_promised: bool
+) -> None:
+    """Per asset all accounts, fees included, add up to what was deposited and what the house was
+    given for its fills, which is what it paid; nobody owes. What the house gave is known from the
+    reports: while some are not promised, it may be more."""
     ledger = venue.engine.ledger
     for asset, total in ledger.totals().items():
         require(total == 0, "money", f"{total} of {asset} was made or lost")
-    deposits: dict[str, int] = {}
+    deposits: Counter[str] = Counter(known.house)
     for account in settings.accounts:
         for deposit in account.deposits:
-            deposits[deposit.asset] = deposits.get(deposit.asset, 0) + deposit.amount
+            deposits[deposit.asset] += deposit.amount
     for asset, amount in deposits.items():
         owed = -ledger.available(EXTERNAL, asset)
-        require(owed == amount, "money", f"{owed} of {asset} came in, deposits were {amount}")
+        right = owed == amount if all_promised else owed >= amount
+        require(right, "money", f"{owed} of {asset} came in, deposits and fills make {amount}")
     for account_index in ledger.accounts():
         for asset in ledger.assets(account_index):
+            if account_index == HOUSE:
+                held = ledger.held(account_index, asset)
+                require(held == 0, "money", f"the house holds {held} {asset}")
             if account_index != EXTERNAL:
                 available = ledger.available(account_index, asset)
                 require(available >= 0, "money", f"account {account_index} has {available} {asset}")
@@ -85,8 +95,8 @@ def check_orders(venue: Venue, known: Orders) -> None:
 
 
 def check_sessions(venue: Venue, fold: Fold) -> None:
-    """The sessions' numbers are those of the messages that were promised. Only while every turn
-    is promised."""
+    """The sessions' numbers are those of the messages that were promised, and who is muted was
+    asked to be. Only while every turn is promised."""
     for session in venue.sessions:
         told = fold.sessions[session.index]
         said = f"{told.settings.sender_comp_id}: "
@@ -94,19 +104,22 @@ def check_sessions(venue: Venue, fold: Fold) -> None:
             session.next_outgoing == len(told.frames) + 1, "numbers",
             f"{said}the next message is {session.next_outgoing}, {len(told.frames)} were sent",
         )  # fmt: skip
+        require(session.muted == told.muted, "control", f"{said}muted {session.muted}")
         require(session.epoch == told.epoch, "numbers", f"{said}epoch {session.epoch}")
         require(session.link == told.link, "fence", f"{said}link {session.link}, not {told.link}")
 
 
-def check_state(venue: Venue, settings: VenueSettings) -> None:
+def check_state(
+    venue: Venue, settings: VenueSettings, known: Orders, *, all_promised: bool = False
+) -> None:
     """The part that holds at any time."""
-    check_money(venue, settings)
+    check_money(venue, settings, known, all_promised=all_promised)
     check_holds(venue)
     check_books(venue)
 
 
 def check_all(venue: Venue, settings: VenueSettings, fold: Fold) -> None:
     """Everything, while every turn is promised."""
-    check_state(venue, settings)
+    check_state(venue, settings, fold.orders, all_promised=True)
     check_orders(venue, fold.orders)
     check_sessions(venue, fold)

@@ -5,6 +5,7 @@ Each ExecutionReport must follow from those before it. Quantities are in 1e-8 of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from tidegate.lab.sim.violation import require
 NEW, CANCELED, REPLACED, TRADE, STATUS = b"0", b"4", b"5", b"F", b"I"
 BUY = b"1"
 LOTS_DECIMALS = 8
+MONEY_DECIMALS = 10
 _RISING = bytes.maketrans(b"234567", b"[]^_`a")  # base 32 has its digits behind its letters
 
 
@@ -24,6 +26,14 @@ def fields_of(frame: bytes) -> dict[bytes, bytes]:
 def lots_of(text: bytes) -> int:
     whole, _, part = text.partition(b".")
     return int(whole + part.ljust(LOTS_DECIMALS, b"0"))
+
+
+def money_of(price: bytes, lots: int) -> int:
+    """Price times quantity in 1e-10 of the quote asset, rounded down (docs/decisions/0006)."""
+    whole, _, part = price.partition(b".")
+    shift = MONEY_DECIMALS - LOTS_DECIMALS - len(part)
+    product = int(whole + part) * lots
+    return product * int(10**shift) if shift >= 0 else product // int(10**-shift)
 
 
 @dataclass(slots=True)
@@ -51,19 +61,28 @@ class KnownOrder:
 
 
 class Orders:
-    """All orders of the venue."""
+    """All orders of the venue. `house` is what the house gave for fills that no order made, by
+    asset, in 1e-10 of it."""
 
     def __init__(self) -> None:
         self.by_id: dict[bytes, KnownOrder] = {}
         self.open: dict[bytes, KnownOrder] = {}
         self.reports = 0
+        self.house: Counter[str] = Counter()
         self._last_exec_id = b""
         self._maker: tuple[KnownOrder, bytes, int] | None = None  # of a trade that lacks its taker
 
     def report(
-        self, fields: dict[bytes, bytes], session: int, epoch: int, entry: Entry | None
+        self,
+        fields: dict[bytes, bytes],
+        session: int,
+        epoch: int,
+        entry: Entry | None,
+        *,
+        by_house: bool,
     ) -> KnownOrder:
-        """Take the next report of the venue. `entry` is the request with its ClOrdID, if any."""
+        """Take the next report of the venue. `entry` is the request with its ClOrdID, if any;
+        `by_house` says that it must be a fill whose other side is the house."""
         self.reports += 1
         exec_type = fields[b"150"]
         order_id = fields[b"37"]
@@ -87,8 +106,13 @@ class Orders:
         require(order is not None, "order_lost", f"{said}: nothing is known of it")
         assert order is not None
         require(order.session == session, "wrong_session", f"{said} on session {session}")
+        require(exec_type == TRADE or not by_house, "control", f"{said}: a fill was asked for")
         if exec_type == TRADE:
-            self._trade(order, fields, cum, leaves, said)
+            last = self._fill(order, fields, cum, leaves, said)
+            if by_house:
+                self._paid_by_house(order, fields[b"31"], last)
+            else:
+                self._side(order, fields[b"1003"], last, said)
         else:
             require(cum == order.cum, "quantities", f"{said}: CumQty {cum}, known {order.cum}")
         if exec_type == STATUS:
@@ -107,15 +131,25 @@ class Orders:
             del self.open[order_id]
         return order
 
-    def _trade(
+    def _paid_by_house(self, order: KnownOrder, price: bytes, last: int) -> None:
+        base, _, quote = order.symbol.decode().partition("/")
+        if order.side == BUY:
+            self.house[base] += last * 10 ** (MONEY_DECIMALS - LOTS_DECIMALS)
+        else:
+            self.house[quote] += money_of(price, last)
+
+    def _fill(
         self, order: KnownOrder, fields: dict[bytes, bytes], cum: int, leaves: int, said: str
-    ) -> None:
+    ) -> int:
         last = lots_of(fields[b"32"])
         require(last > 0, "quantities", f"{said}: LastQty {last}")
         require(cum == order.cum + last, "quantities", f"{said}: {order.cum} + {last} is not {cum}")
         require(cum + leaves == order.qty, "quantities", f"{said}: {cum} + {leaves}: {order.qty}")
         order.cum = cum
-        trade_id = fields[b"1003"]
+        return last
+
+    def _side(self, order: KnownOrder, trade_id: bytes, last: int, said: str) -> None:
+        """One of the two sides of a trade; the maker's comes first."""
         if self._maker is None:
             self._maker = (order, trade_id, last)
             return

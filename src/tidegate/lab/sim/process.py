@@ -27,6 +27,7 @@ from tidegate.lab.sim.violation import Violation, require
 from tidegate.model.time import NS_PER_MS
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
+from tidegate.venue.controls import ControlRefused
 from tidegate.venue.machine import Venue
 
 DATA_DIRECTORY = Path("/data")
@@ -235,6 +236,24 @@ class Process:
 
         self.loop.run_now(accept)
         return line
+
+    def control(self, kind: int, session: int, data: bytes) -> bool:
+        """Ask for a control; whether the venue accepted it."""
+        accepted = False
+
+        def ask() -> None:
+            nonlocal accepted
+            assert self.service is not None
+            try:
+                done = asyncio.ensure_future(self.service.control(kind, session, data))
+            except ControlRefused:
+                return
+            accepted = True
+            done.add_done_callback(lambda done: done.exception())  # a dead journal is no surprise
+
+        if self.is_serving and not self.is_stopping:
+            self.loop.run_now(ask)
+        return accepted
 
     def kill(self) -> None:
         """The process is gone, at once."""

@@ -15,7 +15,14 @@ from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.journal import Durability
 from tidegate.model.instruments import Instrument, built_in_instruments
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
-from tidegate.model.settings import AccountSettings, Deposit, SessionSettings, VenueSettings
+from tidegate.model.settings import (
+    ROLLOVER_DAILY,
+    ROLLOVER_NEVER,
+    AccountSettings,
+    Deposit,
+    SessionSettings,
+    VenueSettings,
+)
 from tidegate.model.time import NS_PER_S
 
 TARGET: Final = "KRAKEN-TRD"
@@ -44,6 +51,7 @@ FAULTS: Final = {
     "clock_forward": 0.4,
     "clock_back": 0.4,
     "long_downtime": 0.3,
+    "control": 3.0,  # an operator does one thing to the venue
     "idle": 1.0,  # nothing happens for longer than a heartbeat
 }
 # In `process` durability a disk that loses what was written is not promised to be survived.
@@ -177,12 +185,14 @@ def _session(name: str, account: str, random: Random) -> SessionSettings:
         mass_cancel_account=random.random() < 0.3,
         stp_group=random.choice(("", "", "DESK")),
         open_orders_max=random.choice((3, 100, 100)),
+        disconnect_grace_s=random.choice((0, 0, 0, 1, 5, 60)),
     )
 
 
 def venue_settings(scenario: Scenario) -> VenueSettings:
     random = Random(f"settings {scenario.settings_seed}")
     return VenueSettings(
+        rollover_policy=ROLLOVER_NEVER if random.random() < 0.15 else ROLLOVER_DAILY,
         rollover_s=ROLLOVER_S,
         rollover_length_s=scenario.rollover_length_s,
         instruments=sim_instruments(),

@@ -9,6 +9,7 @@ from random import Random
 
 from tidegate.lab.sim import faults
 from tidegate.lab.sim.clients import Trader
+from tidegate.lab.sim.control import CONTROL_NAMES
 from tidegate.lab.sim.fold import SessionFold
 from tidegate.lab.sim.hostile import Hostile, Stranger
 from tidegate.lab.sim.invariants import check_all, check_state
@@ -28,6 +29,7 @@ from tidegate.lab.sim.violation import Violation, require
 from tidegate.model.settings import VenueSettings
 from tidegate.model.time import NS_PER_MS, NS_PER_S
 from tidegate.recovery import verify
+from tidegate.venue.controls import MUTE_HEARTBEATS, MuteHeartbeats
 
 PULSE_NS = 50 * NS_PER_MS
 SETTLE_S_MAX = 400  # of virtual time; what has not come to rest by then never will
@@ -118,11 +120,27 @@ class World:
         return line
 
     def told(self, name: str) -> SessionFold:
-        fold = self.machine.auditor.fold
-        index = fold.by_comp_id.get(name.encode(), -1)
-        if index < 0:  # the first configuration is not even promised yet
-            return SessionFold(self.settings.sessions[0])
-        return fold.sessions[index]
+        """What was promised on a session. A client may be connected, and cut off, before the
+        settings of the very first start are durable: then nothing was, not even the session."""
+        sessions = self.machine.auditor.fold.sessions
+        index = self.session_index(name)
+        return sessions[index] if sessions else SessionFold(self.settings.sessions[index])
+
+    def session_index(self, name: str) -> int:
+        """The venue's number of a client's session."""
+        return next(
+            index
+            for index, session in enumerate(self.settings.sessions)
+            if session.sender_comp_id == name
+        )
+
+    def control(self, kind: int, session: int, data: bytes) -> bool:
+        """Have the venue do a control (`venue.controls`); whether it accepted it."""
+        done = self.process is not None and self.process.control(kind, session, data)
+        if done:
+            self.counts["control " + CONTROL_NAMES[kind]] += 1
+            self.trace(f"control {CONTROL_NAMES[kind]} {session}", data)
+        return done
 
     def trace(self, what: str, data: bytes = b"") -> None:
         self._trace.update(b"%d %s %s\n" % (self.scheduler.now_ns, what.encode(), data))
@@ -220,14 +238,8 @@ class World:
 
     def run_for(self, length_ns: int) -> None:
         """Let time pass, without steps: nobody does anything of his own accord but connect."""
-        over = False
-
-        def end() -> None:
-            nonlocal over
-            over = True
-
-        self.scheduler.after(length_ns, end)
-        while not over:
+        end_ns = self.scheduler.now_ns + length_ns
+        while self.scheduler.now_ns < end_ns:
             self._happen()
 
     def _happen(self) -> None:
@@ -251,7 +263,7 @@ class World:
         if venue.turn_records == 0 and auditor.position == tail_position:
             check_all(venue, self.settings, auditor.fold)
         else:
-            check_state(venue, self.settings)
+            check_state(venue, self.settings, auditor.fold.orders)
 
     def _pulse(self) -> None:
         for client in self.clients:
@@ -300,12 +312,22 @@ class World:
         rest_since_ns = -1
         while rest_since_ns < 0 or self.scheduler.now_ns - rest_since_ns < REST_NS:
             self._happen()
+            self._unmute()
             if not self._at_rest():
                 rest_since_ns = -1
             elif rest_since_ns < 0:
                 rest_since_ns = self.scheduler.now_ns
             if self.scheduler.now_ns > deadline_ns:
                 raise Violation("never_at_rest", self._unrest())
+
+    def _unmute(self) -> None:
+        """Controls are in the journal: they outlive the process, and are to be taken back."""
+        process = self.process
+        if process is None or not process.is_serving:
+            return
+        for session in process.venue.sessions:
+            if session.muted:
+                self.control(MUTE_HEARTBEATS, session.index, MuteHeartbeats(on=False).encode())
 
     def _at_rest(self) -> bool:
         process = self.process
