@@ -304,7 +304,9 @@ def test_unsolicited_fills_and_cancels(bench: FaultBench) -> None:
         bench.add("fill", name, order="1", qty="0.2")
         part = peer.expect("8")
         assert (part[150], part[37], part[32], part[151]) == ("F", first[37], "0.2", "0.3")
-        with pytest.raises(ControlError, match=r"^qty must be at most 0\.3, what is left, not 0\.4"):
+        with pytest.raises(
+            ControlError, match=r"^qty must be at most 0\.3, what is left, not 0\.4"
+        ):
             bench.add("fill", name, order="1", qty="0.4")
         bench.add("fill", name, order=first[37])
         rest = peer.expect("8")

@@ -60,7 +60,7 @@ class ControlConnection:
         `ControlError` where the venue refused it, `VenueUnreachable`, or `TimeoutError`; after
         that it is not known whether the command was done, and the connection is of no more use."""
         request = {"command": command, "parameters": parameters or {}}
-        for name, value in request["parameters"].items():
+        for name, value in (parameters or {}).items():
             if isinstance(value, float) and not isfinite(value):  # which JSON can not say
                 raise ControlError(f"{name} must be a number, not {value}")
         self._socket.settimeout(timeout_s)
