@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 EXIT_WRONG: int = 2
+CELLS_MAX: int = 10_000  # of a line of a table
 
 app = typer.Typer(
     name="ctl", help="Ask or control a running venue.", no_args_is_help=True, add_completion=False
@@ -66,7 +67,8 @@ def print_table(headings: list[str], rows: list[list[str]]) -> None:
         table.add_row(*map(Text, row))
     console = Console()
     # Never cut: a terminal that is too narrow breaks lines, a pipe gets them whole.
-    console.width = max(console.width, console.measure(table).maximum)
+    unbounded = console.options.update(max_width=CELLS_MAX)
+    console.width = max(console.width, console.measure(table, options=unbounded).maximum)
     console.print(table)
 
 

@@ -71,7 +71,7 @@ def clear(
     as_json: JsonOption = False,
 ) -> None:
     """Take faults away, and end what they still do: lines go on, held reports go out."""
-    if which != "all" and not which.isdigit():
+    if which != "all" and not (which.isascii() and which.isdigit()):
         raise typer.BadParameter(f'must be the id of a fault or "all", not "{which}"')
     cleared = asked(data, "fault-clear", {} if which == "all" else {"id": int(which)})
     if as_json:

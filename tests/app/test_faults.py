@@ -272,6 +272,9 @@ def test_refused_logons_are_closed_without_a_word(bench: FaultBench) -> None:
     with bench.peer(name) as peer:
         assert peer.received[0].number == 1
     assert bench.history(name) == [("refuse_logons", 1), ("refuse_logons", 1)]
+    failures = bench.ask("failed-logons", sender_comp_id=name)
+    reason = "refuse_logons, a fault on demand"
+    assert [(f["answer"], f["reason"]) for f in failures] == [("", reason)] * 2
 
 
 @pytest.mark.parametrize(("layer", "answer"), [(1, "3"), (2, "j"), (3, "j")])
@@ -301,6 +304,10 @@ def test_unsolicited_fills_and_cancels(bench: FaultBench) -> None:
         bench.add("fill", name, order="1", qty="0.2")
         part = peer.expect("8")
         assert (part[150], part[37], part[32], part[151]) == ("F", first[37], "0.2", "0.3")
+        with pytest.raises(
+            ControlError, match=r"^qty must be at most 0\.3, what is left, not 0\.4"
+        ):
+            bench.add("fill", name, order="1", qty="0.4")
         bench.add("fill", name, order=first[37])
         rest = peer.expect("8")
         assert (rest[150], rest[39], rest[32], rest[151]) == ("F", "2", "0.3", "0")
@@ -435,6 +442,7 @@ def test_seeds_are_told(bench: FaultBench) -> None:
         (["add", "dorp", "LAB1"], 'kind must be "drop" or "stop_reading"'),
         (["add", "drop", "NOBODY"], 'session must be "*" or the SenderCompID of a session, not'),
         (["add", "drop", "*", "--probability", "2"], "probability must be a number above 0 and"),
+        (["add", "drop", "*", "--probability", "nan"], "probability must be a number, not nan"),
         (["clear", "4711"], "id must be that of an installed fault, not 4711"),
         (["release", "NOBODY"], 'session must be "*" or the SenderCompID of a session, not'),
     ],
@@ -445,6 +453,23 @@ def test_the_command_line_tells_field_and_rule(
     done = tidegate("ctl", "fault", *arguments, "--data", bench.venue.data)
     assert done.returncode == 2
     assert done.stderr.decode().startswith(f"tidegate: {text}")
+
+
+def test_an_id_is_of_plain_digits(tmp_path: Path) -> None:
+    done = tidegate("ctl", "fault", "clear", "²", "--data", tmp_path)
+    assert done.returncode == 2
+    assert b"must be the id of a fault" in done.stderr
+
+
+def test_a_refusal_that_no_order_used_up_goes_with_the_fault(bench: FaultBench) -> None:
+    name = bench.name()
+    with bench.peer(name) as peer:
+        fault = bench.add("reject_next", name, layer=3)
+        peer.send("D", "11=1")
+        assert peer.expect("3")[371]
+        bench.ask("fault-clear", id=fault["id"])
+        peer.order(2)
+        assert peer.expect("8")[150] == "0"
 
 
 def test_faults_of_the_configuration_are_there_from_the_start(tmp_path: Path) -> None:

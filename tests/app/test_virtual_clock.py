@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,22 @@ def test_the_clock_runs_and_stands(data: Path, clock_of: Any) -> None:
         asyncio.run(play(venue))
 
 
+def test_the_clock_stands_whoever_else_had_it_run(data: Path, clock_of: Any) -> None:
+    async def play(venue: Venue) -> None:
+        clock = clock_of(venue)
+        for _ in range(5):  # the last of each group to come waits for none of the others
+            await asyncio.gather(*(told(venue, "clock-run", speed=10_000.0) for _ in range(6)))
+        state = await told(venue, "clock-stop")
+        assert state["speed"] == 0.0
+        async with asyncio.TaskGroup() as others:  # real time in which a clock that runs moves
+            for _ in range(50):
+                others.create_task(told(venue, "sessions"))
+        assert clock() == state["now_ns"]
+
+    with virtual_venue(data) as venue:
+        asyncio.run(play(venue))
+
+
 def test_a_running_clock_keeps_sessions_and_turns_the_day_over(data: Path, clock_of: Any) -> None:
     """An hour a second, over 22:00."""
 
@@ -245,6 +262,7 @@ def test_what_can_not_be_done_is_named(data: Path) -> None:
             ("clock-advance", {"duration": "1s", "settle_s": 99}, "settle_s: Expected"),
             ("clock-run", {"speed": 0.0}, "speed: the speed must be above 0"),
             ("clock-run", {"speed": 1e9}, "speed: the speed must be above 0 and at most"),
+            ("clock-run", {"speed": nan}, "speed must be a number, not nan"),
             ("clock", {"time": "x"}, "time is no parameter"),
         ):
             with pytest.raises(ControlError, match=said):

@@ -127,6 +127,12 @@ def test_the_table(venue: Venue) -> None:
         assert "disconnected, disabled" in told.stdout.decode()
 
 
+def test_no_cell_is_cut_where_lines_are_short(venue: Venue) -> None:
+    told = tidegate("ctl", "sessions", "--data", venue.data, more={"COLUMNS": "40"})
+    assert "ACME KRAKEN-TRD" in told.stdout.decode()
+    assert "…" not in told.stdout.decode()
+
+
 def test_json_for_programs(venue: Venue) -> None:
     told = tidegate("ctl", "sessions", "ACME", "--data", venue.data, "--json")
     [session] = json.loads(told.stdout)

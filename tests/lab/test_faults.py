@@ -50,6 +50,9 @@ class Target:
     def unmute(self, session: int) -> None:
         self.asked.append((session, "unmute", b""))
 
+    def accept_again(self, session: int, layer: int) -> None:
+        self.asked.append((session, f"accept again at {layer}", b""))
+
     async def settled(self) -> None:
         """Nothing takes time here."""
 
@@ -160,6 +163,16 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
         "point now goes without at and probability: those look at turns",
     ),
     ("crash", {"point": "later"}, POINTS),
+    (
+        "skip",
+        {"count": 1001},
+        "count must be at most 1000 where skip acts at once, not 1001",
+    ),
+    (
+        "mute_heartbeats",
+        {"session": "*", "count": 2},
+        "count goes with one session only where mute_heartbeats acts at once",
+    ),
     (
         "drop",
         {"layer": 9, "count": -1},
@@ -445,6 +458,15 @@ def test_muting_ends_with_its_fault() -> None:
             (ACME, "mute_heartbeats", b""), (BETA, "mute_heartbeats", b""),
             (ACME, "unmute", b""), (BETA, "unmute", b""),
         ]  # fmt: skip
+
+    in_loop(story)
+
+
+def test_a_refusal_that_no_order_has_used_up_ends_with_its_fault() -> None:
+    def story(lab: Lab) -> None:
+        fault = lab.add("reject_next", layer=3)
+        lab.plan.clear(fault.number)
+        assert lab.target.asked == [(ACME, "accept again at 3", b"")]
 
     in_loop(story)
 

@@ -54,8 +54,11 @@ KINDS: Final[dict[FaultKind, KindRules]] = {
     "crash": KindRules("turns", takes=("point",)),
 }
 
+COUNT_AT_ONCE_MAX: Final = 1000
+
 _PARAMETERS: Final = ("direction", "ms", "layer", "order", "qty", "point")
 _ONE_SESSION: Final = ("fill", "cancel")  # kinds that act on an order, which one session has
+_IN_ONE_GO: Final = ("skip", "mute_heartbeats")  # at once: as often as `count` says, there and then
 _NOT_AT_START: Final = (*_ONE_SESSION, "crash")
 
 
@@ -103,6 +106,13 @@ def broken_rules(table: FaultTable) -> Iterator[tuple[str, str]]:
         except ValueError as error:
             yield "qty", f"qty {error}"
     triggered = table.at is not None or table.probability is not None
+    if table.kind in _IN_ONE_GO and not triggered and table.count is not None:
+        # The venue does nothing else meanwhile.
+        if table.session == ALL_SESSIONS and table.count > 1:
+            yield "count", f"count goes with one session only where {table.kind} acts at once"
+        elif table.count > COUNT_AT_ONCE_MAX:
+            most = f"count must be at most {COUNT_AT_ONCE_MAX}"
+            yield "count", f"{most} where {table.kind} acts at once, not {table.count}"
     if table.kind == "crash" and table.point == "now" and triggered:
         yield "point", "point now goes without at and probability: those look at turns"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -59,6 +60,9 @@ class ControlConnection:
         `ControlError` where the venue refused it, `VenueUnreachable`, or `TimeoutError`; after
         that it is not known whether the command was done, and the connection is of no more use."""
         request = {"command": command, "parameters": parameters or {}}
+        for name, value in (parameters or {}).items():
+            if isinstance(value, float) and not isfinite(value):  # which JSON can not say
+                raise ControlError(f"{name} must be a number, not {value}")
         self._socket.settimeout(timeout_s)
         try:
             self._socket.sendall(json.dumps(request).encode() + b"\n")

@@ -244,7 +244,7 @@ class Link(asyncio.Protocol):
         if self._laboratory is not None and self._laboratory.refuses_logon(
             verdict.session, request.msg_seq_num
         ):
-            self._close_silently("fault")
+            self._close_silently("refuse_logons, a fault on demand", request)
             return False
         self._end_logon_phase()
         self._session = verdict.session

@@ -104,7 +104,8 @@ class ClockWalker:
         for the clients' answers all the same. Raises `ClockRefused`."""
         if not 0 < speed <= SPEED_MAX:
             raise ClockRefused(f"the speed must be above 0 and at most {SPEED_MAX:g}")
-        await self.stop()
+        while self._runner is not None:  # others may have it run while this one waits
+            await self.stop()
         self._speed = speed
         self._runner = asyncio.create_task(self._run(speed, settle_s))
         self._runner.add_done_callback(_tell_of_bugs)

@@ -61,6 +61,9 @@ class FaultTarget(Protocol):
     def unmute(self, session: int) -> None:
         """End a `mute_heartbeats`, if there is one."""
 
+    def accept_again(self, session: int, layer: int) -> None:
+        """End a `reject_next` that no order has used up, if there is one."""
+
     async def settled(self) -> None:
         """Wait until what was injected is durable and published."""
 
@@ -126,6 +129,9 @@ class FaultPlan:
                 tap.lift(fault.number)
             if fault.table.kind == "mute_heartbeats":
                 self._end_mute(fault)
+            elif fault.table.layer is not None:
+                for session in fault.sessions:
+                    self._target.accept_again(session, fault.table.layer)
         self._watch()
         return cleared
 

@@ -16,7 +16,7 @@ from tidegate.engine.order import Order
 from tidegate.gateway.port import TurnWatch
 from tidegate.model.orders import order_number
 from tidegate.model.rejects import LAYER_NAMES
-from tidegate.model.scaled import LOT_DECIMALS
+from tidegate.model.scaled import LOT_DECIMALS, to_text
 from tidegate.service import VenueService
 from tidegate.venue import controls
 from tidegate.venue.controls import Control, ControlRefused
@@ -66,6 +66,9 @@ class VenueTarget:
             assert fault.kind == "fill"
             found = self._open_order(session, order)
             qty_lots = found.leaves_lots if fault.qty is None else decimal(fault.qty, LOT_DECIMALS)
+            if qty_lots > found.leaves_lots:
+                left = to_text(found.leaves_lots, LOT_DECIMALS)
+                raise FaultRefused(f"qty must be at most {left}, what is left, not {fault.qty}")
             filled = controls.FillOrder(found.order_id, qty_lots)
             self._control(controls.FILL_ORDER, session, filled)
 
@@ -75,15 +78,18 @@ class VenueTarget:
             with suppress(FaultRefused):  # the venue is stopping: the next start does it
                 self._control(controls.MUTE_HEARTBEATS, session, unmuted)
 
+    def accept_again(self, session: int, layer: int) -> None:
+        if self._service.venue.trading.injected.count(session, layer):
+            nothing = controls.RejectNext(layer, 0)
+            with suppress(FaultRefused):  # as above
+                self._control(controls.REJECT_NEXT, session, nothing)
+
     def take_back(self) -> None:
         """End what the faults of an earlier process have left in the venue's state."""
-        injected = self._service.venue.trading.injected
         for session in range(len(self._service.venue.sessions)):
             self.unmute(session)
             for layer in LAYER_NAMES:
-                if injected.count(session, layer):
-                    nothing = controls.RejectNext(layer, 0)
-                    self._control(controls.REJECT_NEXT, session, nothing)
+                self.accept_again(session, layer)
 
     def _control(self, kind: int, session: int, control: Control) -> None:
         try:
