@@ -178,6 +178,18 @@ def test_a_full_transport_is_not_written_to() -> None:
     asyncio.run(story())
 
 
+def test_what_came_while_reading_was_stopped_is_judged_when_it_is_read() -> None:
+    async def story() -> None:
+        bench = Bench(n1=Hit(FAULT + 1, "reject_next"))
+        bench.tap.stop(Hit(FAULT, "stop_reading"))  # by no message
+        assert bench.receive(1, 2) == []  # were on their way
+        bench.tap.lift(FAULT)
+        assert bench.link.taken == [frame(1), frame(2)]
+        assert bench.judge.acted == [("reject_next", 0)]
+
+    asyncio.run(story())
+
+
 def test_reading_stops_at_its_message_and_goes_on_with_it() -> None:
     async def story() -> None:
         bench = Bench(n3=Hit(FAULT, "stop_reading"))

@@ -84,6 +84,7 @@ class LineTap:
         self._late: _Waiting | None = None  # goes out behind its successor
         self._stops: dict[int, _Stop] = {}  # by fault
         self._unread: list[bytes] = []  # frames that came while reading was stopped
+        self._first_is_judged = False  # of these: it is what stopped the reading
         self._timers: dict[int, asyncio.TimerHandle] = {}  # of the stops, by fault
         self._due_timer: asyncio.TimerHandle | None = None
         self._full = False  # the transport's buffer
@@ -219,6 +220,7 @@ class LineTap:
                 self._judge.act(hit, message)
         if self._reading_stopped():
             self._unread.append(frame)
+            self._first_is_judged = True
         else:
             self._link.take([frame])
         return True
@@ -273,9 +275,11 @@ class LineTap:
 
     def _read_on(self) -> None:
         frames, self._unread = self._unread, []
-        if frames:  # the first was judged when it stopped the reading
+        if self._first_is_judged:
+            self._first_is_judged = False
             self._link.take(frames[:1])
-            self.received(frames[1:])
+            del frames[:1]
+        self.received(frames)
         if self._link_reads and not self._reading_stopped() and not self._transport.is_closing():
             self._transport.resume_reading()
 
