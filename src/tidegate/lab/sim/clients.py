@@ -18,6 +18,7 @@ from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
     BusinessReject,
     ClientEvent,
+    Disconnected,
     ExecutionReport,
     LoggedOn,
     LoggedOut,
@@ -34,6 +35,7 @@ from tidegate.model.time import NS_PER_MS
 
 RECONNECT_MS = 400
 RECONNECT_MS_MAX = 6_400  # after failures the client waits longer each time
+TOO_LOW = "MsgSeqNum too low"  # a number of the venue's, as the client sees it
 LOGONS_REFUSED_MAX = 3  # in a row; then the client gives its numbers up (141=Y)
 
 
@@ -65,7 +67,16 @@ class Ledger:
         self.exec_ids: dict[str, int] = {}
         self.reports: dict[str, ExecutionReport] = {}  # the newest of each order
         self.open: dict[str, ExecutionReport] = {}
+        self._epoch = 0
+        self._first = 1
         self.heard: Counter[tuple[bytes, ...]] = Counter()
+
+    def follow(self, told: SessionFold, first: int) -> None:
+        """A logon: from `first` on the client knows of the session's present life. One that was
+        away while the numbers began anew may take later numbers for those of the old life."""
+        if told.epoch != self._epoch:
+            self._epoch = told.epoch
+            self._first = first
 
     def hear(self, event: ClientEvent, told: SessionFold) -> None:
         """Raises `Violation` where the venue never said that, or says it again."""
@@ -92,9 +103,9 @@ class Ledger:
             self.open[event.order_id] = event
 
     def check_complete(self, told: SessionFold) -> None:
-        """Everything said in the present life of the session was heard."""
+        """Everything said in the present life of the session was heard, since the client knows."""
         for number, frame in enumerate(told.frames, 1):
-            if frame.split(b"\x01", 3)[2] in (b"35=8", b"35=j", b"35=3"):
+            if number >= self._first and frame.split(b"\x01", 3)[2] in (b"35=8", b"35=j", b"35=3"):
                 require(
                     self.heard[essence_of(frame)] > 0, "never_heard",
                     f"{self.name}: message {number}, {frame!r}",
@@ -157,8 +168,14 @@ class Trader:
             if isinstance(event, LoggedOn):
                 self._refused = self._failures = 0
                 self._resetting = False
+                first = event.replay_from or self.core.numbers.next_incoming - 1
+                self.ledger.follow(self.world.told(self.name), first)
             elif isinstance(event, LoggedOut) and not event.was_logged_on:
                 self._refused += 1
+            elif isinstance(event, Disconnected) and event.reason.startswith(TOO_LOW):
+                # The venue's numbers began anew while it was away. Later ones would fit again, and
+                # what was said before them would be missed: so the numbers are given up at once.
+                self._refused = LOGONS_REFUSED_MAX
             if self.strict:
                 self.ledger.hear(event, self.world.told(self.name))
         if self.core.is_cut and self.line is not None:
