@@ -20,7 +20,7 @@ from tests.sabotage.table import SABOTAGES, Sabotage
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "sabotages.md"
-SEEDS_MAX = 40
+SEEDS_MAX = 60
 STEPS = 250
 CONTROL_SEEDS = 12
 

@@ -18,14 +18,21 @@ from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.link import Link, Links
 from tidegate.gateway.shares import Shares
-from tidegate.journal import Durability, JournalError, JournalFailed
+from tidegate.journal import Durability, JournalError, JournalFailed, load_latest_snapshot
 from tidegate.lab.sim.audit import Auditor, Wire
 from tidegate.lab.sim.loop import Scheduler, SimLoop
 from tidegate.lab.sim.network import ClientEnd, Line, Weather
 from tidegate.lab.sim.storage import Crashed, FaultyStorage
 from tidegate.lab.sim.violation import Violation, require
 from tidegate.model.time import NS_PER_MS
-from tidegate.recovery import Recovered, Snapshots, recover
+from tidegate.recovery import (
+    SNAPSHOT_DIRECTORY,
+    Recovered,
+    Snapshots,
+    load_snapshot,
+    recover,
+    snapshot_body,
+)
 from tidegate.service import VenueService
 from tidegate.venue.controls import ControlRefused
 from tidegate.venue.machine import Venue
@@ -187,6 +194,7 @@ class Process:
         )
         damaged = [snapshot.path.name for snapshot in self.recovered.damaged_snapshots]
         require(not damaged, "snapshot_damaged", f"a crash has damaged {', '.join(damaged)}")
+        _check_snapshot(machine.storage)
         machine.auditor.advance(machine.storage)
         machine.auditor.check_kept(machine.storage)
         clock = SteadyClock(
@@ -318,3 +326,14 @@ class Process:
         for line in self.lines:
             line.drop()
         self._ended()
+
+
+def _check_snapshot(storage: FaultyStorage) -> None:
+    """What is loaded from the latest snapshot is what was saved: nothing is forgotten."""
+    found = load_latest_snapshot(DATA_DIRECTORY / SNAPSHOT_DIRECTORY, storage=storage).snapshot
+    if found is None:
+        return
+    venue = Venue()
+    load_snapshot(venue, found.body)
+    said = f"of log position {found.log_position} is another one once it is loaded"
+    require(snapshot_body(venue) == found.body, "snapshot_restored", said)

@@ -49,6 +49,17 @@ class Content:
     durable: bytes = b""
     pending: list[Write | Truncate] = field(default_factory=list)
     forgotten: bool = False  # the system has dropped writes, because a sync failed
+    goes_on_at: int = -1  # where a write that was short is expected to go on
+
+    def add(self, change: Write) -> None:
+        """A write that is not synced. One that goes on with a short one is a part of it: the system
+        writes pages back as they are, and never has the end of a write on the disk without its
+        beginning."""
+        last = self.pending[-1] if self.pending else None
+        if isinstance(last, Write) and self.goes_on_at == change.offset:
+            self.pending[-1] = Write(last.offset, last.data + change.data)
+        else:
+            self.pending.append(change)
 
 
 @dataclass
@@ -60,7 +71,16 @@ class Names:
     pending: list[dict[str, Content]] = field(default_factory=list)
 
 
-Loss = Literal["all", "nothing", "all but last", "all but first", "zeros", "first zeros", "random"]
+Loss = Literal[
+    "all",
+    "nothing",
+    "all but last",
+    "all but first",
+    "zeros",
+    "first zeros",
+    "second halves zeros",
+    "random",
+]
 """What a power loss takes from the unsynced writes of a file."""
 
 LOSSES: tuple[Loss, ...] = (
@@ -70,6 +90,7 @@ LOSSES: tuple[Loss, ...] = (
     "all but first",
     "zeros",
     "first zeros",
+    "second halves zeros",
 )
 
 
@@ -245,7 +266,8 @@ class FaultyStorage:
         if length > 0:
             change = Write(offset, data[:length])
             apply(content.seen, change)
-            content.pending.append(change)
+            content.add(change)
+            content.goes_on_at = offset + length if length < len(data) else -1
         self._die_if(is_last)
         return length
 
@@ -359,12 +381,17 @@ def _survivors(content: Content, loss: Loss, random: Random) -> bytes:
             fate = "kept" if number == 0 else "lost"
         elif loss == "zeros" or (loss == "first zeros" and number == 0):
             fate = "zeros"
+        elif loss == "second halves zeros":
+            fate = "half"
         elif loss == "random":
             fate = random.choice(("kept", "lost", "zeros", "part"))
         if fate == "lost":
             continue
         if isinstance(change, Write) and fate == "zeros":
             change = Write(change.offset, bytes(len(change.data)))
+        if isinstance(change, Write) and fate == "half":
+            kept = change.data[: len(change.data) // 2]
+            change = Write(change.offset, kept.ljust(len(change.data), b"\0"))
         if isinstance(change, Write) and fate == "part":
             change = Write(change.offset, change.data[: random.randrange(len(change.data) + 1)])
         apply(data, change)
