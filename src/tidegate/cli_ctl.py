@@ -101,6 +101,21 @@ def sessions(
     print_table(headings, [_session_row(session) for session in answer])
 
 
+@app.command()
+def drop(
+    sender: Annotated[str, typer.Argument(help="SenderCompID (49) of the client.")],
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Close a client's links without a word: a disconnect, with what that means for its orders."""
+    dropped = asked(data, "drop", {"sender_comp_id": sender})
+    if as_json:
+        print_json(dropped)
+        return
+    for link in dropped:
+        print(f"{sender} {link['target_comp_id']}: link {link['link']} closed")
+
+
 def _session_row(session: dict[str, Any]) -> list[str]:
     is_up = session["link"] != 0
     link = f"{session['link']} {session['peer'] or ''}".strip() if is_up else ""

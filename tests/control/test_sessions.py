@@ -179,3 +179,22 @@ def test_a_venue_that_is_asked_while_it_stands_still(tmp_path: Path) -> None:
             venue.signal(signal.SIGCONT)
         assert len(ask(data, "sessions")) == 3
         assert os.path.exists(venue.ready["control"])
+
+
+def test_a_dropped_session_is_cut_and_its_orders_are_cancelled(venue: Venue) -> None:
+    peer = logged_on(venue)
+    of_other_lives = acme(venue)["open_orders"]
+    peer.send("D", order_fields(7_000_001, 1, "20000", "0.01"))
+    assert peer.receive()[150] == "0"
+    link = acme(venue)["link"]
+    done = tidegate("ctl", "drop", "ACME", "--data", venue.data)
+    assert done.stdout.decode() == f"ACME KRAKEN-TRD: link {link} closed\n"
+    assert peer.read_to_end() == []
+    session = acme(venue)
+    assert (session["state"], session["link"]) == ("disconnected", 0)
+    assert session["open_orders"] == of_other_lives
+    again = tidegate("ctl", "drop", "ACME", "--data", venue.data)
+    assert again.returncode == 2
+    assert again.stderr.decode() == (
+        "tidegate: sender_comp_id: no session of 'ACME' is logged on\n"
+    )

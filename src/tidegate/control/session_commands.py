@@ -1,5 +1,6 @@
-"""Questions about sessions, which change nothing: `sessions`, what each one and its link are about;
-`failed-logons`, why the latest logons failed."""
+"""Commands about sessions. Questions, which change nothing: `sessions`, what each one and its link
+are about; `failed-logons`, why the latest logons failed. `drop` closes a session's link, which the
+journal has as a control."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from tidegate.gateway.link import Link
 from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.time import NS_PER_MS
 from tidegate.service import VenueService
+from tidegate.venue.controls import DROP_SESSION, ControlRefused, DropSession
 from tidegate.venue.overview import SessionOverview, session_overview
 
 NO_DOCTOR: Final = "failed logons are explained in the uat profile only; this venue is production"
@@ -23,6 +25,12 @@ class SessionsParameters(Struct, forbid_unknown_fields=True, kw_only=True):
     """`sender_comp_id` (49) picks the sessions of one client."""
 
     sender_comp_id: str | None = None
+
+
+class DropParameters(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`sender_comp_id` (49) names the client whose links are closed."""
+
+    sender_comp_id: str
 
 
 def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[str, Handler]:
@@ -45,7 +53,24 @@ def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[
             raise ControlError(NO_DOCTOR)
         return [failure.document() for failure in doctor.failures(wanted)]
 
-    return {"sessions": sessions, "failed-logons": why}
+    async def drop(given: dict[str, Any]) -> list[dict[str, Any]]:
+        wanted = parameters_of(given, DropParameters).sender_comp_id
+        dropped = [
+            session
+            for session in session_overview(service.venue)
+            if session.sender_comp_id == wanted and session.link
+        ]
+        if not dropped:
+            raise ControlError(f"sender_comp_id: no session of {wanted!r} is logged on")
+        for session in dropped:
+            index = service.session_index(wanted.encode(), session.target_comp_id.encode())
+            try:
+                await service.control(DROP_SESSION, index, DropSession().encode())
+            except ControlRefused as refused:  # it has ended while the one before was dropped
+                raise ControlError(str(refused)) from refused
+        return [{"target_comp_id": s.target_comp_id, "link": s.link} for s in dropped]
+
+    return {"sessions": sessions, "failed-logons": why, "drop": drop}
 
 
 def _described(service: VenueService, session: SessionOverview) -> dict[str, Any]:
