@@ -190,6 +190,7 @@ def test_a_dropped_session_is_cut_and_its_orders_are_cancelled(venue: Venue) -> 
     done = tidegate("ctl", "drop", "ACME", "--data", venue.data)
     assert done.stdout.decode() == f"ACME KRAKEN-TRD: link {link} closed\n"
     assert peer.read_to_end() == []
+    peer.close()
     session = acme(venue)
     assert (session["state"], session["link"]) == ("disconnected", 0)
     assert session["open_orders"] == of_other_lives
