@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from tidegate.clock import Clock
-from tidegate.control.protocol import ControlError, Handler, parameters_of
+from tidegate.control.protocol import ControlError, Handler, NoParameters, parameters_of
 from tidegate.lab.clock import SETTLE_S, SETTLE_S_MAX, ClockRefused, ClockWalker, Walk
 from tidegate.model.time import NS_PER_S, S_PER_DAY, parse_utc_timestamp, utc_timestamp
 
@@ -32,10 +32,6 @@ _DATE_AND_TIME: Final = re.compile(
 )
 
 Settle = Annotated[float, Meta(ge=0, le=SETTLE_S_MAX)]
-
-
-class NoParameters(Struct, forbid_unknown_fields=True):
-    """For commands that take none."""
 
 
 class SetParameters(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -8,15 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from tidegate.config.rules_faults import ALL_SESSIONS, FaultRefused, read_fault
-from tidegate.control.protocol import ControlError, Handler, parameters_of
+from tidegate.control.protocol import ControlError, Handler, NoParameters, parameters_of
 from tidegate.lab.fault import Fault, Injection
 from tidegate.lab.faults import FaultPlan
 
 PRODUCTION: str = "faults are for the uat profile: this venue runs with the production profile"
-
-
-class NoParameters(Struct, forbid_unknown_fields=True):
-    """For commands that take none."""
 
 
 class ClearParameters(Struct, forbid_unknown_fields=True, kw_only=True):

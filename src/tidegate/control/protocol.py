@@ -32,6 +32,10 @@ Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 """Does one command: its parameters by name, to what JSON can hold. Raises `ControlError`."""
 
 
+class NoParameters(msgspec.Struct, forbid_unknown_fields=True):
+    """Of commands that take none."""
+
+
 def parameters_of(given: dict[str, Any], form: type[P]) -> P:
     """The parameters as `form` has them: a struct with `forbid_unknown_fields`, whose annotations
     are the rules. Raises `ControlError`, which names the parameter that is unknown, missing or
