@@ -13,7 +13,13 @@ from msgspec import Meta, Struct
 from tidegate.clock import Clock
 from tidegate.control.protocol import ControlError, Handler, NoParameters, parameters_of
 from tidegate.lab.clock import SETTLE_S, SETTLE_S_MAX, ClockRefused, ClockWalker, Walk
-from tidegate.model.time import NS_PER_S, S_PER_DAY, parse_utc_timestamp, utc_timestamp
+from tidegate.model.time import (
+    NS_PER_S,
+    S_PER_DAY,
+    parse_utc_timestamp,
+    shown_time,
+    utc_timestamp,
+)
 
 NOT_VIRTUAL: Final = (
     "this venue goes by the clock of its machine; start it with --clock virtual (uat profile)"
@@ -66,7 +72,7 @@ def clock_commands(clock: Clock, walker: ClockWalker | None) -> dict[str, Handle
     def described() -> dict[str, Any]:
         return {
             "kind": "system" if walker is None else "virtual",
-            "now": _shown(clock.now_ns()),
+            "now": shown_time(clock.now_ns()),
             "now_ns": clock.now_ns(),
             "speed": 1.0 if walker is None else walker.speed,
             "ahead_s": clock.ahead_ns() / NS_PER_S,
@@ -82,7 +88,7 @@ def clock_commands(clock: Clock, walker: ClockWalker | None) -> dict[str, Handle
         try:
             return _walked(await movable().set(time_ns, parameters.settle_s))
         except ClockRefused as error:
-            raise ControlError(f"time: {error}; it is {_shown(clock.now_ns())} now") from None
+            raise ControlError(f"time: {error}; it is {shown_time(clock.now_ns())} now") from None
 
     async def advance(given: dict[str, Any]) -> dict[str, Any]:
         parameters = parameters_of(given, AdvanceParameters)
@@ -150,15 +156,9 @@ def duration_of(text: str) -> int:
 
 def _walked(walk: Walk) -> dict[str, Any]:
     return {
-        "from": _shown(walk.from_ns),
-        "to": _shown(walk.to_ns),
+        "from": shown_time(walk.from_ns),
+        "to": shown_time(walk.to_ns),
         "to_ns": walk.to_ns,
         "steps": walk.steps,
         "ended": list(walk.ended),
     }
-
-
-def _shown(time_ns: int) -> str:
-    """UTC with milliseconds."""
-    text = utc_timestamp(time_ns).decode()
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[9:]}"

@@ -63,9 +63,8 @@ def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[
         if not dropped:
             raise ControlError(f"sender_comp_id: no session of {wanted!r} is logged on")
         for session in dropped:
-            index = service.session_index(wanted.encode(), session.target_comp_id.encode())
             try:
-                await service.control(DROP_SESSION, index, DropSession().encode())
+                await service.control(DROP_SESSION, session.index, DropSession().encode())
             except ControlRefused as refused:  # it has ended while the one before was dropped
                 raise ControlError(str(refused)) from refused
         return [{"target_comp_id": s.target_comp_id, "link": s.link} for s in dropped]

@@ -21,7 +21,7 @@ from tidegate.gateway import authentication as checks
 from tidegate.gateway.authentication import CHECKS, Verdict
 from tidegate.gateway.port import VenuePort
 from tidegate.gateway.signature_mistakes import Recipe, found_mistake
-from tidegate.model.time import NS_PER_MS, parse_utc_timestamp, utc_timestamp
+from tidegate.model.time import NS_PER_MS, parse_utc_timestamp, shown_time
 from tidegate.session.logon import LogonRequest
 from tidegate.wire.signature import signed_text
 
@@ -327,12 +327,6 @@ def first_difference(expected: bytes, received: bytes) -> Difference:
         place += 1
     shown = [text[place : place + 1].decode("latin-1") for text in (expected, received)]
     return Difference(place + 1, shown[0], shown[1])
-
-
-def shown_time(time_ns: int) -> str:
-    """UTC with milliseconds, for a person."""
-    text = utc_timestamp(time_ns).decode()
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[9:]}"
 
 
 def _text(data: bytes) -> str:

@@ -42,8 +42,7 @@ _log = structlog.get_logger("tidegate.gateway")
 
 class Links:
     """The links of one listener, counted so that strangers can not use up all descriptors.
-    `strangers` are the connections that have not logged on, oldest first, and how to end them.
-    """
+    `strangers` are the connections that have not logged on, oldest first, and how to end them."""
 
     def __init__(
         self,

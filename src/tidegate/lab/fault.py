@@ -41,9 +41,9 @@ class Fault:
         self._random: random.Random | None = None
         self.remaining: int | None = table.count or 1
         if table.probability is not None:
-            self.seed = random.SystemRandom().randint(0, FAULT_SEED_MAX)
-            if table.seed is not None:
-                self.seed = table.seed
+            self.seed = table.seed
+            if self.seed is None:
+                self.seed = random.SystemRandom().randint(0, FAULT_SEED_MAX)
             self._random = random.Random(self.seed)
             self.remaining = table.count
         self.injected = 0

@@ -127,3 +127,9 @@ def _digits(text: bytes, start: i64, end: i64) -> i64:
         number = number * 10 + (code - 48)
         position += 1
     return number
+
+
+def shown_time(time_ns: int) -> str:
+    """UTC with milliseconds, for a person."""
+    text = utc_timestamp(time_ns).decode()
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[9:]}"
