@@ -59,6 +59,7 @@ from tidegate.provision import (
 from tidegate.recovery import Recovered, Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.venue.machine import ReplayMismatch, SettingsRefused
+from tidegate.workers import ThreadWorkers
 
 EXIT_FAILED: Final = 1  # the journal failed while the venue ran
 EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
@@ -311,6 +312,7 @@ def _service(
         snapshot_every_records=prepared.config.snapshot_every_records,
         busy_poll_us=prepared.config.busy_poll_us,
         clock=clock,
+        workers=ThreadWorkers(),
         fail=fail,
     )
 

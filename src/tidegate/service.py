@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from tidegate.clock import Clock, SteadyClock
+from tidegate.clock import Clock
 from tidegate.gateway.port import LinkOutput, TurnWatch
 from tidegate.journal import Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
@@ -30,7 +30,7 @@ from tidegate.session.states import DISCONNECTED
 from tidegate.venue.controls import ControlRefused
 from tidegate.venue.effects import ANSWER, CUT, SKIP, SWEEP, WRITE, Dispatch
 from tidegate.venue.machine import Venue
-from tidegate.workers import ThreadWorkers, Workers
+from tidegate.workers import Workers
 
 TICK_S: Final = 0.05
 LONE_TURN_RECORDS_MAX: Final = 3  # an order and its reports, not a batch
@@ -43,9 +43,8 @@ _log = structlog.get_logger("tidegate.venue")
 
 class VenueService:
     """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
-    and snapshots. `fail` is called, once, when the journal failed: the process must stop then.
-    `clock` is the machine's, made steady, unless another one is given; `workers`, who sync and
-    write snapshots, are threads."""
+    and snapshots, which `workers` do. `fail` is called, once, when the journal failed: the process
+    must stop then."""
 
     def __init__(
         self,
@@ -56,9 +55,9 @@ class VenueService:
         durability: str,
         snapshot_every_records: int,
         busy_poll_us: int,
+        clock: Clock,
+        workers: Workers,
         fail: Callable[[BaseException], None],
-        clock: Clock | None = None,
-        workers: Workers | None = None,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -67,8 +66,8 @@ class VenueService:
         self._snapshot_every_records = snapshot_every_records
         self._records_since_snapshot = 0
         self._rollover_at_ns = venue.rollover_at_ns
-        self._clock: Clock = clock or SteadyClock(venue.now_ns)
-        self._workers: Workers = workers or ThreadWorkers()
+        self._clock = clock
+        self._workers = workers
         self._fail = fail
         self._failed = False
         self._loop = asyncio.get_running_loop()

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.config.fixed_secrets import FixedSecrets
+from tidegate.clock import SteadyClock
 from tidegate.config import load
 from tidegate.journal import Durability, Journal, OsStorage
 from tidegate.model.settings import VenueSettings
 from tidegate.recovery import JOURNAL_DIRECTORY, Snapshots
 from tidegate.service import VenueService
 from tidegate.venue.machine import Venue
+from tidegate.workers import ThreadWorkers
 
 
 class Disk:
@@ -79,6 +81,8 @@ async def run(
         durability=durability,
         snapshot_every_records=snapshot_every_records,
         busy_poll_us=0,
+        clock=SteadyClock(venue.now_ns),
+        workers=ThreadWorkers(),
         fail=failures.append,
     )
     service.start(config.settings.encode())

@@ -14,6 +14,7 @@ from tidegate.model.time import utc_timestamp
 from tidegate.recovery import Snapshots, recover
 from tidegate.service import VenueService
 from tidegate.wire.render import frame_of
+from tidegate.workers import ThreadWorkers
 
 BUSY_POLL_US = 5_000
 
@@ -71,6 +72,7 @@ async def log_on_and_sleep(
         snapshot_every_records=config.snapshot_every_records,
         busy_poll_us=busy_poll_us,
         clock=SteadyClock(recovered.venue.now_ns),
+        workers=ThreadWorkers(),
         fail=lambda error: pytest.fail(str(error)),
     )
     service.start(config.settings.encode())

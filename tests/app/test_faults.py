@@ -12,6 +12,7 @@ import pytest
 
 from tests.app.fault_bench import CONFIG, FaultBench, is_silent, new_reports
 from tests.app.venue import Venue, tidegate
+from tests.config.texts import PRODUCTION, PRODUCTION_FIRM
 from tests.peers.socket_peer import Peer
 from tidegate.control.protocol import ControlError
 from tidegate.wire.framing import Framer
@@ -483,19 +484,7 @@ def test_faults_of_the_configuration_are_there_from_the_start(tmp_path: Path) ->
 
 
 def test_production_injects_nothing(tmp_path: Path) -> None:
-    config = """
-[venue]
-profile = "production"
-[[firm]]
-name = "ACME"
-[[firm.account]]
-id = "ACME-1"
-[[firm.key]]
-name = "k"
-secret = "MDEyMzQ1Njc4OWFiY2RlZg=="
-[[firm.session]]
-sender_comp_id = "ACME"
-"""
+    config = "\n" + PRODUCTION + PRODUCTION_FIRM
     path = tmp_path / "faulty.toml"
     path.write_text(config + '[[fault]]\nkind = "drop"\nsession = "ACME"\n')
     checked = tidegate("config", "--check", path)

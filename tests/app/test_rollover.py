@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.app.in_process import Running, run
 from tests.config.fixed_secrets import FixedSecrets
+from tidegate.clock import SteadyClock
 from tidegate.config import load
 from tidegate.journal import Journal, OsStorage
 from tidegate.model.settings import VenueSettings
@@ -18,6 +19,7 @@ from tidegate.service import VenueService
 from tidegate.venue.controls import MUTE_HEARTBEATS, MuteHeartbeats
 from tidegate.venue.machine import Venue
 from tidegate.wire.render import frame_of
+from tidegate.workers import ThreadWorkers
 
 
 class Peer:
@@ -146,6 +148,8 @@ def test_a_venue_that_was_down_over_the_rollover_turns_its_journal_over(tmp_path
             durability="process",
             snapshot_every_records=10**6,
             busy_poll_us=0,
+            clock=SteadyClock(venue.now_ns),
+            workers=ThreadWorkers(),
             fail=failures.append,
         )
         service.start(config.settings.encode())

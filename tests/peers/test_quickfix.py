@@ -7,22 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.venue import Venue, tidegate
+from tests.app.venue import Venue
 from tests.peers.socket_peer import utc_now
 
 pytest.importorskip("quickfix", reason="QuickFIX (quickfix-tls) is not installed")
 
 from tests.peers.quickfix_peer import Fields, QuickFixPeer
-
-
-@pytest.fixture(scope="module")
-def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file as a user gets it."""
-    path = tmp_path_factory.mktemp("dictionary") / "TIDEGATE44.xml"
-    done = tidegate("dictionary", "--quickfix")
-    assert done.returncode == 0
-    path.write_bytes(done.stdout)
-    return path
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.venue import Venue, tidegate
+from tests.app.venue import Venue
 from tidegate.control.client import ask
 
 pytest.importorskip("quickfix", reason="QuickFIX (quickfix-tls) is not installed")
@@ -17,16 +17,6 @@ pytest.importorskip("quickfix", reason="QuickFIX (quickfix-tls) is not installed
 from tests.peers.quickfix_peer import QuickFixPeer
 
 ORDERS = 8
-
-
-@pytest.fixture(scope="module")
-def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file as a user gets it."""
-    path = tmp_path_factory.mktemp("dictionary") / "TIDEGATE44.xml"
-    done = tidegate("dictionary", "--quickfix")
-    assert done.returncode == 0
-    path.write_bytes(done.stdout)
-    return path
 
 
 @pytest.fixture
