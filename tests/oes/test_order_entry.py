@@ -15,7 +15,7 @@ from tidegate.model.orders import (
 )
 from tidegate.model.rejects import Refusal, Rule
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import Amend, NewOrder, OpenOrdersPort, OrderEntry
+from tidegate.oes.order_entry import Amend, NewOrder, EnginePort, OrderEntry
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.render import frame_of
 
@@ -26,7 +26,7 @@ GOOD = {
 NOW_NS = 1_793_697_300_000_000_000
 
 
-class NamedOrders(OpenOrdersPort):
+class NamedOrders(EnginePort):
     def __init__(self) -> None:
         self.count = 0
 
@@ -183,7 +183,7 @@ def test_an_amend_to_what_is_executed_needs_no_minimum() -> None:
 def test_open_orders_of_a_session_are_counted_last() -> None:
     entry = order_entry()
     entry.directory.sessions[0].open_orders_max = 3
-    orders = entry.open_orders
+    orders = entry.engine
     assert isinstance(orders, NamedOrders)
     for count, changes, rule in (
         (2, {}, None),

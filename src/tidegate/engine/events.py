@@ -11,14 +11,21 @@ from mypy_extensions import mypyc_attr
 from tidegate.engine.order import Order
 from tidegate.model.orders import (
     EXEC_CANCELED,
+    EXEC_EXPIRED,
     EXEC_NEW,
+    EXEC_PENDING_NEW,
     EXEC_REPLACED,
+    EXEC_RESTATED,
     EXEC_STATUS,
     EXEC_TRADE,
+    SCHEDULED,
     STATUS_CANCELED,
+    STATUS_EXPIRED,
     STATUS_FILLED,
     STATUS_NEW,
     STATUS_PARTIALLY_FILLED,
+    STATUS_PENDING_NEW,
+    STATUS_PENDING_REPLACE,
     STATUS_REPLACED,
 )
 
@@ -45,7 +52,14 @@ class Event:
         self.text = text
         self.cl_ord_id = order.cl_ord_id
         self.orig_cl_ord_id = order.orig_cl_ord_id
+        trigger = order.trigger
+        self.ord_type = order.ord_type  # 1 or 2 once a trigger has fired
         self.price = order.price
+        if trigger is not None and trigger.limit_distance and not trigger.fired_price:
+            self.price = trigger.limit_distance  # as entered: the limit is not known yet
+        self.stop_price = 0 if trigger is None else trigger.distance or trigger.stop_price
+        self.trigger_price = 0 if trigger is None else trigger.fired_price
+        self.display_lots = order.display_lots
         self.qty_lots = order.qty_lots
         self.cum_lots = order.cum_lots
         self.value = order.value
@@ -63,6 +77,8 @@ class Event:
 
 def current_status(order: Order) -> int:
     """OrdStatus (39) of an open order."""
+    if order.stage == SCHEDULED:
+        return STATUS_PENDING_REPLACE if order.amended else STATUS_PENDING_NEW
     if order.amended:
         return STATUS_REPLACED
     return STATUS_PARTIALLY_FILLED if order.cum_lots > 0 else STATUS_NEW
@@ -70,6 +86,20 @@ def current_status(order: Order) -> int:
 
 def new_event(order: Order, time_ns: int, text: bytes) -> Event:
     return Event(order, EXEC_NEW, STATUS_NEW, order.leaves_lots, time_ns, text)
+
+
+def pending_new_event(order: Order, time_ns: int, text: bytes) -> Event:
+    return Event(order, EXEC_PENDING_NEW, STATUS_PENDING_NEW, order.leaves_lots, time_ns, text)
+
+
+def restated_event(order: Order, time_ns: int) -> Event:
+    """A trigger has fired; the order has the type and the price that it has from now on."""
+    status = STATUS_PARTIALLY_FILLED if order.cum_lots > 0 else STATUS_NEW
+    return Event(order, EXEC_RESTATED, status, order.leaves_lots, time_ns, b"")
+
+
+def expired_event(order: Order, time_ns: int, text: bytes) -> Event:
+    return Event(order, EXEC_EXPIRED, STATUS_EXPIRED, 0, time_ns, text)
 
 
 def trade_event(order: Order, time_ns: int) -> Event:
@@ -84,7 +114,8 @@ def canceled_event(order: Order, time_ns: int, text: bytes) -> Event:
 
 
 def replaced_event(order: Order, time_ns: int) -> Event:
-    return Event(order, EXEC_REPLACED, STATUS_REPLACED, order.leaves_lots, time_ns, b"")
+    status = STATUS_PENDING_REPLACE if order.stage == SCHEDULED else STATUS_REPLACED
+    return Event(order, EXEC_REPLACED, status, order.leaves_lots, time_ns, b"")
 
 
 def status_event(order: Order, time_ns: int) -> Event:

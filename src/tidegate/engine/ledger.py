@@ -12,7 +12,8 @@ from tidegate.model.codec import Decoder, Encoder
 
 EXTERNAL: Final = -1  # the other side of deposits; the only account that goes below zero
 FEES: Final = -2  # what the venue earned
-HOUSE: Final = -3  # the other side of fills that no order of a client made
+HOUSE: Final = -3  # the other side of fills that no order of a client made; bears losses
+LENDER: Final = -4  # what margin positions have borrowed (below zero) and bought
 
 
 class Balance:

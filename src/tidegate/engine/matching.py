@@ -15,6 +15,7 @@ from tidegate.engine.ledger import HOUSE, Ledger
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.model.instruments import Instrument
+from tidegate.model.market_state import MarketState
 from tidegate.model.orders import (
     BUY,
     MAKER,
@@ -31,11 +32,12 @@ PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
 
 
 class Market:
-    """One instrument, its book, and the count of its trades so far."""
+    """One instrument, its book, its state, and the count of its trades so far."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.book = OrderBook()
+        self.state = MarketState()
         self.trade_count = 0
 
 
@@ -165,6 +167,7 @@ class Matcher:
         trade_number = self.next_trade_number
         self.next_trade_number += 1
         market.trade_count += 1
+        market.state.last_price = price
         market.book.reduce(maker, lots)
         event = self._fill(maker, taker.account, price, lots, money, MAKER, now_ns)
         event.trade_number = trade_number

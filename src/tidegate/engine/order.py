@@ -6,7 +6,54 @@ from mypy_extensions import mypyc_attr
 
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.orders import order_id_text
+from tidegate.model.orders import BUY, LAST_TRADE, LIVE, order_id_text
+
+
+@mypyc_attr(acyclic=True)
+class Trigger:
+    """What an order waits for. `kind` is the OrdType (40) it was entered with. `stop_price` is the
+    price that fires it: given, or, with a `distance` that it trails by, what follows from `best`,
+    the best reference seen (0: none yet). `limit_distance` is how far beyond the trigger price the
+    limit of a trailing-stop-limit is. `fired_price` is the reference that fired it, 0 before."""
+
+    def __init__(
+        self,
+        *,
+        kind: int,
+        stop_price: int,
+        reference: int = LAST_TRADE,
+        distance: int = 0,
+        limit_distance: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.reference = reference
+        self.stop_price = stop_price
+        self.distance = distance
+        self.limit_distance = limit_distance
+        self.best = 0
+        self.fired_price = 0
+
+    def save(self, encoder: Encoder) -> None:
+        encoder.uint(self.kind)
+        encoder.uint(self.stop_price)
+        encoder.uint(self.reference)
+        encoder.uint(self.distance)
+        encoder.uint(self.limit_distance)
+        encoder.uint(self.best)
+        encoder.uint(self.fired_price)
+
+    @staticmethod
+    def load(decoder: Decoder) -> Trigger:
+        trigger = Trigger(
+            kind=decoder.uint(),
+            stop_price=decoder.uint(),
+            reference=decoder.uint(),
+            distance=decoder.uint(),
+            limit_distance=decoder.uint(),
+        )
+        trigger.best = decoder.uint()
+        trigger.fired_price = decoder.uint()
+        return trigger
 
 
 @mypyc_attr(acyclic=True)
@@ -16,6 +63,10 @@ class Order:
     `session` and `epoch` say where the order was entered: the session's index and the number of
     its current life between two resets of its sequence numbers. `previous`, `next` and `resting`
     belong to the price level in which the order rests.
+
+    `stage` is SCHEDULED, UNTRIGGERED or LIVE; `trigger` stays when it has fired. Of an iceberg
+    `display_lots` is what it shows at a time and `hidden_lots` what it hides now; both are 0
+    otherwise. `quote_money` is what an order with 18=v may spend. Times are 0 where there is none.
     """
 
     def __init__(
@@ -41,6 +92,16 @@ class Order:
         maker_rate: int,
         taker_rate: int,
         entered_ns: int,
+        trigger: Trigger | None = None,
+        display_lots: int = 0,
+        quote_money: int = 0,
+        fee_in_base: bool | None = None,
+        single_fee: bool = False,
+        margin: bool = False,
+        reduce_only: bool = False,
+        effective_ns: int = 0,
+        expire_ns: int = 0,
+        valid_until_ns: int = 0,
     ) -> None:
         self.number = number
         self.order_id: bytes = order_id_text(number)
@@ -64,6 +125,20 @@ class Order:
         self.maker_rate = maker_rate  # millionths
         self.taker_rate = taker_rate
         self.entered_ns = entered_ns
+        self.trigger = trigger
+        self.display_lots = display_lots
+        self.quote_money = quote_money
+        # A side pays in the asset that it gives, unless it says otherwise.
+        self.fee_in_base = side != BUY if fee_in_base is None else fee_in_base
+        self.single_fee = single_fee  # reports tell each trade's fee, not the running total
+        self.margin = margin
+        self.reduce_only = reduce_only
+        self.effective_ns = effective_ns
+        self.expire_ns = expire_ns
+        self.valid_until_ns = valid_until_ns  # on arrival; not kept
+        self.stage = LIVE
+        self.aged_ns = entered_ns  # from when its age counts: entry, or the latest amend
+        self.hidden_lots = 0
         self.cum_lots = 0
         self.value = 0  # sum of price x lots over the fills, for AvgPx
         self.gross_money = 0  # quote money of the fills, as the ledger moved it
@@ -100,6 +175,20 @@ class Order:
         encoder.uint(self.maker_rate)
         encoder.uint(self.taker_rate)
         encoder.uint(self.entered_ns)
+        encoder.flag(value=self.trigger is not None)
+        if self.trigger is not None:
+            self.trigger.save(encoder)
+        encoder.uint(self.display_lots)
+        encoder.uint(self.quote_money)
+        encoder.flag(value=self.fee_in_base)
+        encoder.flag(value=self.single_fee)
+        encoder.flag(value=self.margin)
+        encoder.flag(value=self.reduce_only)
+        encoder.uint(self.effective_ns)
+        encoder.uint(self.expire_ns)
+        encoder.uint(self.stage)
+        encoder.uint(self.aged_ns)
+        encoder.uint(self.hidden_lots)
         encoder.blob(self.orig_cl_ord_id)
         encoder.uint(self.cum_lots)
         encoder.uint(self.value)
@@ -132,7 +221,19 @@ class Order:
             maker_rate=decoder.uint(),
             taker_rate=decoder.uint(),
             entered_ns=decoder.uint(),
+            trigger=Trigger.load(decoder) if decoder.flag() else None,
+            display_lots=decoder.uint(),
+            quote_money=decoder.uint(),
+            fee_in_base=decoder.flag(),
+            single_fee=decoder.flag(),
+            margin=decoder.flag(),
+            reduce_only=decoder.flag(),
+            effective_ns=decoder.uint(),
+            expire_ns=decoder.uint(),
         )
+        order.stage = decoder.uint()
+        order.aged_ns = decoder.uint()
+        order.hidden_lots = decoder.uint()
         order.orig_cl_ord_id = decoder.blob()
         order.cum_lots = decoder.uint()
         order.value = decoder.uint()

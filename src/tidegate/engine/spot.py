@@ -16,6 +16,7 @@ from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.model.codec import CodecError, Decoder, Encoder
 from tidegate.model.instruments import Instrument
+from tidegate.model.market_state import MarketState
 from tidegate.model.orders import BUY, FOK, GTC, MARKET
 from tidegate.model.rejects import (
     CANCELED_BY_AMEND,
@@ -70,6 +71,10 @@ class SpotEngine:
         """The instrument's book, for reading only."""
         market = self._markets.get(symbol)
         return None if market is None else market.book
+
+    def market_state(self, symbol: str) -> MarketState:
+        """Status, band and prices of an instrument that has been added."""
+        return self._markets[symbol].state
 
     def take_events(self) -> list[Event]:
         """Hands over the events since the last call."""
@@ -188,6 +193,9 @@ class SpotEngine:
         price: int,
         post_only: bool,
         now_ns: int,
+        stop_price: int = 0,
+        display_lots: int = 0,
+        valid_until_ns: int = 0,
     ) -> Rule | None:
         """Gives an open order a new total quantity and price, or refuses with CL_ORD_ID_IN_USE,
         INSUFFICIENT_FUNDS or POST_ONLY (only where `post_only` asks for it: the order's own flag
@@ -250,6 +258,7 @@ class SpotEngine:
             market = self._markets[symbol]
             encoder.text(symbol)
             encoder.uint(market.trade_count)
+            market.state.save(encoder)
             _save_side(market.book.bids, encoder)
             _save_side(market.book.asks, encoder)
 
@@ -268,6 +277,7 @@ class SpotEngine:
             if market is None:
                 raise CodecError(f"snapshot holds orders of {symbol}, which is not an instrument")
             market.trade_count = decoder.uint()
+            market.state.load(decoder)
             for _ in range(2):
                 for _ in range(decoder.uint()):
                     order = Order.load(decoder, market.instrument)

@@ -32,7 +32,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Format version of segments written by this program, and the only one it reads."""
 
 PAYLOAD_BYTES_MAX: Final = 1024 * 1024 * 1024

@@ -19,7 +19,9 @@ from tidegate.model.scaled import (
 
 class Instrument:
     """A Spot pair. Prices are counted in `10**-price_decimals` of the quote asset, quantities in
-    lots of 1e-8 of the base asset, `cost_min_money` in 1e-10 of the quote asset."""
+    lots of 1e-8 of the base asset, `cost_min_money` in 1e-10 of the quote asset. `band` is how far
+    a price may be from the reference, in millionths of it, 0 for no bound. `leverage_max` 0 allows
+    no margin; the two position limits are 0 for no bound."""
 
     def __init__(
         self,
@@ -31,6 +33,11 @@ class Instrument:
         tick_units: int,
         qty_min_lots: int,
         cost_min_money: int,
+        fee_schedule: str = "",
+        band: int = 0,
+        leverage_max: int = 0,
+        long_max_lots: int = 0,
+        short_max_lots: int = 0,
     ) -> None:
         self.symbol = symbol
         self.base = base
@@ -39,6 +46,11 @@ class Instrument:
         self.tick_units = tick_units
         self.qty_min_lots = qty_min_lots
         self.cost_min_money = cost_min_money
+        self.fee_schedule = fee_schedule
+        self.band = band
+        self.leverage_max = leverage_max
+        self.long_max_lots = long_max_lots
+        self.short_max_lots = short_max_lots
         self.symbol_text: bytes = symbol.encode()
         # price units x lots -> money: divide by this (DOGE/USD has more decimals than money) ...
         shift = price_decimals + LOT_DECIMALS - MONEY_DECIMALS
@@ -61,6 +73,11 @@ class Instrument:
         encoder.uint(self.tick_units)
         encoder.uint(self.qty_min_lots)
         encoder.uint(self.cost_min_money)
+        encoder.text(self.fee_schedule)
+        encoder.uint(self.band)
+        encoder.uint(self.leverage_max)
+        encoder.uint(self.long_max_lots)
+        encoder.uint(self.short_max_lots)
 
     @staticmethod
     def load(decoder: Decoder) -> Instrument:
@@ -72,6 +89,11 @@ class Instrument:
             tick_units=decoder.uint(),
             qty_min_lots=decoder.uint(),
             cost_min_money=decoder.uint(),
+            fee_schedule=decoder.text(),
+            band=decoder.uint(),
+            leverage_max=decoder.uint(),
+            long_max_lots=decoder.uint(),
+            short_max_lots=decoder.uint(),
         )
 
 

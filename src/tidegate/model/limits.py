@@ -27,7 +27,15 @@ CL_ORD_ID_DIGITS_MAX: Final = 18
 UUID_WINDOW_S: Final = 120  # a COMB UUID's time may differ this much from the venue's
 CL_ORD_IDS_REMEMBERED_MAX: Final = 1_000_000  # UUIDs within their window, per session
 
+ORDER_DAYS_AHEAD_MAX: Final = 31  # ExpireTime and EffectiveTime lie at most so far ahead
+DEADLINE_MIN_S: Final = 2  # ValidUntilTime after SendingTime, at least ...
+DEADLINE_MAX_S: Final = 60  # ... and at most
+ICEBERG_PARTS_MAX: Final = 15  # an iceberg shows at least this part of its quantity
+SCHEDULED_ORDERS_MAX: Final = 500  # of an account, unless configured
+POSITIONS_MAX: Final = 1_000  # of an account, unless configured
+
 # venue
+TIMED_PER_RECORD: Final = 1_000  # orders that become due, before others get their turn
 OPEN_ORDERS_PER_SESSION: Final = 100_000  # unless configured
 OPEN_ORDERS_MAX: Final = 1_000_000  # of the venue; one order that takes them all still fits a batch
 CANCELS_PER_RECORD: Final = 1_000  # of a cut line or a mass cancel, before others get their turn

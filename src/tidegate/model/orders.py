@@ -18,11 +18,32 @@ SELL: Final = 50  # 2
 # OrdType (40)
 MARKET: Final = 49  # 1
 LIMIT: Final = 50  # 2
+STOP_LOSS: Final = 51  # 3
+STOP_LOSS_LIMIT: Final = 52  # 4
+TAKE_PROFIT: Final = 82  # R
+TAKE_PROFIT_LIMIT: Final = 84  # T
+TRAILING_STOP: Final = 85  # U
+TRAILING_STOP_LIMIT: Final = 86  # V
+
+TRIGGER_TYPES: Final = (
+    STOP_LOSS,
+    STOP_LOSS_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
+    TRAILING_STOP_LIMIT,
+)
+PRICED_TYPES: Final = (LIMIT, STOP_LOSS_LIMIT, TAKE_PROFIT_LIMIT, TRAILING_STOP_LIMIT)  # have 44
 
 # TimeInForce (59)
 GTC: Final = 49  # 1
 IOC: Final = 51  # 3
 FOK: Final = 52  # 4
+GTD: Final = 54  # 6
+
+# DiscretionInst (388): the reference price of a trigger
+INDEX_PRICE: Final = 1
+LAST_TRADE: Final = 5
 
 # OrdStatus (39)
 STATUS_NEW: Final = 48  # 0
@@ -30,11 +51,17 @@ STATUS_PARTIALLY_FILLED: Final = 49  # 1
 STATUS_FILLED: Final = 50  # 2
 STATUS_CANCELED: Final = 52  # 4
 STATUS_REPLACED: Final = 53  # 5
+STATUS_PENDING_NEW: Final = 65  # A
+STATUS_EXPIRED: Final = 67  # C
+STATUS_PENDING_REPLACE: Final = 69  # E
 
 # ExecType (150)
 EXEC_NEW: Final = 48  # 0
 EXEC_CANCELED: Final = 52  # 4
 EXEC_REPLACED: Final = 53  # 5
+EXEC_PENDING_NEW: Final = 65  # A
+EXEC_EXPIRED: Final = 67  # C
+EXEC_RESTATED: Final = 68  # D
 EXEC_TRADE: Final = 70  # F
 EXEC_STATUS: Final = 73  # I
 
@@ -42,6 +69,11 @@ EXEC_STATUS: Final = 73  # I
 STP_CANCEL_BOTH: Final = 0
 STP_CANCEL_NEWEST: Final = 1
 STP_CANCEL_OLDEST: Final = 2
+
+# Stages of an open order (docs/spot-orders.md)
+SCHEDULED: Final = 0  # EffectiveTime lies ahead
+UNTRIGGERED: Final = 1  # waits for a reference price
+LIVE: Final = 2  # matches, and rests if it may
 
 # LiquidityInd (5050)
 MAKER: Final = 0

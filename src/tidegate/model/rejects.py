@@ -49,6 +49,7 @@ _OTHER: Final = 0
 _UNKNOWN_ID: Final = 1
 _UNKNOWN_INSTRUMENT: Final = 2
 _UNSUPPORTED_TYPE: Final = 3
+_NOT_AVAILABLE: Final = 4
 _FIELD_MISSING: Final = 5
 _NOT_AUTHORIZED: Final = 6
 _UNKNOWN_ORDER: Final = 101
@@ -94,14 +95,38 @@ UNKNOWN_SYMBOL: Final = _rule(
 ORD_TYPE: Final = _rule(
     "ord_type", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:OrdType (40) not supported"
 )
+MARGIN: Final = _rule(
+    "margin", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:Leverage (5001) not supported"
+)
+OPTION_FIELD: Final = _rule(
+    "option_field", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:field not supported"
+)
+VENUE_HALTED: Final = _rule(
+    "venue_halted", LAYER_ORDER_ENTRY, _NOT_AVAILABLE, "EService:Unavailable"
+)
+MARKET_MAINTENANCE: Final = _rule(
+    "market_maintenance", LAYER_ORDER_ENTRY, _NOT_AVAILABLE, "EService:Unavailable"
+)
+MARKET_CANCEL_ONLY: Final = _rule(
+    "market_cancel_only", LAYER_ORDER_ENTRY, _OTHER, "EService:Market in cancel_only mode"
+)
+MARKET_POST_ONLY: Final = _rule(
+    "market_post_only", LAYER_ORDER_ENTRY, _OTHER, "EService:Market in post_only mode"
+)
+MARKET_LIMIT_ONLY: Final = _rule(
+    "market_limit_only", LAYER_ORDER_ENTRY, _OTHER, "EService:Market in limit_only mode"
+)
+MARKET_REDUCE_ONLY: Final = _rule(
+    "market_reduce_only", LAYER_ORDER_ENTRY, _OTHER, "EService:Market in reduce_only mode"
+)
 TIME_IN_FORCE: Final = _rule(
     "time_in_force",
     LAYER_ORDER_ENTRY,
     _OTHER,
-    "EGeneral:Invalid arguments:TimeInForce (59) not supported",
+    "EGeneral:Invalid arguments:TimeInForce (59) does not go with OrdType (40)",
 )
 EXEC_INST: Final = _rule(
-    "exec_inst", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:ExecInst (18) not supported"
+    "exec_inst", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:ExecInst (18)"
 )
 POST_ONLY_COMBINATION: Final = _rule(
     "post_only_combination",
@@ -109,11 +134,73 @@ POST_ONLY_COMBINATION: Final = _rule(
     _OTHER,
     "EGeneral:Invalid arguments:post-only needs a limit order that can rest",
 )
-MARGIN: Final = _rule(
-    "margin", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:Leverage (5001) not supported"
+FEE_COMBINATION: Final = _rule(
+    "fee_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:f, q and s of ExecInst (18) exclude each other",
 )
-OPTION_FIELD: Final = _rule(
-    "option_field", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:field not supported"
+QUOTE_QTY_COMBINATION: Final = _rule(
+    "quote_qty_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:v of ExecInst (18) needs a market buy without margin",
+)
+REDUCE_ONLY_COMBINATION: Final = _rule(
+    "reduce_only_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:E of ExecInst (18) needs Leverage (5001) 1",
+)
+MARGIN_FEE_COMBINATION: Final = _rule(
+    "margin_fee_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:a margin order pays its fee in the quote asset",
+)
+ICEBERG_COMBINATION: Final = _rule(
+    "iceberg_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:DisplayQty (1138) needs a limit order that can rest",
+)
+ICEBERG_SIZE: Final = _rule(
+    "iceberg_size",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:DisplayQty (1138) must be 1/15 of OrderQty (38) to all of it",
+)
+EXPIRE_TIME: Final = _rule(
+    "expire_time",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:ExpireTime (126) must lie ahead, at most 31 days",
+)
+EXPIRE_TIME_COMBINATION: Final = _rule(
+    "expire_time_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:ExpireTime (126) needs TimeInForce (59) 6",
+)
+EFFECTIVE_TIME: Final = _rule(
+    "effective_time",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:EffectiveTime (168) must lie ahead, at most 31 days, and before "
+    "ExpireTime (126)",
+)
+VALID_UNTIL_TIME: Final = _rule(
+    "valid_until_time",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:ValidUntilTime (62) must be 2 to 60 s after SendingTime (52)",
+)
+TRIGGER_COMBINATION: Final = _rule(
+    "trigger_combination",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:StopPx (99) and DiscretionInst (388) need a stop, take-profit or "
+    "trailing order",
 )
 FIELD_MISSING: Final = _rule(
     "field_missing", LAYER_ORDER_ENTRY, _FIELD_MISSING, "Conditionally required field missing"
@@ -129,8 +216,20 @@ ORDER_MINIMUM: Final = _rule(
 COST_MINIMUM: Final = _rule(
     "cost_minimum", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Cost minimum not met"
 )
+ACCOUNT_RATE_LIMIT: Final = _rule(
+    "account_rate_limit", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Rate limit exceeded"
+)
+DOMAIN_RATE_LIMIT: Final = _rule(
+    "domain_rate_limit", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Domain rate limit exceeded"
+)
 ORDERS_LIMIT: Final = _rule(
     "orders_limit", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Orders limit exceeded"
+)
+SCHEDULED_ORDERS_LIMIT: Final = _rule(
+    "scheduled_orders_limit",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EOrder:Scheduled orders limit exceeded",
 )
 
 # Layer 3, in the order in which the checks run. Only the engine knows which orders there are.
@@ -145,9 +244,48 @@ AMEND_MISMATCH: Final = _rule(
     _OTHER,
     "EGeneral:Invalid arguments:Side, Symbol, OrdType and TimeInForce must equal the order's",
 )
+AMEND_QUOTE_QTY: Final = _rule(
+    "amend_quote_qty",
+    LAYER_ENGINE,
+    _OTHER,
+    "EGeneral:Invalid arguments:an order with v of ExecInst (18) can not be amended",
+)
+DEADLINE_ELAPSED: Final = _rule(
+    "deadline_elapsed", LAYER_ENGINE, _OTHER, "EService:Deadline elapsed"
+)
+INDEX_UNAVAILABLE: Final = _rule(
+    "index_unavailable", LAYER_ENGINE, _OTHER, "EGeneral:Invalid arguments:Index unavailable"
+)
+TRIGGER_PRICE: Final = _rule("trigger_price", LAYER_ENGINE, _OTHER, "EOrder:Invalid price")
+CANNOT_OPEN_POSITION: Final = _rule(
+    "cannot_open_position", LAYER_ENGINE, _OTHER, "EOrder:Cannot open position"
+)
+REDUCE_ONLY_NO_POSITION: Final = _rule(
+    "reduce_only_no_position", LAYER_ENGINE, _OTHER, "EOrder:Reduce only:No position exists"
+)
+REDUCE_ONLY_NON_PC: Final = _rule(
+    "reduce_only_non_pc", LAYER_ENGINE, _OTHER, "EOrder:Reduce only:Non-PC"
+)
+CANNOT_OPEN_OPPOSING: Final = _rule(
+    "cannot_open_opposing", LAYER_ENGINE, _OTHER, "EOrder:Cannot open opposing position"
+)
+POSITIONS_LIMIT: Final = _rule(
+    "positions_limit", LAYER_ENGINE, _OTHER, "EOrder:Positions limit exceeded"
+)
+POSITION_SIZE: Final = _rule(
+    "position_size", LAYER_ENGINE, _OTHER, "EOrder:Margin position size exceeded"
+)
+MARGIN_ALLOWANCE: Final = _rule(
+    "margin_allowance", LAYER_ENGINE, _OTHER, "EOrder:Margin allowance exceeded"
+)
+INSUFFICIENT_MARGIN: Final = _rule(
+    "insufficient_margin", LAYER_ENGINE, _OTHER, "EOrder:Insufficient margin"
+)
 INSUFFICIENT_FUNDS: Final = _rule(
     "insufficient_funds", LAYER_ENGINE, _OTHER, "EOrder:Insufficient funds"
 )
+MARGIN_LEVEL: Final = _rule("margin_level", LAYER_ENGINE, _OTHER, "EOrder:Margin level too low")
+PRICE_BAND: Final = _rule("price_band", LAYER_ENGINE, _OTHER, "EOrder:Invalid price")
 POST_ONLY: Final = _rule("post_only", LAYER_ENGINE, _OTHER, "EOrder:Post only order")
 
 # Refusals on demand (`venue.controls`): an order that has passed every check of the layer.
@@ -173,6 +311,8 @@ CANCELED_SELF_TRADE: Final = b"Cannot trade with self"
 CANCELED_IOC: Final = b"Immediate or cancel"
 CANCELED_FOK: Final = b"Fill or kill"
 CANCELED_NO_LIQUIDITY: Final = b"Insufficient liquidity"
+CANCELED_POSITION_CLOSED: Final = b"EOrder:Reduce only:Position is closed"
+EXPIRED_GTD: Final = b"GTD order expired"
 
 
 class Refusal:

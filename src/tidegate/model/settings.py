@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.fees import FeeSchedule
 from tidegate.model.instruments import Instrument
-from tidegate.model.limits import OPEN_ORDERS_PER_SESSION
+from tidegate.model.limits import OPEN_ORDERS_PER_SESSION, POSITIONS_MAX, SCHEDULED_ORDERS_MAX
+from tidegate.model.rates import RateRules, built_in_rates
 
 # ClOrdID policies
 CL_ORD_ID_INCREASING: Final = 0  # Kraken's rule: numbers increase, UUIDs are fresh and unique
@@ -26,15 +28,31 @@ ROLLOVER_NEVER: Final = 1  # sessions and their numbers go on until the client r
 
 
 class Deposit:
-    """Money an account is opened with. `amount` is in 1e-10 of the asset."""
+    """An amount of an asset, in 1e-10 of it: what an account is opened with, or may borrow."""
 
     def __init__(self, *, asset: str, amount: int) -> None:
         self.asset = asset
         self.amount = amount
 
 
+def save_amounts(amounts: list[Deposit], encoder: Encoder) -> None:
+    encoder.uint(len(amounts))
+    for amount in amounts:
+        encoder.text(amount.asset)
+        encoder.uint(amount.amount)
+
+
+def load_amounts(decoder: Decoder) -> list[Deposit]:
+    return [Deposit(asset=decoder.text(), amount=decoder.uint()) for _ in range(decoder.uint())]
+
+
 class AccountSettings:
-    """An account holds balances. `parent` names the broker account whose sub-account this is."""
+    """An account holds balances. `parent` names the broker account whose sub-account this is.
+
+    `fees_by_volume` takes rates from the instrument's fee schedule in place of the two here.
+    `rate_tier` names a row of the rate rules, empty for none. `leverage` 0 allows no margin orders;
+    `margin_allowance` is the most it may borrow, without an entry for an asset there is no bound.
+    """
 
     def __init__(
         self,
@@ -46,6 +64,13 @@ class AccountSettings:
         taker_rate: int,
         enabled: bool,
         deposits: list[Deposit],
+        fees_by_volume: bool = False,
+        rate_tier: str = "",
+        scheduled_orders_max: int = SCHEDULED_ORDERS_MAX,
+        leverage: int = 0,
+        positions_max: int = POSITIONS_MAX,
+        opposing_positions: bool = True,
+        margin_allowance: list[Deposit] | None = None,
     ) -> None:
         self.account = account
         self.firm = firm
@@ -54,6 +79,13 @@ class AccountSettings:
         self.taker_rate = taker_rate
         self.enabled = enabled
         self.deposits = deposits
+        self.fees_by_volume = fees_by_volume
+        self.rate_tier = rate_tier
+        self.scheduled_orders_max = scheduled_orders_max
+        self.leverage = leverage
+        self.positions_max = positions_max
+        self.opposing_positions = opposing_positions
+        self.margin_allowance: list[Deposit] = margin_allowance or []
 
     def save(self, encoder: Encoder) -> None:
         encoder.text(self.account)
@@ -62,10 +94,14 @@ class AccountSettings:
         encoder.uint(self.maker_rate)
         encoder.uint(self.taker_rate)
         encoder.flag(value=self.enabled)
-        encoder.uint(len(self.deposits))
-        for deposit in self.deposits:
-            encoder.text(deposit.asset)
-            encoder.uint(deposit.amount)
+        save_amounts(self.deposits, encoder)
+        encoder.flag(value=self.fees_by_volume)
+        encoder.text(self.rate_tier)
+        encoder.uint(self.scheduled_orders_max)
+        encoder.uint(self.leverage)
+        encoder.uint(self.positions_max)
+        encoder.flag(value=self.opposing_positions)
+        save_amounts(self.margin_allowance, encoder)
 
     @staticmethod
     def load(decoder: Decoder) -> AccountSettings:
@@ -76,9 +112,14 @@ class AccountSettings:
             maker_rate=decoder.uint(),
             taker_rate=decoder.uint(),
             enabled=decoder.flag(),
-            deposits=[
-                Deposit(asset=decoder.text(), amount=decoder.uint()) for _ in range(decoder.uint())
-            ],
+            deposits=load_amounts(decoder),
+            fees_by_volume=decoder.flag(),
+            rate_tier=decoder.text(),
+            scheduled_orders_max=decoder.uint(),
+            leverage=decoder.uint(),
+            positions_max=decoder.uint(),
+            opposing_positions=decoder.flag(),
+            margin_allowance=load_amounts(decoder),
         )
 
 
@@ -187,7 +228,9 @@ class SessionSettings:
 class VenueSettings:
     """All of it. `rollover_s` is the second of the UTC day at which sessions roll over (79,200 is
     22:00), `rollover_length_s` how long logons are refused then, `rollover_policy` whether they do
-    at all."""
+    at all. `usd_prices` is what a unit of an asset is worth (1e-10 of a US dollar) where no market
+    tells, for the volume that fees go by; `margin_pools` what the venue has to lend of an asset,
+    without an entry as much as it likes."""
 
     def __init__(
         self,
@@ -198,6 +241,10 @@ class VenueSettings:
         accounts: list[AccountSettings],
         sessions: list[SessionSettings],
         rollover_policy: int = ROLLOVER_DAILY,
+        rates: RateRules | None = None,
+        fee_schedules: list[FeeSchedule] | None = None,
+        usd_prices: list[Deposit] | None = None,
+        margin_pools: list[Deposit] | None = None,
     ) -> None:
         self.rollover_policy = rollover_policy
         self.rollover_s = rollover_s
@@ -205,6 +252,10 @@ class VenueSettings:
         self.instruments = instruments
         self.accounts = accounts
         self.sessions = sessions
+        self.rates: RateRules = rates or built_in_rates()
+        self.fee_schedules: list[FeeSchedule] = fee_schedules or []
+        self.usd_prices: list[Deposit] = usd_prices or []
+        self.margin_pools: list[Deposit] = margin_pools or []
 
     def encode(self) -> bytes:
         """The canonical bytes: equal settings give equal bytes."""
@@ -221,6 +272,12 @@ class VenueSettings:
         encoder.uint(len(self.sessions))
         for session in self.sessions:
             session.save(encoder)
+        self.rates.save(encoder)
+        encoder.uint(len(self.fee_schedules))
+        for schedule in self.fee_schedules:
+            schedule.save(encoder)
+        save_amounts(self.usd_prices, encoder)
+        save_amounts(self.margin_pools, encoder)
         return encoder.value()
 
     @staticmethod
@@ -233,4 +290,8 @@ class VenueSettings:
             instruments=[Instrument.load(decoder) for _ in range(decoder.uint())],
             accounts=[AccountSettings.load(decoder) for _ in range(decoder.uint())],
             sessions=[SessionSettings.load(decoder) for _ in range(decoder.uint())],
+            rates=RateRules.load(decoder),
+            fee_schedules=[FeeSchedule.load(decoder) for _ in range(decoder.uint())],
+            usd_prices=load_amounts(decoder),
+            margin_pools=load_amounts(decoder),
         )

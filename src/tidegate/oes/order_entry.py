@@ -13,7 +13,17 @@ from mypy_extensions import mypyc_attr
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.limits import OPEN_ORDERS_MAX
-from tidegate.model.orders import FOK, GTC, IOC, LIMIT, MARKET, STP_CANCEL_NEWEST
+from tidegate.model.market_state import MarketState
+from tidegate.model.orders import (
+    BUY,
+    FOK,
+    GTC,
+    IOC,
+    LAST_TRADE,
+    LIMIT,
+    MARKET,
+    STP_CANCEL_NEWEST,
+)
 from tidegate.model.rejects import (
     ACCOUNT_DISABLED,
     ALLOCATION_FOREIGN,
@@ -59,7 +69,7 @@ _UNSUPPORTED_OPTIONS: Final = [
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class OpenOrdersPort:
+class EnginePort:
     """What order entry may ask of the engine: a port, because the rooms do not know each other."""
 
     def is_open(self, account: int, cl_ord_id: bytes) -> bool:
@@ -72,6 +82,10 @@ class OpenOrdersPort:
 
     def open_count_of_all(self) -> int:
         """How many open orders there are."""
+        raise NotImplementedError
+
+    def market_state(self, symbol: str) -> MarketState:
+        """Status and prices of an instrument."""
         raise NotImplementedError
 
 
@@ -94,15 +108,31 @@ class NewOrder:
         self.stp_mode = STP_CANCEL_NEWEST
         self.price = 0
         self.qty_lots = 0
+        self.stop_price = 0  # of trailing orders: the distance
+        self.reference = LAST_TRADE
+        self.display_lots = 0
+        self.quote_money = 0
+        self.fee_in_base = self.side != BUY
+        self.single_fee = False
+        self.margin = False
+        self.reduce_only = False
+        self.effective_ns = 0
+        self.expire_ns = 0
+        self.valid_until_ns = 0
 
 
 class Amend:
-    """The new price and quantity of an OrderCancelReplaceRequest that passed layer 2."""
+    """What an OrderCancelReplaceRequest that passed layer 2 asks for. `stop_price` and
+    `display_lots` are 0 where they stay as they are; of trailing orders `stop_price` and `price`
+    are distances."""
 
     def __init__(self, price: int, qty_lots: int, *, post_only: bool) -> None:
         self.price = price
         self.qty_lots = qty_lots
         self.post_only = post_only
+        self.stop_price = 0
+        self.display_lots = 0
+        self.valid_until_ns = 0
 
 
 class SessionBook:
@@ -124,9 +154,9 @@ class SessionBook:
 class OrderEntry:
     """Checks requests of all sessions against the directory."""
 
-    def __init__(self, directory: Directory, open_orders: OpenOrdersPort) -> None:
+    def __init__(self, directory: Directory, engine: EnginePort) -> None:
         self.directory = directory
-        self.open_orders = open_orders
+        self.engine = engine
         self.books: list[SessionBook] = []  # by session index
 
     def add_sessions(self) -> None:
@@ -164,7 +194,7 @@ class OrderEntry:
         if isinstance(account, Rule):
             return refuse(account)
         cl_ord_id = message.get(tags.CL_ORD_ID)
-        if self.open_orders.is_open(account.index, cl_ord_id):
+        if self.engine.is_open(account.index, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
         instrument = self.directory.instrument_by_symbol.get(message.get(tags.SYMBOL))
         if instrument is None:
@@ -176,10 +206,10 @@ class OrderEntry:
         refusal = self._sizes(order, message)
         if refusal is not None:
             return refusal
-        orders = self.open_orders
+        engine = self.engine
         if (
-            orders.open_count(session_index) >= session.open_orders_max
-            or orders.open_count_of_all() >= OPEN_ORDERS_MAX
+            engine.open_count(session_index) >= session.open_orders_max
+            or engine.open_count_of_all() >= OPEN_ORDERS_MAX
         ):
             return refuse(ORDERS_LIMIT)
         return order

@@ -15,10 +15,11 @@ from librt.strings import BytesWriter, write_i64_le
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
+from tidegate.model.market_state import MarketState
 from tidegate.model.rejects import LAYER_GATEWAY
 from tidegate.model.settings import DUPLICATE_DISPLACE, VenueSettings
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import OpenOrdersPort, OrderEntry
+from tidegate.oes.order_entry import EnginePort, OrderEntry
 from tidegate.session.history import History
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
@@ -47,7 +48,7 @@ class ReplayMismatch(Exception):
     """Applying a turn's inputs again gave other bytes than the journal holds."""
 
 
-class _Orders(OpenOrdersPort):
+class _Engine(EnginePort):
     """Order entry's questions to the engine."""
 
     def __init__(self, engine: SpotEngine) -> None:
@@ -61,6 +62,9 @@ class _Orders(OpenOrdersPort):
 
     def open_count_of_all(self) -> int:
         return self.engine.open_order_count
+
+    def market_state(self, symbol: str) -> MarketState:
+        return self.engine.market_state(symbol)
 
 
 class Venue(SessionHost):
@@ -80,7 +84,7 @@ class Venue(SessionHost):
         # By symbol, those included that the settings no longer name: orders in them may be open.
         self.instruments: dict[str, Instrument] = {}
         self.engine = SpotEngine()
-        self.order_entry = OrderEntry(self.directory, _Orders(self.engine))
+        self.order_entry = OrderEntry(self.directory, _Engine(self.engine))
         self.tools = MessageTools()
         self.sessions: list[Session] = []
         self.histories: list[History] = []  # by session

@@ -9,11 +9,11 @@ from __future__ import annotations
 from librt.strings import BytesWriter
 
 from tidegate.engine.events import Event, status_event
-from tidegate.engine.order import Order
+from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.orders import order_number
+from tidegate.model.orders import TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
     CANCELED_BY_MASS,
@@ -159,7 +159,7 @@ class Trading:
             side=request.side,
             ord_type=request.ord_type,
             time_in_force=request.time_in_force,
-            price=request.price,
+            price=0 if request.ord_type == TRAILING_STOP_LIMIT else request.price,
             qty_lots=request.qty_lots,
             post_only=request.post_only,
             stp_mode=request.stp_mode,
@@ -171,6 +171,16 @@ class Trading:
             maker_rate=account.settings.maker_rate,
             taker_rate=account.settings.taker_rate,
             entered_ns=time_ns,
+            trigger=None if request.stop_price == 0 else _trigger(request),
+            display_lots=request.display_lots,
+            quote_money=request.quote_money,
+            fee_in_base=request.fee_in_base,
+            single_fee=request.single_fee,
+            margin=request.margin,
+            reduce_only=request.reduce_only,
+            effective_ns=request.effective_ns,
+            expire_ns=request.expire_ns,
+            valid_until_ns=request.valid_until_ns,
         )
 
     def _cancel(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
@@ -217,6 +227,9 @@ class Trading:
             qty_lots=change.qty_lots,
             price=change.price,
             post_only=change.post_only,
+            stop_price=change.stop_price,
+            display_lots=change.display_lots,
+            valid_until_ns=change.valid_until_ns,
             now_ns=time_ns,
         )
         return None if rule is None else refuse(rule)
@@ -365,3 +378,19 @@ class Trading:
             self.first_order_numbers[index] = decoder.uint()
         self.cancels.load(decoder)
         self.injected.load(decoder)
+
+
+def _trigger(request: NewOrder) -> Trigger:
+    """What an order with StopPx (99) waits for. A trailing order's StopPx and Price are distances:
+    where it is triggered follows from the reference."""
+    if request.ord_type in (TRAILING_STOP, TRAILING_STOP_LIMIT):
+        return Trigger(
+            kind=request.ord_type,
+            stop_price=0,
+            reference=request.reference,
+            distance=request.stop_price,
+            limit_distance=request.price,
+        )
+    return Trigger(
+        kind=request.ord_type, stop_price=request.stop_price, reference=request.reference
+    )
