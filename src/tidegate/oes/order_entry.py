@@ -42,6 +42,7 @@ from tidegate.model.rejects import (
     PRICE_INVALID,
     QTY_INVALID,
     RATE_LIMIT,
+    SCHEDULED_ORDERS_LIMIT,
     TICK_SIZE,
     TIME_IN_FORCE,
     UNKNOWN_SYMBOL,
@@ -53,6 +54,7 @@ from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.model.settings import SessionSettings
 from tidegate.oes.cl_ord_id import ClOrdIds, has_form
 from tidegate.oes.directory import Account, Directory
+from tidegate.oes.rates import Rates
 from tidegate.oes.token_bucket import COSTS, TokenBucket
 from tidegate.wire import tags
 from tidegate.wire.message import NUMBER_TOO_PRECISE, Message
@@ -82,6 +84,18 @@ class EnginePort:
 
     def open_count_of_all(self) -> int:
         """How many open orders there are."""
+        raise NotImplementedError
+
+    def pair_count(self, account: int, symbol: str) -> int:
+        """How many open orders the account has in one instrument."""
+        raise NotImplementedError
+
+    def scheduled_count(self, account: int) -> int:
+        """How many of the account's open orders wait for their EffectiveTime (168)."""
+        raise NotImplementedError
+
+    def aged_ns(self, account: int, cl_ord_id: bytes) -> int:
+        """From when the age of the account's open order of this ClOrdID counts, -1 for none."""
         raise NotImplementedError
 
     def market_state(self, symbol: str) -> MarketState:
@@ -158,6 +172,8 @@ class OrderEntry:
         self.directory = directory
         self.engine = engine
         self.books: list[SessionBook] = []  # by session index
+        self.rates = Rates()
+        self._too_many: Rule | None = None  # of the request at hand: told behind its other faults
 
     def add_sessions(self) -> None:
         """Make room for sessions that the directory has learnt of."""
@@ -182,10 +198,37 @@ class OrderEntry:
                 time_ns=time_ns,
             ):
                 return refuse(RATE_LIMIT)
+        self._too_many = None
+        if self.rates.active:
+            self._too_many = self._charge(session, message, msg_type, time_ns)
         if msg_type == b"H":  # its ClOrdID is the order's own, so only its form is looked at
             return None if has_form(message.get(tags.CL_ORD_ID)) else refuse(CL_ORD_ID_FORM)
         rule = book.cl_ord_ids.check(message.get(tags.CL_ORD_ID), session.cl_ord_id_policy, time_ns)
         return None if rule is None else refuse(rule)
+
+    def _charge(
+        self, session: SessionSettings, message: Message, msg_type: bytes, time_ns: int
+    ) -> Rule | None:
+        """Charge a new order or an amend on receipt, whatever becomes of it; or the rule that it
+        is too many by. One whose account or pair there is not is charged to nothing."""
+        instrument = self.directory.instrument_by_symbol.get(message.get(tags.SYMBOL))
+        if instrument is None:
+            return None
+        if msg_type == b"D":
+            named = self._account(session, message)
+            if isinstance(named, Rule):
+                return None
+            return self.rates.receive(named.index, instrument, time_ns)
+        if msg_type != b"G":
+            return None
+        orig_cl_ord_id = message.get(tags.ORIG_CL_ORD_ID)
+        for account in self.directory.trading_accounts(session):
+            aged_ns = self.engine.aged_ns(account.index, orig_cl_ord_id)
+            if aged_ns >= 0 or not session.broker:
+                return self.rates.receive(
+                    account.index, instrument, time_ns, amends=True, aged_ns=aged_ns
+                )
+        return None
 
     def new_order(self, session_index: int, message: Message) -> NewOrder | Refusal:
         """35=D after `admit`."""
@@ -206,13 +249,28 @@ class OrderEntry:
         refusal = self._sizes(order, message)
         if refusal is not None:
             return refusal
+        rule = self._too_many or self._count_rule(session_index, order)
+        return order if rule is None else refuse(rule)
+
+    def _count_rule(self, session_index: int, order: NewOrder) -> Rule | None:
+        """How many open orders there may be: of the session, the venue, the account in a pair, and
+        scheduled ones of the account."""
         engine = self.engine
         if (
-            engine.open_count(session_index) >= session.open_orders_max
+            engine.open_count(session_index)
+            >= self.directory.sessions[session_index].open_orders_max
             or engine.open_count_of_all() >= OPEN_ORDERS_MAX
         ):
-            return refuse(ORDERS_LIMIT)
-        return order
+            return ORDERS_LIMIT
+        account = order.account
+        if self.rates.active:
+            most = self.rates.open_orders_max(account.index)
+            if most and engine.pair_count(account.index, order.instrument.symbol) >= most:
+                return ORDERS_LIMIT
+        if order.effective_ns:
+            if engine.scheduled_count(account.index) >= account.settings.scheduled_orders_max:
+                return SCHEDULED_ORDERS_LIMIT
+        return None
 
     def _account(self, session: SessionSettings, message: Message) -> Account | Rule:
         """The account an order is for: the session's, or a broker's sub-account by 78/79."""
@@ -288,11 +346,14 @@ class OrderEntry:
                 return stated
             price = stated
         if qty_lots <= cum_lots:
-            return Amend(price, qty_lots, post_only=False)
+            change = Amend(price, qty_lots, post_only=False)
+            return change if self._too_many is None else refuse(self._too_many)
         if qty_lots < instrument.qty_min_lots:
             return refuse(ORDER_MINIMUM)
         if price and instrument.money(price, qty_lots) < instrument.cost_min_money:
             return refuse(COST_MINIMUM)
+        if self._too_many is not None:
+            return refuse(self._too_many)
         return Amend(price, qty_lots, post_only=exec_inst == b"P")
 
 
