@@ -256,8 +256,9 @@ class Trading:
             if instrument is None:
                 return refuse(UNKNOWN_SYMBOL)
         orders = self._reached(session, reach, instrument)
-        for order in orders:
-            self._charge_cancel(order, time_ns)
+        if self.rates.active:
+            for order in orders:
+                self._charge_cancel(order, time_ns)
         self.cancels.cancel(orders, CANCELED_BY_MASS, time_ns)
         return None
 
