@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.engine.book import OrderBook
-from tidegate.engine.events import Event, canceled_event, trade_event
+from tidegate.engine.events import Event, canceled_event, expired_event, trade_event
 from tidegate.engine.holds import fee_asset, fee_is_on_top, fee_money, held_asset
 from tidegate.engine.ledger import Ledger
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.settlement import Settlement, SideMoney
+from tidegate.engine.triggers import Triggers
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
 from tidegate.model.orders import (
@@ -32,12 +33,16 @@ PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
 
 
 class Market:
-    """One instrument, its book, its state, and the count of its trades so far."""
+    """One instrument, its book, its state, the orders that wait for a price, and the count of its
+    trades so far. `parked` are scheduled orders whose time has come while nothing could trade."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.book = OrderBook()
         self.state = MarketState()
+        self.by_trade = Triggers()  # of the last trade
+        self.by_index = Triggers()
+        self.parked: dict[int, Order] = {}
         self.trade_count = 0
 
 
@@ -84,13 +89,15 @@ def reach(market: Market, order: Order, cost_max: int) -> Reach:
 
 
 class Matcher:
-    """Matches orders against books. `events` collects what happened until it is taken."""
+    """Matches orders against books. `events` collects what happened until it is taken, `fired` the
+    orders that trades have triggered until they are released."""
 
     def __init__(self, ledger: Ledger, open_orders: OpenOrders) -> None:
         self._ledger = ledger
         self._settlement = Settlement(ledger)
         self._open_orders = open_orders
         self.events: list[Event] = []
+        self.fired: list[Order] = []
         self.next_trade_number = 1
 
     def match(self, market: Market, order: Order, now_ns: int) -> bool:
@@ -123,6 +130,15 @@ class Matcher:
     def close(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
         """Ends an order, resting or not: frees its hold and tells it is canceled. What is filled
         stays filled."""
+        self._end(market, order)
+        self.events.append(canceled_event(order, now_ns, text))
+
+    def expire(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
+        """Ends an order as `close` does, because its time is over."""
+        self._end(market, order)
+        self.events.append(expired_event(order, now_ns, text))
+
+    def _end(self, market: Market, order: Order) -> None:
         if order.resting:
             market.book.remove(order)
         if self._open_orders.get(order.number) is not None:
@@ -130,7 +146,6 @@ class Matcher:
         if order.held_money != 0:
             self._ledger.release(order.account, held_asset(order), order.held_money)
             order.held_money = 0
-        self.events.append(canceled_event(order, now_ns, text))
 
     def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
         """A fill of a resting order at its price, whatever its place in the book. The other side is
@@ -150,6 +165,8 @@ class Matcher:
         self._settlement.trade(number, maker, taker, lots, money)
         self._fill_maker(market, maker, price, lots, money, now_ns)
         self._fill(market, taker, self._settlement.taker, TAKER, price, lots, money, now_ns)
+        if market.by_trade.count:
+            market.by_trade.see(price, self.fired)
 
     def _count_trade(self, market: Market) -> int:
         """The number of the next trade."""
