@@ -7,15 +7,17 @@ text.
 
 from __future__ import annotations
 
+from tidegate.engine.arrival import plan_arrival
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.matching import COST_LIMIT, Market, Reach, reach
+from tidegate.engine.market import Market, outside_band
 from tidegate.engine.order import Order, Trigger
-from tidegate.model.orders import BUY, FOK, INDEX_PRICE, MARKET
+from tidegate.model.orders import BUY, FOK, INDEX_PRICE, LIMIT, MARKET
 from tidegate.model.rejects import (
     INDEX_UNAVAILABLE,
     INSUFFICIENT_FUNDS,
     POST_ONLY,
+    PRICE_BAND,
     TRIGGER_PRICE,
     Rule,
 )
@@ -61,26 +63,20 @@ class Admission:
         return self._ledger.available(order.account, held_asset(order)) + order.held_money
 
     def live(self, market: Market, order: Order) -> Rule | None:
-        """An order that is about to meet the book: INSUFFICIENT_FUNDS or POST_ONLY. A market buy
-        holds what it is going to pay."""
+        """An order that is about to meet the book: INSUFFICIENT_FUNDS, PRICE_BAND or POST_ONLY. A
+        market buy holds what it is going to pay."""
         available = self.available(order)
-        kill = _can_not_fill(market, order)
-        reached: Reach | None = None
-        if order.ord_type != MARKET or order.side != BUY:
+        kill = False
+        if order.ord_type == LIMIT and order.time_in_force != FOK:
             hold = order_hold(order, order.price, order.leaves_lots)
-        elif kill:
-            hold = 0
         else:
-            reached = reach(market, order, available)
-            hold = reached.cost_money
+            arrival = plan_arrival(market, order, available)
+            hold = arrival.hold_money
+            kill = arrival.kills
         if hold > available:
             return INSUFFICIENT_FUNDS
-        if order.time_in_force == FOK and not kill:
-            if reached is None:
-                reached = reach(market, order, COST_LIMIT)
-            kill = reached.filled_lots < order.leaves_lots
-            if kill and order.ord_type == MARKET and order.side == BUY:
-                hold = 0
+        if order.ord_type != MARKET and outside_band(market, order.side, order.price):
+            return PRICE_BAND
         if order.post_only and market.book.first_match(order.side, order.price) is not None:
             return POST_ONLY
         self.hold = hold
@@ -106,7 +102,7 @@ class Admission:
     ) -> Rule | None:
         """The same with another quantity, price and stop price (see `hold_price`)."""
         at = hold_price(order, price, stop_price, anchor)
-        if at <= 0 and (anchor != 0 or order.side == BUY):
+        if at <= 0 and not order.quote_money and (anchor != 0 or order.side == BUY):
             return TRIGGER_PRICE
         hold = order_hold(order, at, lots)
         if hold > self.available(order):
@@ -123,11 +119,3 @@ class Admission:
         elif more < 0:
             self._ledger.release(order.account, held_asset(order), -more)
         order.held_money = self.hold
-
-
-def _can_not_fill(market: Market, order: Order) -> bool:
-    """Whether a fill-or-kill order is for more than the whole other side: known without a look at
-    its orders."""
-    if order.time_in_force != FOK:
-        return False
-    return order.leaves_lots > market.book.opposite(order.side).total_lots

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tidegate.engine.admission import Admission, reference_price
 from tidegate.engine.events import replaced_event
 from tidegate.engine.holds import order_hold
-from tidegate.engine.matching import Market, Matcher
+from tidegate.engine.market import Market, outside_band
+from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order, Trigger
 from tidegate.engine.stages import triggers_of
@@ -19,6 +20,7 @@ from tidegate.model.rejects import (
     INDEX_UNAVAILABLE,
     INSUFFICIENT_FUNDS,
     POST_ONLY,
+    PRICE_BAND,
     TRIGGER_PRICE,
     Rule,
 )
@@ -85,6 +87,8 @@ class Amends:
         hold = order_hold(order, price, qty_lots - order.cum_lots)
         if hold > self._admission.available(order):
             return INSUFFICIENT_FUNDS
+        if price != order.price and outside_band(market, order.side, price):
+            return PRICE_BAND
         matches = price != order.price and market.book.first_match(order.side, price) is not None
         if matches and amend.post_only:
             return POST_ONLY
@@ -94,8 +98,11 @@ class Amends:
         if price == order.price and qty_lots <= order.qty_lots:
             market.book.reduce(order, order.qty_lots - qty_lots)
             order.qty_lots = qty_lots
+            if amend.display_lots:
+                market.book.set_display(order, amend.display_lots)
         else:
             market.book.remove(order)
+            order.display_lots = amend.display_lots or order.display_lots
             order.price = price
             order.qty_lots = qty_lots
             if not matches:

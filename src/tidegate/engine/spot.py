@@ -12,7 +12,8 @@ from tidegate.engine.amends import Amend, Amends
 from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.matching import Market, Matcher
+from tidegate.engine.market import Market
+from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.stages import Stages, triggers_of
@@ -296,7 +297,7 @@ class SpotEngine:
             for _ in range(2):
                 for _ in range(decoder.uint()):
                     order = Order.load(decoder, market.instrument)
-                    market.book.add(order)
+                    market.book.restore(order)
                     orders.append(order)
         for _ in range(decoder.uint()):
             market = self._saved_market(decoder)

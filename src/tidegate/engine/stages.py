@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from tidegate.engine.admission import Admission, hold_price, reference_price
 from tidegate.engine.events import new_event, pending_new_event, restated_event
-from tidegate.engine.matching import Market, Matcher
+from tidegate.engine.market import Market
+from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order, Trigger
 from tidegate.engine.triggers import Triggers, is_reached
@@ -75,6 +76,8 @@ class Stages:
 
     def wait(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
         """Takes a new order that `check_waiting` has let pass. Event: PendingNew or New."""
+        if order.quote_money:
+            order.qty_lots = 1  # something is open; how much it is, the book says when it is live
         self._admission.bind(order)
         self._open_orders.add(order)
         trigger = order.trigger
