@@ -16,6 +16,7 @@ from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
+from tidegate.model.orders import SCHEDULED
 from tidegate.model.rejects import LAYER_GATEWAY
 from tidegate.model.settings import DUPLICATE_DISPLACE, VenueSettings
 from tidegate.oes.directory import Directory
@@ -62,6 +63,9 @@ class _Engine(EnginePort):
 
     def open_count_of_all(self) -> int:
         return self.engine.open_order_count
+
+    def scheduled_count(self, account: int) -> int:
+        return len([o for o in self.engine.account_orders(account) if o.stage == SCHEDULED])
 
     def market_state(self, symbol: str) -> MarketState:
         return self.engine.market_state(symbol)
