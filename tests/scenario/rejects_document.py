@@ -46,14 +46,14 @@ another type or not listed, a tag that the message does not have, repeated, or o
 `tests/scenario/scripts/rejects/`; `tests/scenario/test_rejects.py` plays each and demands exactly its
 rule. An order is shown as it is sent, without header and times that only fill it in: `$now` is the
 venue's time, `$name` what a message before it was given or answered.
-"""  # noqa: E501: rows of a table
+"""  # noqa: E501
 
 _ENDINGS = """
 ## How an accepted order ends
 
-Text (58) of the report that closes an order without a fill: ExecType (150) 4, or C at its expiry. An
-order that is triggered or becomes active is checked like one that arrives then, and is canceled with
-the text of the rule that it fails.
+Text (58) of the report that closes an order without a fill: ExecType (150) 4, or C at its expiry.
+An order that is triggered or becomes active is checked like one that arrives then, and is canceled
+with the text of the rule that it fails.
 
 | Text (58) | When |
 |---|---|

@@ -78,6 +78,9 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
         _change_values(settings, text.split())
         return
     name, *changes = text.split()
+    if kind == "instrument":
+        _change_values(next(i for i in settings.instruments if i.symbol == name), changes)
+        return
     if kind == "session":
         found = next((s for s in settings.sessions if s.sender_comp_id == name), None)
         if found is None:

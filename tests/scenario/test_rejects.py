@@ -16,7 +16,9 @@ def test_the_script_of_a_rule_provokes_it(rule: Rule) -> None:
     assert (name, layer) == (rule.name, rule.layer)
     assert text.startswith(rule.text)  # some name a field behind it
     sent = dict(played.sent)
-    answer = [pair for pair in played.answer if pair[0] not in ("8", "9", "34", "49", "56", "52", "10")]
+    answer = [
+        pair for pair in played.answer if pair[0] not in ("8", "9", "34", "49", "56", "52", "10")
+    ]
     number = "0" if rule.layer == LAYER_ENGINE else sent["34"]
     if rule.layer == LAYER_GATEWAY:
         wanted = [("35", "3"), ("45", number), ("58", text.decode())]
