@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tidegate.engine.order import Order
+from tidegate.engine.timed import TimedOrders
 
 
 class OpenOrders:
-    """Indexes of open orders by number, account, session, and account with ClOrdID (11).
+    """Indexes of open orders by number, account, session, account with ClOrdID (11), and the time
+    at which something is due (`timed`).
 
     Dictionaries keep the order of insertion, and orders are added in the order of their numbers:
     that makes every listing one in entry order without sorting. The per-account and per-session
@@ -18,6 +20,7 @@ class OpenOrders:
         self._by_account: dict[int, dict[int, Order]] = {}
         self._by_session: dict[int, dict[int, Order]] = {}
         self._by_cl_ord_id: dict[int, dict[bytes, Order]] = {}
+        self.timed = TimedOrders()
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -61,6 +64,8 @@ class OpenOrders:
             self._by_session[order.session] = session
         session[number] = order
         self._name(order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def remove(self, order: Order) -> None:
         number = order.number
@@ -68,6 +73,8 @@ class OpenOrders:
         del self._by_account[order.account][number]
         del self._by_session[order.session][number]
         self._unname(order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.remove(order)
 
     def rename(self, order: Order, cl_ord_id: bytes) -> None:
         """Gives an open order the ClOrdID of an accepted request; OrigClOrdID (41) becomes the one
