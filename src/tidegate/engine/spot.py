@@ -50,10 +50,12 @@ class SpotEngine:
         market = self._markets.get(instrument.symbol)
         if market is None:
             market = Market(instrument)
-            market.state.halted = self._halted
+            market.state.halted = self.is_halted
             self._markets[instrument.symbol] = market
             return
         old = market.instrument
+        if instrument is old:
+            return
         if instrument.price_decimals != old.price_decimals:
             raise ValueError(f"{instrument.symbol}: price decimals can not change")
         if instrument.base != old.base or instrument.quote != old.quote:
@@ -75,6 +77,11 @@ class SpotEngine:
     def market_state(self, symbol: str) -> MarketState:
         """Status, band and prices of an instrument that has been added."""
         return self._markets[symbol].state
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether every market is halted, those added later included."""
+        return self._halted
 
     def take_events(self) -> list[Event]:
         """Hands over the events since the last call."""
