@@ -487,9 +487,9 @@ def _ending(text: str, meaning: str) -> bytes:
     return encoded
 
 
-# How an accepted order ends without being filled (ExecutionReport 150=4 or C, tag 58). An order that
-# is triggered or becomes active is checked like one that arrives, and ends with the text of the rule
-# above that it fails.
+# How an accepted order ends without being filled (ExecutionReport 150=4 or C, tag 58). An order
+# that is triggered or becomes active is checked like one that arrives, and ends with the text of
+# the rule above that it fails.
 CANCELED_BY_USER: Final = _ending("Order canceled by user", "35=F named it.")
 CANCELED_BY_MASS: Final = _ending("Order canceled by mass cancel", "35=q meant it.")
 CANCELED_BY_DISCONNECT: Final = _ending(
