@@ -106,11 +106,19 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
     _change_values(known, [pair for pair in changes if pair not in money])
 
 
+def _deposit(text: str) -> Deposit:
+    """`USD:100.5`"""
+    asset, _, amount = text.partition(":")
+    return Deposit(asset=asset, amount=from_text(amount, MONEY_DECIMALS))
+
+
 def _change_values(target: object, pairs: list[str]) -> None:
     for pair in pairs:
         name, _, text = pair.partition("=")
         old = getattr(target, name)
-        if isinstance(old, bool):
+        if isinstance(old, list):
+            setattr(target, name, [_deposit(part) for part in text.split(",")])
+        elif isinstance(old, bool):
             assert text in ("Y", "N"), pair
             setattr(target, name, text == "Y")
         else:
