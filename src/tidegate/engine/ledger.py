@@ -22,6 +22,7 @@ DEPOSIT: Final = "deposit"
 WITHDRAWAL: Final = "withdrawal"
 TRADE: Final = "trade"
 FEE: Final = "fee"
+MARGIN_RESULT: Final = "margin result"
 
 
 @mypyc_attr(acyclic=True)
@@ -170,6 +171,18 @@ class Ledger:
             self._post(asset, payer, receiver, amount, TRADE, trade_number)
             self._post(asset, payer, FEES, payer_fee, FEE, trade_number)
             self._post(asset, receiver, FEES, receiver_fee, FEE, trade_number)
+
+    def transfer(
+        self, asset: str, payer: int, receiver: int, amount: int, kind: str, trade_number: int
+    ) -> None:
+        """Moves available money. LENDER and HOUSE pay what they do not have."""
+        paying = self._balance(payer, asset)
+        assert 0 <= amount
+        assert amount <= paying.available or payer < 0
+        paying.available -= amount
+        self._balance(receiver, asset).available += amount
+        if self.postings is not None:
+            self._post(asset, payer, receiver, amount, kind, trade_number)
 
     def _post(
         self, asset: str, giver: int, taker: int, amount: int, kind: str, trade_number: int

@@ -12,6 +12,7 @@ from tidegate.engine.book import OrderBook
 from tidegate.engine.events import Event, canceled_event, trade_event
 from tidegate.engine.holds import fee_asset, fee_is_on_top, fee_money, held_asset
 from tidegate.engine.ledger import Ledger
+from tidegate.engine.margin import Margin, Walk
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.settlement import Settlement, SideMoney
@@ -25,7 +26,7 @@ from tidegate.model.orders import (
     STP_CANCEL_OLDEST,
     TAKER,
 )
-from tidegate.model.rejects import CANCELED_SELF_TRADE
+from tidegate.model.rejects import CANCELED_POSITION_CLOSED, CANCELED_SELF_TRADE
 
 COST_LIMIT: Final = 10**60  # above every cost: for a walk that is about lots alone
 PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
@@ -57,13 +58,12 @@ def price_limit(order: Order) -> int:
     return PRICE_LIMIT if order.side == BUY else 0
 
 
-def reach(market: Market, order: Order, cost_max: int) -> Reach:
+def reach(market: Market, order: Order, cost_max: int, walk: Walk, limit: int, wanted: int) -> Reach:
     """Walks the book as `Matcher.match` would, to the lot and to the last unit of money, and
     changes nothing. It goes no further once the cost is above `cost_max`: whoever can not pay
     does not make the venue look through a whole book."""
-    limit = price_limit(order)
     opposite = market.book.opposite(order.side)
-    wanted = order.leaves_lots
+    leaves = wanted
     rate = order.taker_rate if fee_is_on_top(order) else 0
     cost = 0
     for level in opposite:
@@ -73,22 +73,29 @@ def reach(market: Market, order: Order, cost_max: int) -> Reach:
             if maker.stp_group == order.stp_group:
                 if order.stp_mode == STP_CANCEL_OLDEST:
                     continue
-                return Reach(order.leaves_lots - wanted, cost)
+                return Reach(leaves - wanted, cost)
             lots = min(wanted, maker.leaves_lots)
+            if maker.margin or order.margin:
+                lots = walk.lots(order, maker, lots)
+                if lots == 0:
+                    continue
             money = market.instrument.money(level.price, lots)
             cost += money + fee_money(money, rate)
             wanted -= lots
+            if maker.margin or order.margin:
+                walk.trade(order, maker, lots, money)
             if wanted == 0 or cost > cost_max:
-                return Reach(order.leaves_lots - wanted, cost)
-    return Reach(order.leaves_lots - wanted, cost)
+                return Reach(leaves - wanted, cost)
+    return Reach(leaves - wanted, cost)
 
 
 class Matcher:
     """Matches orders against books. `events` collects what happened until it is taken."""
 
-    def __init__(self, ledger: Ledger, open_orders: OpenOrders) -> None:
+    def __init__(self, ledger: Ledger, open_orders: OpenOrders, margin: Margin) -> None:
         self._ledger = ledger
-        self._settlement = Settlement(ledger)
+        self.margin = margin
+        self._settlement = Settlement(ledger, margin)
         self._open_orders = open_orders
         self.events: list[Event] = []
         self.next_trade_number = 1
@@ -115,6 +122,12 @@ class Matcher:
                     self.close(market, order, now_ns, CANCELED_SELF_TRADE)
                     return False
                 continue
+            if order.reduce_only and self.margin.closable(order) == 0:
+                self.close(market, order, now_ns, CANCELED_POSITION_CLOSED)
+                return False
+            if maker.reduce_only and self.margin.closable(maker) == 0:
+                self.close(market, maker, now_ns, CANCELED_POSITION_CLOSED)
+                continue
             self._trade(market, order, maker, now_ns)
         if self._open_orders.get(order.number) is not None:  # an amended order
             self._open_orders.remove(order)
@@ -127,10 +140,17 @@ class Matcher:
             market.book.remove(order)
         if self._open_orders.get(order.number) is not None:
             self._open_orders.remove(order)
-        if order.held_money != 0:
+        if order.margin:
+            self.margin.release(order)
+        elif order.held_money != 0:
             self._ledger.release(order.account, held_asset(order), order.held_money)
             order.held_money = 0
         self.events.append(canceled_event(order, now_ns, text))
+
+    def cut(self, market: Market, order: Order, lots: int) -> None:
+        """Makes a resting order smaller by so much, which is less than its leaves."""
+        market.book.reduce(order, lots)
+        order.qty_lots -= lots
 
     def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
         """A fill of a resting order at its price, whatever its place in the book. The other side is
@@ -143,6 +163,10 @@ class Matcher:
     def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
         """One match: the maker's side first, then the taker's."""
         lots = min(taker.leaves_lots, maker.leaves_lots)
+        if maker.reduce_only:
+            lots = min(lots, self.margin.closable(maker))
+        if taker.reduce_only:
+            lots = min(lots, self.margin.closable(taker))
         price = maker.price
         number = self._count_trade(market)
         market.state.last_price = price
@@ -187,7 +211,7 @@ class Matcher:
         event.last_price = price
         event.last_lots = lots
         event.last_money = money
-        event.last_fee_money = side.fee_on_top + side.fee_of_proceeds
+        event.last_fee_money = side.fee
         event.fee_asset = fee_asset(order)
         event.liquidity = liquidity
         event.trade_number = self.next_trade_number - 1

@@ -18,6 +18,7 @@ class OpenOrders:
         self._by_account: dict[int, dict[int, Order]] = {}
         self._by_session: dict[int, dict[int, Order]] = {}
         self._by_cl_ord_id: dict[int, dict[bytes, Order]] = {}
+        self._margin: dict[int, dict[str, dict[int, Order]]] = {}  # by account and symbol
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -45,6 +46,12 @@ class OpenOrders:
         orders = self._by_session.get(session)
         return 0 if orders is None else len(orders)
 
+    def margin_orders(self, account: int, symbol: str) -> list[Order]:
+        """The account's open margin orders in an instrument."""
+        symbols = self._margin.get(account)
+        orders = None if symbols is None else symbols.get(symbol)
+        return [] if orders is None else list(orders.values())
+
     def add(self, order: Order) -> None:
         """Registers an order with a number above all others' and a ClOrdID that no other open
         order of the account has."""
@@ -60,6 +67,9 @@ class OpenOrders:
             session = {}
             self._by_session[order.session] = session
         session[number] = order
+        if order.margin:
+            symbols = self._margin.setdefault(order.account, {})
+            symbols.setdefault(order.instrument.symbol, {})[number] = order
         self._name(order)
 
     def remove(self, order: Order) -> None:
@@ -67,6 +77,8 @@ class OpenOrders:
         del self._by_number[number]
         del self._by_account[order.account][number]
         del self._by_session[order.session][number]
+        if order.margin:
+            del self._margin[order.account][order.instrument.symbol][number]
         self._unname(order)
 
     def rename(self, order: Order, cl_ord_id: bytes) -> None:

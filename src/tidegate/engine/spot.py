@@ -11,9 +11,11 @@ from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event, replaced_event
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.matching import COST_LIMIT, Market, Matcher, Reach, reach
+from tidegate.engine.margin import Margin, Need, Walk
+from tidegate.engine.matching import COST_LIMIT, Market, Matcher, Reach, price_limit, reach
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
+from tidegate.engine.position_orders import PositionOrders
 from tidegate.model.codec import CodecError, Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
@@ -44,14 +46,20 @@ class SpotEngine:
         self.next_order_number = 1  # of the order that is accepted next
         self._markets: dict[str, Market] = {}
         self._open_orders = OpenOrders()
-        self._matcher = Matcher(self.ledger, self._open_orders)
+        self.margin = Margin(self.ledger, self._open_orders)
+        self._matcher = Matcher(self.ledger, self._open_orders, self.margin)
+        self._position_orders = PositionOrders(
+            self.margin, self._matcher, self._open_orders, self._markets
+        )
 
     def add_instrument(self, instrument: Instrument) -> None:
         """Adds a market, or replaces the limits of a known one; its open orders stay. Raises
         `ValueError` where a known symbol would change its price decimals or assets."""
         market = self._markets.get(instrument.symbol)
         if market is None:
-            self._markets[instrument.symbol] = Market(instrument)
+            market = Market(instrument)
+            self._markets[instrument.symbol] = market
+            self.margin.add_instrument(instrument, market.state)
             return
         old = market.instrument
         if instrument.price_decimals != old.price_decimals:
@@ -59,6 +67,7 @@ class SpotEngine:
         if instrument.base != old.base or instrument.quote != old.quote:
             raise ValueError(f"{instrument.symbol}: assets can not change")
         market.instrument = instrument
+        self.margin.add_instrument(instrument, market.state)
         for order in self._open_orders.all():
             if order.instrument is old:
                 order.instrument = instrument
@@ -120,6 +129,8 @@ class SpotEngine:
         if self._open_orders.find(order.account, order.cl_ord_id) is not None:
             return CL_ORD_ID_IN_USE
         market = self._markets[order.instrument.symbol]
+        if order.margin:
+            return self._submit_margin(market, order, now_ns, text, injected)
         asset = held_asset(order)
         available = self.ledger.available(order.account, asset)
         kill = self._can_not_fill(market, order)
@@ -129,13 +140,15 @@ class SpotEngine:
         elif kill:
             hold = 0
         else:
-            reached = reach(market, order, available)
+            walk = Walk(self.margin.positions, order.instrument.symbol)
+            reached = reach(market, order, available, walk, price_limit(order), order.leaves_lots)
             hold = reached.cost_money
         if hold > available:
             return INSUFFICIENT_FUNDS
         if order.time_in_force == FOK and not kill:
             if reached is None:
-                reached = reach(market, order, COST_LIMIT)
+                walk = Walk(self.margin.positions, order.instrument.symbol)
+                reached = reach(market, order, COST_LIMIT, walk, price_limit(order), order.leaves_lots)
             kill = reached.filled_lots < order.qty_lots
             if kill and order.ord_type == MARKET and order.side == BUY:
                 hold = 0
@@ -148,8 +161,37 @@ class SpotEngine:
         self.ledger.hold(order.account, asset, hold)
         order.held_money = hold
         self._matcher.events.append(new_event(order, now_ns, text))
-        if not kill and not self._matcher.match(market, order, now_ns):
-            return None
+        self._arrive(market, order, now_ns, kill=kill)
+        return None
+
+    def _submit_margin(
+        self, market: Market, order: Order, now_ns: int, text: bytes, injected: Rule | None
+    ) -> Rule | None:
+        walk = Walk(self.margin.positions, order.instrument.symbol)
+        reached = reach(market, order, COST_LIMIT, walk, price_limit(order), order.leaves_lots)
+        kill = order.time_in_force == FOK and reached.filled_lots < order.qty_lots
+        price = 0 if order.ord_type == MARKET else order.price
+        need = self.margin.need(order, price, order.qty_lots, walk)
+        rule = self.margin.refusal(order, need, order.qty_lots)
+        if rule is not None:
+            return rule
+        if order.post_only and market.book.first_match(order.side, order.price) is not None:
+            return POST_ONLY
+        if injected is not None:
+            return injected
+        self.next_order_number += 1
+        self.margin.bind(order, need)
+        self._matcher.events.append(new_event(order, now_ns, text))
+        self._arrive(market, order, now_ns, kill=kill)
+        return None
+
+    def _arrive(self, market: Market, order: Order, now_ns: int, *, kill: bool) -> None:
+        if kill or self._matcher.match(market, order, now_ns):
+            self._end_or_rest(market, order, now_ns)
+        if self.margin.changed:
+            self._position_orders.follow(now_ns)
+
+    def _end_or_rest(self, market: Market, order: Order, now_ns: int) -> None:
         if order.ord_type == MARKET:
             self._matcher.close(market, order, now_ns, CANCELED_NO_LIQUIDITY)
         elif order.time_in_force == GTC:
@@ -158,7 +200,6 @@ class SpotEngine:
         else:
             reason = CANCELED_FOK if order.time_in_force == FOK else CANCELED_IOC
             self._matcher.close(market, order, now_ns, reason)
-        return None
 
     def _can_not_fill(self, market: Market, order: Order) -> bool:
         """Whether a fill-or-kill order is for more than the whole other side: known without a
@@ -183,6 +224,8 @@ class SpotEngine:
         assert 0 < lots <= order.leaves_lots
         market = self._markets[order.instrument.symbol]
         self._matcher.fill_by_house(market, order, lots, now_ns)
+        if self.margin.changed:
+            self._position_orders.follow(now_ns)
 
     def amend(
         self,
@@ -217,20 +260,35 @@ class SpotEngine:
             order.qty_lots = order.cum_lots
             self._matcher.close(market, order, now_ns, CANCELED_BY_AMEND)
             return None
-        hold = order_hold(order, price, qty_lots - order.cum_lots)
-        more = hold - order.held_money
+        need: Need | None = None
+        lots = qty_lots - order.cum_lots
+        hold = 0
+        more = 0
         asset = held_asset(order)
-        if more > self.ledger.available(order.account, asset):
-            return INSUFFICIENT_FUNDS
+        if order.margin:
+            walk = Walk(self.margin.positions, order.instrument.symbol)
+            reach(market, order, COST_LIMIT, walk, price, lots)
+            need = self.margin.need(order, price, lots, walk)
+            rule = self.margin.refusal(order, need, lots, amended=True)
+            if rule is not None:
+                return rule
+        else:
+            hold = order_hold(order, price, lots)
+            more = hold - order.held_money
+            if more > self.ledger.available(order.account, asset):
+                return INSUFFICIENT_FUNDS
         matches = price != order.price and market.book.first_match(order.side, price) is not None
         if matches and post_only:
             return POST_ONLY
 
-        if more > 0:
-            self.ledger.hold(order.account, asset, more)
+        if need is not None:
+            self.margin.bind(order, need)
         else:
-            self.ledger.release(order.account, asset, -more)
-        order.held_money = hold
+            if more > 0:
+                self.ledger.hold(order.account, asset, more)
+            else:
+                self.ledger.release(order.account, asset, -more)
+            order.held_money = hold
         self._open_orders.rename(order, cl_ord_id)
         if price == order.price and qty_lots <= order.qty_lots:
             market.book.reduce(order, order.qty_lots - qty_lots)
@@ -245,6 +303,8 @@ class SpotEngine:
         self._matcher.events.append(replaced_event(order, now_ns))
         if matches and self._matcher.match(market, order, now_ns):
             market.book.add(order)
+        if self.margin.changed:
+            self._position_orders.follow(now_ns)
         return None
 
     def save(self, encoder: Encoder) -> None:
@@ -261,6 +321,7 @@ class SpotEngine:
             market.state.save(encoder)
             _save_side(market.book.bids, encoder)
             _save_side(market.book.asks, encoder)
+        self.margin.save(encoder)
 
     def load(self, decoder: Decoder) -> None:
         """Fills a fresh engine, whose instruments have been added, with what `save` wrote. Raises
@@ -286,6 +347,7 @@ class SpotEngine:
         orders.sort(key=_number)
         for order in orders:
             self._open_orders.add(order)
+        self.margin.load(decoder, orders)
 
 
 def _save_side(side: BookSide, encoder: Encoder) -> None:
