@@ -128,12 +128,14 @@ def check_margin(engine: SpotEngine) -> None:
     assert not margin.changed
     lent: dict[str, int] = {}
     held: dict[tuple[int, str], int] = {}
+    used: dict[tuple[int, str], int] = {}
     borrowed: dict[tuple[int, str], int] = {}
     for position in margin.positions.all():
         sign = 1 if position.lots > 0 else -1
         lent[position.base] = lent.get(position.base, 0) + position.lots * LOT_MONEY
         lent[position.quote] = lent.get(position.quote, 0) - sign * position.cost_money
         _add(held, (position.account, position.quote), position.margin_money)
+        _add(used, (position.account, position.quote), position.margin_money)
         _add(borrowed, (position.account, position.borrowed_asset), position.borrowed_money)
     for asset in ("USD", "ABC", "XYZ"):
         assert ledger.available(LENDER, asset) == lent.get(asset, 0)
@@ -148,6 +150,7 @@ def check_margin(engine: SpotEngine) -> None:
             continue
         assert order.held_money == expected_hold(engine, order)
         _add(held, (order.account, order.instrument.quote), order.held_money)
+        _add(used, (order.account, order.instrument.quote), order.held_money)
         pays = order.instrument.quote if order.side == fix.BUY else order.instrument.base
         _add(borrowed, (order.account, pays), order.borrowed_money)
         if order.reduce_only and order.resting:
@@ -160,9 +163,7 @@ def check_margin(engine: SpotEngine) -> None:
             assert ledger.available(account, asset) >= 0
             assert ledger.held(account, asset) == held.get((account, asset), 0)
             assert margin.loans.of_account(account, asset) == borrowed.get((account, asset), 0)
-        used = held.get((account, "USD"), 0)
-        if account != 0:  # which has spot orders too
-            assert margin.used(account, "USD") == used
+        assert margin.used(account, "USD") == used.get((account, "USD"), 0)
 
 
 def _add(sums: dict[tuple[int, str], int], key: tuple[int, str], amount: int) -> None:

@@ -1,0 +1,142 @@
+"""Random streams of margin and spot orders: money adds up, nothing goes below zero, holds are what
+the rules say, and positions are what their fills add up to."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.engine.engine_harness import make_order, reloaded, saved
+from tests.engine.margin_harness import SYMBOLS, Bench, check_margin, margin_pair
+from tidegate.model import orders as fix
+from tidegate.engine.order import Order
+
+Positions = dict[tuple[int, str], int]
+
+PRICE = st.one_of(st.integers(1, 30), st.integers(8, 12))
+ENTRY = st.tuples(
+    st.just("enter"),
+    st.integers(1, 3),  # account
+    st.sampled_from([fix.BUY, fix.SELL]),
+    st.integers(1, 60),  # lots
+    PRICE,
+    st.sampled_from(["limit", "limit", "limit", "market", "ioc", "fok"]),
+    st.sampled_from(["margin", "margin", "margin", "reduce_only", "spot"]),
+    st.sampled_from(SYMBOLS),
+    st.integers(1, 2),  # group
+    st.sampled_from([fix.STP_CANCEL_BOTH, fix.STP_CANCEL_NEWEST, fix.STP_CANCEL_OLDEST]),
+)
+AMEND = st.tuples(st.just("amend"), st.integers(0, 50), st.integers(1, 60), PRICE)
+CANCEL = st.tuples(st.just("cancel"), st.integers(0, 50))
+HOUSE = st.tuples(st.just("house"), st.integers(0, 50), st.integers(1, 60))
+STREAM = st.lists(st.one_of(ENTRY, ENTRY, ENTRY, AMEND, CANCEL, HOUSE), max_size=60)
+
+
+class Stream:
+    """Plays commands and adds up what fills tell."""
+
+    def __init__(self, funds: int, rates: tuple[int, int]) -> None:
+        self.bench = Bench()
+        self.rates = rates
+        self.filled: Positions = {}
+        for account in (1, 2, 3):
+            self.bench.fund(account, funds)
+            self.bench.fund(account, 3_000, "ABC")
+
+    def play(self, command: tuple[object, ...]) -> None:
+        kind = command[0]
+        if kind == "enter":
+            self._enter(*command[1:])  # type: ignore[arg-type]
+        else:
+            order = self._choose(command[1])  # type: ignore[arg-type]
+            if order is None:
+                return
+            if kind == "amend":
+                self._amend(order, *command[2:])  # type: ignore[arg-type]
+            elif kind == "cancel":
+                self.bench.cancel(order.number)
+            else:
+                assert isinstance(command[2], int)
+                self.bench.engine.fill_by_house(order, min(command[2], order.leaves_lots), 1)
+        self._check()
+
+    def _enter(
+        self, account: int, side: int, lots: int, price: int, ord_type: str, kind: str,
+        symbol: str, group: int, stp_mode: int,
+    ) -> None:  # fmt: skip
+        time_in_force = {"ioc": fix.IOC, "fok": fix.FOK}.get(ord_type, fix.GTC)
+        before = self._state()
+        refused = self.bench.enter(
+            side, lots, 0 if ord_type == "market" else price, account=account, symbol=symbol,
+            time_in_force=time_in_force, margin=kind != "spot", reduce_only=kind == "reduce_only",
+            stp_group=b"%d-%d" % (account, group), stp_mode=stp_mode,
+            maker_rate=self.rates[0], taker_rate=self.rates[1],
+        )  # fmt: skip
+        assert not refused or self._state() == before
+
+    def _amend(self, order: Order, lots: int, price: int) -> None:
+        before = self._state()
+        refused = self.bench.amend(order.number, lots, price)
+        assert not refused or self._state() == before
+
+    def _state(self) -> bytes:
+        self._count()
+        return saved(self.bench.engine)
+
+    def _choose(self, choice: int) -> Order | None:
+        engine = self.bench.engine
+        numbers = [n for n in range(1, engine.next_order_number) if engine.order(n) is not None]
+        return engine.order(numbers[choice % len(numbers)]) if numbers else None
+
+    def _count(self) -> None:
+        for event in self.bench.engine.take_events():
+            order = event.order
+            if event.exec_type == fix.EXEC_TRADE and order.margin:
+                key = (order.account, order.instrument.symbol)
+                lots = event.last_lots if order.side == fix.BUY else -event.last_lots
+                self.filled[key] = self.filled.get(key, 0) + lots
+                if order.reduce_only:
+                    # It has come closer to zero, or another fill of the same way has.
+                    assert event.last_lots > 0
+
+    def _check(self) -> None:
+        self._count()
+        check_margin(self.bench.engine)
+        positions = self.bench.engine.margin.positions
+        for (account, symbol), lots in self.filled.items():
+            assert positions.lots(account, symbol) == lots
+
+
+@given(STREAM, st.sampled_from([300, 1_000, 5_000]), st.sampled_from([(0, 0), (2_500, 40_000)]))
+def test_streams_keep_the_books(
+    commands: list[tuple[object, ...]], funds: int, rates: tuple[int, int]
+) -> None:
+    stream = Stream(funds, rates)
+    for command in commands:
+        stream.play(command)
+    engine = stream.bench.engine
+    again = reloaded(engine, *(margin_pair(symbol) for symbol in SYMBOLS))
+    assert saved(again) == saved(engine)
+    for account in range(4):
+        for asset in ("USD", "ABC", "XYZ"):
+            ours, theirs = engine.margin.loans, again.margin.loans
+            assert theirs.of_account(account, asset) == ours.of_account(account, asset)
+
+
+def test_a_snapshot_goes_on_as_the_engine_does() -> None:
+    """A position, an order that closes it, an order that opens; then the same trades in both."""
+    bench = Bench()
+    bench.fund(1, 50_000)
+    bench.enter(fix.SELL, 1_000, 100, account=0)
+    bench.enter(fix.BUY, 1_000)
+    bench.enter(fix.SELL, 1_200, 110)
+    bench.engine.take_events()
+    other = reloaded(bench.engine, *(margin_pair(symbol) for symbol in SYMBOLS))
+    other.margin.adopt(bench.engine.margin._accounts, [])
+    for engine in (bench.engine, other):
+        order = make_order(engine, fix.BUY, 1_100, 110, account=0)
+        assert engine.submit(order, 1, b"") is None
+        engine.take_events()
+        check_margin(engine)
+        assert engine.margin.positions.lots(1, "ABC/USD") == -100
+    assert saved(other) == saved(bench.engine)
