@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.engine.engine_harness import make_order, reloaded, saved
 from tests.engine.margin_harness import SYMBOLS, Bench, check_margin, margin_pair
-from tidegate.model import orders as fix
 from tidegate.engine.order import Order
+from tidegate.model import orders as fix
 
 Positions = dict[tuple[int, str], int]
 

@@ -140,9 +140,7 @@ def test_the_pool_is_shared_by_all_accounts() -> None:
 @pytest.mark.parametrize("funds", [20_399, 20_400])
 @pytest.mark.parametrize("ord_type", ["market", "limit"])
 @pytest.mark.parametrize("side", [BUY, SELL])
-def test_balance_pays_margin_and_fee_to_the_last_unit(
-    funds: int, ord_type: str, side: int
-) -> None:
+def test_balance_pays_margin_and_fee_to_the_last_unit(funds: int, ord_type: str, side: int) -> None:
     bench = Bench()
     bench.fund(1, funds)
     bench.enter(SELL if side == BUY else BUY, 1_000, 100, account=0)

@@ -177,7 +177,7 @@ class Ledger:
     ) -> None:
         """Moves available money. LENDER and HOUSE pay what they do not have."""
         paying = self._balance(payer, asset)
-        assert 0 <= amount
+        assert amount >= 0
         assert amount <= paying.available or payer < 0
         paying.available -= amount
         self._balance(receiver, asset).available += amount

@@ -98,6 +98,10 @@ class Walk:
             lots = min(lots, self._closable(taker))
         return lots
 
+    def may_trade(self, taker: Order) -> bool:
+        """Whether the arriving order goes on: a reduce-only one does not without a position."""
+        return not taker.reduce_only or self._closable(taker) > 0
+
     def trade(self, taker: Order, maker: Order, lots: int, money: int) -> None:
         """They trade them."""
         if maker.margin:
@@ -157,8 +161,8 @@ class Margin:
         return self.positions.closable(order.account, order.instrument.symbol, order.side)
 
     def need(self, order: Order, price: int, lots: int, walk: Walk | None = None) -> Need:
-        """What the order needs with `lots` open at the hold price `price`. `walk` has gone where the
-        order goes that trades at once: the prices there count for what it opens on the way. The
+        """What the order needs with `lots` open at the hold price `price`. `walk` has gone where
+        an order goes that trades at once: the prices there count for what it opens on the way. The
         rest of a market order (price 0) does not live on and needs nothing."""
         open_lots = 0 if order.reduce_only else max(0, lots - self.closable(order))
         need = Need(
@@ -189,12 +193,10 @@ class Margin:
         else:
             need.borrowed_money = lots * LOT_MONEY
 
-    def refusal(
-        self, order: Order, need: Need, lots: int, *, amended: bool = False
-    ) -> Rule | None:
+    def refusal(self, order: Order, need: Need, lots: int, *, amended: bool = False) -> Rule | None:
         """The checks of an order that is entered, activated, triggered or `amended` and then has
         `lots` open: the first rule that fires. An amend that needs no more than before may always
-        be made. Changes nothing."""
+        be made; an order that waits on is as good as amended. Changes nothing."""
         if order.reduce_only:
             return self.reduce_only_refusal(order) if order.stage == LIVE else None
         if need.opening_lots == 0:
@@ -278,8 +280,6 @@ class Margin:
         order.leverage = need.leverage
         order.margin_price = need.price
         self._hold(order, need.hold_money, need.borrowed_money)
-        if order.reduce_only:
-            self.touch(order)
 
     def release(self, order: Order) -> None:
         """Takes everything from an order that ends."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tidegate.engine.order import Order
+from tidegate.engine.timed import TimedOrders
 
 
 class OpenOrders:
-    """Indexes of open orders by number, account, session, and account with ClOrdID (11).
+    """Indexes of open orders by number, account, session, account with ClOrdID (11), and the time
+    at which something is due (`timed`).
 
     Dictionaries keep the order of insertion, and orders are added in the order of their numbers:
     that makes every listing one in entry order without sorting. The per-account and per-session
@@ -19,6 +21,7 @@ class OpenOrders:
         self._by_session: dict[int, dict[int, Order]] = {}
         self._by_cl_ord_id: dict[int, dict[bytes, Order]] = {}
         self._margin: dict[int, dict[str, dict[int, Order]]] = {}  # by account and symbol
+        self.timed = TimedOrders()
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -47,7 +50,7 @@ class OpenOrders:
         return 0 if orders is None else len(orders)
 
     def margin_orders(self, account: int, symbol: str) -> list[Order]:
-        """The account's open margin orders in an instrument."""
+        """The account's open margin orders in an instrument, in entry order."""
         symbols = self._margin.get(account)
         orders = None if symbols is None else symbols.get(symbol)
         return [] if orders is None else list(orders.values())
@@ -71,6 +74,8 @@ class OpenOrders:
             symbols = self._margin.setdefault(order.account, {})
             symbols.setdefault(order.instrument.symbol, {})[number] = order
         self._name(order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def remove(self, order: Order) -> None:
         number = order.number
@@ -80,6 +85,8 @@ class OpenOrders:
         if order.margin:
             del self._margin[order.account][order.instrument.symbol][number]
         self._unname(order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.remove(order)
 
     def rename(self, order: Order, cl_ord_id: bytes) -> None:
         """Gives an open order the ClOrdID of an accepted request; OrigClOrdID (41) becomes the one

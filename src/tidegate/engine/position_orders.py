@@ -11,13 +11,13 @@ trades is settled by the book that it found.
 
 from __future__ import annotations
 
-from tidegate.engine.events import replaced_event
 from tidegate.engine.margin import Margin
-from tidegate.engine.matching import Market, Matcher
+from tidegate.engine.market import Market, stop_waiting, triggers_of
+from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.positions import Position
-from tidegate.model.orders import BUY, SELL
+from tidegate.model.orders import BUY, LIVE, SELL, UNTRIGGERED
 from tidegate.model.rejects import CANCELED_POSITION_CLOSED
 
 
@@ -36,7 +36,14 @@ class PositionOrders:
         self._open_orders = open_orders
         self._markets = markets
 
-    def follow(self, now_ns: int) -> None:
+    def traded(self, order: Order, now_ns: int) -> None:
+        """An order has met the book, or was filled there. Events: what this module says."""
+        if order.reduce_only:
+            self._margin.touch(order)  # there may be more of them now than there is to close
+        if self._margin.changed:
+            self._follow(now_ns)
+
+    def _follow(self, now_ns: int) -> None:
         """Goes through the positions that have changed, in the order in which they did."""
         for position in self._margin.changed:
             position.changed = False
@@ -59,9 +66,7 @@ class PositionOrders:
         orders.sort(key=_aggressiveness)
         for order in orders:
             if order.leaves_lots > excess:
-                self._matcher.cut(market, order, excess)
-                order.amended = True
-                self._matcher.events.append(replaced_event(order, now_ns))
+                self._matcher.cut(market, order, excess, now_ns)
                 return
             excess -= order.leaves_lots
             self._matcher.close(market, order, now_ns, CANCELED_POSITION_CLOSED)
@@ -73,6 +78,8 @@ class PositionOrders:
         what the others need more."""
         more: list[Order] = []
         for order in self._open_orders.margin_orders(position.account, position.symbol):
+            if _is_fired(market, order):
+                continue
             if self._margin.more_held(order) > 0:
                 more.append(order)
             else:
@@ -83,7 +90,17 @@ class PositionOrders:
     def _hold(self, market: Market, order: Order, now_ns: int) -> None:
         rule = self._margin.refresh(order)
         if rule is not None:
+            if order.stage != LIVE:
+                stop_waiting(market, order)
             self._matcher.close(market, order, now_ns, rule.text)
+
+
+def _is_fired(market: Market, order: Order) -> bool:
+    """Whether the order's trigger has fired and it is about to be released: it is checked then."""
+    trigger = order.trigger
+    if order.stage != UNTRIGGERED or trigger is None:
+        return False
+    return not triggers_of(market, trigger).has(order)
 
 
 def _aggressiveness(order: Order) -> tuple[int, int]:

@@ -127,11 +127,7 @@ class Positions:
         positions = self._accounts.get(account)
         if positions is None:
             return []
-        found: list[Position] = []
-        for symbol in sorted(positions):
-            if positions[symbol].lots != 0:
-                found.append(positions[symbol])
-        return found
+        return [positions[symbol] for symbol in sorted(positions) if positions[symbol].lots != 0]
 
     def all(self) -> list[Position]:
         """Every open position, by account and symbol."""

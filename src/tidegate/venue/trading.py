@@ -13,9 +13,10 @@ from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.orders import TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
+from tidegate.model.orders import EXEC_NEW, TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
+    AMEND_QUOTE_QTY,
     CANCELED_BY_MASS,
     CANCELED_BY_USER,
     CANCELED_BY_VENUE,
@@ -35,7 +36,8 @@ from tidegate.model.rejects import (
     refuse,
 )
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import NewOrder, OrderEntry
+from tidegate.oes.order_entry import OrderEntry
+from tidegate.oes.requests import AmendTarget, NewOrder
 from tidegate.session.machine import MessageTools, Session
 from tidegate.venue.cancels import Cancels
 from tidegate.venue.effects import RefusalNote
@@ -130,7 +132,7 @@ class Trading:
     # --- requests --------------------------------------------------------------------------------
 
     def _new_order(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
-        request = self.order_entry.new_order(session.index, message)
+        request = self.order_entry.new_order(session.index, message, time_ns)
         if isinstance(request, Refusal):
             return request
         injected: Rule | None = None
@@ -160,7 +162,7 @@ class Trading:
             ord_type=request.ord_type,
             time_in_force=request.time_in_force,
             price=0 if request.ord_type == TRAILING_STOP_LIMIT else request.price,
-            qty_lots=request.qty_lots,
+            qty_lots=request.qty_lots or 1,  # 18=v: the book will say how many
             post_only=request.post_only,
             stp_mode=request.stp_mode,
             stp_group=account.name + b"\x01" + group if group else account.name,
@@ -215,10 +217,12 @@ class Trading:
             is not order.instrument
         ):
             return refuse(AMEND_MISMATCH)
+        if order.quote_money:
+            return refuse(AMEND_QUOTE_QTY)
         cl_ord_id = message.get(tags.CL_ORD_ID)
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
-        change = self.order_entry.amend(message, order.instrument, order.ord_type, order.cum_lots)
+        change = self.order_entry.amend(message, _amend_target(order))
         if isinstance(change, Refusal):
             return change
         rule = self.engine.amend(
@@ -290,6 +294,16 @@ class Trading:
         """The next share of cancels that did not fit their record."""
         self.cancels.go_on(time_ns)
         self._report(sessions, time_ns)
+
+    def run_due(self, sessions: list[Session], time_ns: int) -> None:
+        """Do what is due by the venue's time, as much as one record may. The engine does not know
+        the text of a New report; an order's quantity and prices are still those it was entered
+        with, or amended to."""
+        self.engine.run_due(time_ns)
+        for event in self.engine.take_events():
+            if event.exec_type == EXEC_NEW:
+                event.text = descriptor(self._scratch, event.order)
+            self._report_event(sessions[event.order.session], event, time_ns)
 
     # --- which orders a session reaches ----------------------------------------------------------
 
@@ -393,4 +407,15 @@ def _trigger(request: NewOrder) -> Trigger:
         )
     return Trigger(
         kind=request.ord_type, stop_price=request.stop_price, reference=request.reference
+    )
+
+
+def _amend_target(order: Order) -> AmendTarget:
+    return AmendTarget(
+        instrument=order.instrument,
+        ord_type=order.ord_type,
+        time_in_force=order.time_in_force,
+        cum_lots=order.cum_lots,
+        display_lots=order.display_lots,
+        reduce_only=order.reduce_only,
     )
