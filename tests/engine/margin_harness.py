@@ -8,7 +8,7 @@ from typing import Any
 from tests.engine.engine_harness import NOW_NS, brief, make_order
 from tidegate.engine.ledger import LENDER
 from tidegate.engine.margin import margin_hold
-from tidegate.engine.order import Order
+from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
 from tidegate.model.instruments import Instrument, make_instrument
@@ -46,6 +46,7 @@ class Bench:
         self, pools: dict[str, int] | None = None, pair: dict[str, int] | None = None, **given: Any
     ) -> None:
         self.engine = SpotEngine()
+        self.now_ns = NOW_NS
         for symbol in SYMBOLS:
             self.engine.add_instrument(margin_pair(symbol, **(pair or {})))
         accounts = [settings(leverage=0), settings(**given), settings(), settings()]
@@ -61,23 +62,37 @@ class Bench:
         """Enters a margin order (of account 0: a spot order), a market order where no price is
         given. The name of the rule that refuses it."""
         fields: dict[str, Any] = {"margin": account != 0, "maker_rate": 0, "taker_rate": 0}
-        if price == 0:
+        if price == 0 and "ord_type" not in given:
             fields["ord_type"] = fix.MARKET
         order = make_order(self.engine, side, lots, price, account=account, **(fields | given))
-        rule = self.engine.submit(order, NOW_NS, b"")
+        rule = self.engine.submit(order, self.now_ns, b"")
         check_margin(self.engine)
         return "" if rule is None else rule.name
 
-    def amend(self, number: int, lots: int, price: int) -> str:
+    def enter_stop(self, kind: int, side: int, lots: int, stop: int, **given: Any) -> str:
+        """Enters an order of a trigger type. Where it trails, `stop` and `limit` are distances."""
+        limit = given.pop("limit", 0)
+        trails = kind in (fix.TRAILING_STOP, fix.TRAILING_STOP_LIMIT)
+        trigger = Trigger(
+            kind=kind,
+            stop_price=0 if trails else stop,
+            distance=stop if trails else 0,
+            limit_distance=limit if trails else 0,
+        )
+        price = 0 if trails else limit
+        return self.enter(side, lots, price, ord_type=kind, trigger=trigger, **given)
+
+    def amend(self, number: int, lots: int, price: int, stop: int = 0) -> str:
         order = self.order(number)
         rule = self.engine.amend(
-            order, cl_ord_id=b"", qty_lots=lots, price=price, post_only=False, now_ns=NOW_NS
-        )
+            order, cl_ord_id=b"", qty_lots=lots, price=price, post_only=False,
+            now_ns=self.now_ns, stop_price=stop,
+        )  # fmt: skip
         check_margin(self.engine)
         return "" if rule is None else rule.name
 
     def cancel(self, number: int) -> None:
-        self.engine.cancel(self.order(number), NOW_NS, b"")
+        self.engine.cancel(self.order(number), self.now_ns, b"")
         check_margin(self.engine)
 
     def trade(self, lots: int, price: int, symbol: str = "ABC/USD") -> None:

@@ -137,6 +137,19 @@ def test_a_fill_by_the_house_moves_the_position() -> None:
     assert bench.money() == (30_000, 20_000)
 
 
+def test_the_house_fills_orders_though_it_has_borne_losses() -> None:
+    bench = Bench()
+    bench.fund(1, 50_000)
+    bench.enter(SELL, 1_000, 100, account=0)
+    bench.enter(BUY, 1_000)
+    bench.enter(BUY, 1_000, 30, account=0)
+    bench.enter(SELL, 1_000)
+    bench.enter(SELL, 10, 100, account=0)
+    bench.engine.fill_by_house(bench.order(bench.engine.next_order_number - 1), 10, 1)
+    assert bench.money(HOUSE) == (-20_000, 0)
+    assert bench.money(HOUSE, "ABC") == (1_000, 0)
+
+
 def test_roundings_of_a_position_add_up() -> None:
     """Whatever is closed in whatever parts, the last lot takes what is left."""
     position = Position(account=1, symbol="ABC/USD", base="ABC", quote="USD")

@@ -3,6 +3,8 @@ the rules say, and positions are what their fills add up to."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,22 +16,34 @@ from tidegate.model import orders as fix
 Positions = dict[tuple[int, str], int]
 
 PRICE = st.one_of(st.integers(1, 30), st.integers(8, 12))
+TRIGGERS = {
+    "stop": fix.STOP_LOSS,
+    "stop limit": fix.STOP_LOSS_LIMIT,
+    "profit": fix.TAKE_PROFIT,
+    "profit limit": fix.TAKE_PROFIT_LIMIT,
+    "trail": fix.TRAILING_STOP,
+    "trail limit": fix.TRAILING_STOP_LIMIT,
+}
 ENTRY = st.tuples(
     st.just("enter"),
     st.integers(1, 3),  # account
     st.sampled_from([fix.BUY, fix.SELL]),
     st.integers(1, 60),  # lots
     PRICE,
-    st.sampled_from(["limit", "limit", "limit", "market", "ioc", "fok"]),
+    st.sampled_from(["limit"] * 4 + ["market", "ioc", "fok", "iceberg", *TRIGGERS]),
     st.sampled_from(["margin", "margin", "margin", "reduce_only", "spot"]),
     st.sampled_from(SYMBOLS),
     st.integers(1, 2),  # group
     st.sampled_from([fix.STP_CANCEL_BOTH, fix.STP_CANCEL_NEWEST, fix.STP_CANCEL_OLDEST]),
+    st.sampled_from([0, 0, 0, 1, 2]),  # seconds until EffectiveTime
+    st.sampled_from([0, 0, 0, 3, 4]),  # and ExpireTime
 )
 AMEND = st.tuples(st.just("amend"), st.integers(0, 50), st.integers(1, 60), PRICE)
 CANCEL = st.tuples(st.just("cancel"), st.integers(0, 50))
 HOUSE = st.tuples(st.just("house"), st.integers(0, 50), st.integers(1, 60))
-STREAM = st.lists(st.one_of(ENTRY, ENTRY, ENTRY, AMEND, CANCEL, HOUSE), max_size=60)
+TIME = st.tuples(st.just("time"))
+STREAM = st.lists(st.one_of(ENTRY, ENTRY, ENTRY, AMEND, CANCEL, HOUSE, TIME), max_size=60)
+SECOND_NS = 10**9
 
 
 class Stream:
@@ -47,6 +61,9 @@ class Stream:
         kind = command[0]
         if kind == "enter":
             self._enter(*command[1:])  # type: ignore[arg-type]
+        elif kind == "time":
+            self.bench.now_ns += SECOND_NS
+            self.bench.engine.run_due(self.bench.now_ns)
         else:
             order = self._choose(command[1])  # type: ignore[arg-type]
             if order is None:
@@ -55,28 +72,45 @@ class Stream:
                 self._amend(order, *command[2:])  # type: ignore[arg-type]
             elif kind == "cancel":
                 self.bench.cancel(order.number)
-            else:
+            elif order.resting:
                 assert isinstance(command[2], int)
                 self.bench.engine.fill_by_house(order, min(command[2], order.leaves_lots), 1)
         self._check()
 
     def _enter(
         self, account: int, side: int, lots: int, price: int, ord_type: str, kind: str,
-        symbol: str, group: int, stp_mode: int,
+        symbol: str, group: int, stp_mode: int, effective_s: int, expire_s: int,
     ) -> None:  # fmt: skip
-        time_in_force = {"ioc": fix.IOC, "fok": fix.FOK}.get(ord_type, fix.GTC)
+        bench = self.bench
+        given: dict[str, Any] = {
+            "account": account,
+            "symbol": symbol,
+            "time_in_force": {"ioc": fix.IOC, "fok": fix.FOK}.get(ord_type, fix.GTC),
+            "margin": kind != "spot",
+            "reduce_only": kind == "reduce_only",
+            "stp_group": b"%d-%d" % (account, group),
+            "stp_mode": stp_mode,
+            "maker_rate": self.rates[0],
+            "taker_rate": self.rates[1],
+            "effective_ns": bench.now_ns + effective_s * SECOND_NS if effective_s else 0,
+            "expire_ns": bench.now_ns + expire_s * SECOND_NS if expire_s else 0,
+        }
         before = self._state()
-        refused = self.bench.enter(
-            side, lots, 0 if ord_type == "market" else price, account=account, symbol=symbol,
-            time_in_force=time_in_force, margin=kind != "spot", reduce_only=kind == "reduce_only",
-            stp_group=b"%d-%d" % (account, group), stp_mode=stp_mode,
-            maker_rate=self.rates[0], taker_rate=self.rates[1],
-        )  # fmt: skip
+        if ord_type in TRIGGERS:
+            limit = max(1, price + group - 1) if "limit" in ord_type else 0
+            stop = group if "trail" in ord_type else price
+            refused = bench.enter_stop(TRIGGERS[ord_type], side, lots, stop, limit=limit, **given)
+        else:
+            if ord_type == "iceberg":
+                given["display_lots"] = max(1, lots // 3)
+            refused = bench.enter(side, lots, 0 if ord_type == "market" else price, **given)
         assert not refused or self._state() == before
 
     def _amend(self, order: Order, lots: int, price: int) -> None:
         before = self._state()
-        refused = self.bench.amend(order.number, lots, price)
+        stop = price if order.stage != fix.LIVE else 0
+        price = price if order.price or (order.trigger and order.trigger.limit_distance) else 0
+        refused = self.bench.amend(order.number, lots, price, stop)
         assert not refused or self._state() == before
 
     def _state(self) -> bytes:
@@ -95,9 +129,6 @@ class Stream:
                 key = (order.account, order.instrument.symbol)
                 lots = event.last_lots if order.side == fix.BUY else -event.last_lots
                 self.filled[key] = self.filled.get(key, 0) + lots
-                if order.reduce_only:
-                    # It has come closer to zero, or another fill of the same way has.
-                    assert event.last_lots > 0
 
     def _check(self) -> None:
         self._count()

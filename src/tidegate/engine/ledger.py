@@ -129,7 +129,8 @@ class Ledger:
     def hold(self, account: int, asset: str, amount: int) -> None:
         """Binds available money to an order."""
         balance = self._balance(account, asset)
-        assert 0 <= amount <= balance.available
+        assert amount >= 0
+        assert amount <= balance.available or account == HOUSE  # which bears losses
         balance.available -= amount
         balance.held += amount
 
