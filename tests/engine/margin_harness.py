@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.engine.engine_harness import NOW_NS, brief, make_order
 from tidegate.engine.ledger import LENDER
-from tidegate.engine.margin import margin_hold
+from tidegate.engine.margin_needs import margin_hold
 from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
@@ -47,6 +47,7 @@ class Bench:
     ) -> None:
         self.engine = SpotEngine()
         self.now_ns = NOW_NS
+        self.fired: list[tuple[Any, ...]] = []  # what the latest `trade` led to
         for symbol in SYMBOLS:
             self.engine.add_instrument(margin_pair(symbol, **(pair or {})))
         accounts = [settings(leverage=0), settings(**given), settings(), settings()]
@@ -96,10 +97,11 @@ class Bench:
         check_margin(self.engine)
 
     def trade(self, lots: int, price: int, symbol: str = "ABC/USD") -> None:
-        """Account 0 trades with itself, in a group each: the last price moves."""
+        """Account 0 trades with itself, in a group each: the last price moves. What rested there
+        is met first."""
         self.enter(fix.SELL, lots, price, account=0, symbol=symbol, stp_group=b"a")
         self.enter(fix.BUY, lots, price, account=0, symbol=symbol, stp_group=b"b")
-        self.engine.take_events()
+        self.fired = self.events()
 
     def order(self, number: int) -> Order:
         order = self.engine.order(number)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.margin_harness import Bench, margin_pair
 from tidegate.engine.ledger import FEES, HOUSE
-from tidegate.engine.margin import margin_hold
+from tidegate.engine.margin_needs import margin_hold
 from tidegate.engine.positions import Position
 from tidegate.model.orders import BUY, SELL
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from tidegate.engine.arrival import COST_LIMIT, plan_arrival, reach
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.margin import Margin, Need, Walk
+from tidegate.engine.margin import Margin
+from tidegate.engine.margin_needs import Need, Walk
 from tidegate.engine.market import Market, outside_band
 from tidegate.engine.order import Order, Trigger
 from tidegate.model.orders import BUY, FOK, INDEX_PRICE, LIMIT, MARKET, SELL

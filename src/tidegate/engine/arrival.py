@@ -11,7 +11,7 @@ from typing import Final
 
 from tidegate.engine.book import PriceLevel
 from tidegate.engine.holds import fee_is_on_top, fee_money, order_hold
-from tidegate.engine.margin import Walk
+from tidegate.engine.margin_needs import Walk
 from tidegate.engine.market import Market, price_limit
 from tidegate.engine.order import Order
 from tidegate.model.orders import BUY, FOK, MARKET, STP_CANCEL_OLDEST
