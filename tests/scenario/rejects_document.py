@@ -44,7 +44,7 @@ another type or not listed, a tag that the message does not have, repeated, or o
 
 `make rejects` makes this file, of `src/tidegate/model/rejects.py` and the scripts in
 `tests/scenario/scripts/rejects/`; `tests/scenario/test_rejects.py` plays each and demands exactly its
-rule. An order is shown as it is sent, without header and times that only fill it in: `$now` is the
+rule. A request is shown as it is sent, without header and times that only fill it in: `$now` is the
 venue's time, `$name` what a message before it was given or answered.
 """  # noqa: E501
 
@@ -108,9 +108,12 @@ def play(name: str) -> Played:
 
 
 def _order_of(name: str) -> str:
-    """The last message of the rule's script, as the script writes it."""
-    sends = [step for step in read_script(script_of(name)).steps if step.verb == "send"]
-    return sends[-1].rest
+    """Why the rule fires in its script, in the script's words, and the last message sent there."""
+    path = script_of(name)
+    sends = [step for step in read_script(path).steps if step.verb == "send"]
+    comments = [line for line in path.read_text().splitlines() if line.startswith("# ")]
+    why = " ".join(line[2:] for line in comments if not line.startswith("# scenario:"))
+    return f"{why} `{sends[-1].rest}`"
 
 
 def _code_of(rule: Rule) -> str:
@@ -119,7 +122,7 @@ def _code_of(rule: Rule) -> str:
 
 def _row(rule: Rule) -> str:
     text = rule.text.decode()
-    cells = [f"`{rule.name}`", _code_of(rule), text, rule.meaning, f"`{_order_of(rule.name)}`"]
+    cells = [f"`{rule.name}`", _code_of(rule), text, rule.meaning, _order_of(rule.name)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
@@ -128,7 +131,7 @@ def document() -> str:
     parts = [_HEAD]
     for layer in range(LAYER_GATEWAY, LAYER_ENGINE + 1):
         parts.append(f"\n## Layer {layer}: {LAYER_NAMES[layer].replace('_', ' ')}\n\n")
-        parts.append("| Rule | Code | Text (58) | When | An order that provokes it |\n")
+        parts.append("| Rule | Code | Text (58) | When | A request that provokes it |\n")
         parts.append("|---|---|---|---|---|\n")
         parts += [_row(rule) for rule in ALL_RULES if rule.layer == layer]
     parts.append(_ENDINGS)
