@@ -109,6 +109,12 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
     _change_values(known, [pair for pair in changes if pair not in money])
 
 
+def _amount(text: str) -> Deposit:
+    """`USD:1000`"""
+    asset, _, amount = text.partition(":")
+    return Deposit(asset=asset, amount=from_text(amount, MONEY_DECIMALS))
+
+
 def _change_values(target: object, pairs: list[str]) -> None:
     for pair in pairs:
         name, _, text = pair.partition("=")
@@ -116,5 +122,7 @@ def _change_values(target: object, pairs: list[str]) -> None:
         if isinstance(old, bool):
             assert text in ("Y", "N"), pair
             setattr(target, name, text == "Y")
+        elif isinstance(old, list):
+            setattr(target, name, [_amount(part) for part in text.split(",")])
         else:
             setattr(target, name, type(old)(text))
