@@ -42,7 +42,7 @@ class SpotEngine:
         self._admission = Admission(self.ledger)
         self._stages = Stages(self._markets, self._open_orders, self._matcher, self._admission)
         self._amends = Amends(self._open_orders, self._matcher, self._admission)
-        self._halted = False
+        self.is_halted = False
 
     def add_instrument(self, instrument: Instrument) -> None:
         """Adds a market, or replaces the limits of a known one; its open orders stay. Raises
@@ -50,10 +50,12 @@ class SpotEngine:
         market = self._markets.get(instrument.symbol)
         if market is None:
             market = Market(instrument)
-            market.state.halted = self._halted
+            market.state.halted = self.is_halted
             self._markets[instrument.symbol] = market
             return
         old = market.instrument
+        if instrument is old:
+            return
         if instrument.price_decimals != old.price_decimals:
             raise ValueError(f"{instrument.symbol}: price decimals can not change")
         if instrument.base != old.base or instrument.quote != old.quote:
@@ -101,6 +103,14 @@ class SpotEngine:
     def account_orders(self, account: int) -> list[Order]:
         """Open orders of the account in entry order."""
         return self._open_orders.of_account(account)
+
+    def pair_order_count(self, account: int, symbol: str) -> int:
+        """How many open orders the account has in one instrument."""
+        return self._open_orders.count_of_pair(account, symbol)
+
+    def scheduled_order_count(self, account: int) -> int:
+        """How many of the account's open orders wait for their EffectiveTime (168)."""
+        return self._open_orders.count_of_scheduled(account)
 
     @property
     def open_order_count(self) -> int:
@@ -242,7 +252,7 @@ class SpotEngine:
     def set_halted(self, halted: bool, now_ns: int) -> None:
         """Halts every market, those added later included, or ends that. Events as of
         `set_status`."""
-        self._halted = halted
+        self.is_halted = halted
         for symbol in sorted(self._markets):
             market = self._markets[symbol]
             traded = market.state.trades
@@ -262,7 +272,7 @@ class SpotEngine:
         assert not self._matcher.events
         encoder.uint(self.next_order_number)
         encoder.uint(self._matcher.next_trade_number)
-        encoder.flag(value=self._halted)
+        encoder.flag(value=self.is_halted)
         self.ledger.save(encoder)
         encoder.uint(len(self._markets))
         for symbol in sorted(self._markets):
@@ -287,7 +297,7 @@ class SpotEngine:
         assert len(self._open_orders) == 0
         self.next_order_number = decoder.uint()
         self._matcher.next_trade_number = decoder.uint()
-        self._halted = decoder.flag()
+        self.is_halted = decoder.flag()
         self.ledger.load(decoder)
         orders: list[Order] = []
         for _ in range(decoder.uint()):

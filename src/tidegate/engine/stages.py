@@ -150,7 +150,7 @@ class Stages:
             order.ord_type = LIMIT
         else:
             order.ord_type = MARKET
-        order.stage = LIVE
+        self._open_orders.set_stage(order, LIVE)
         order.amended = False
         self._matcher.events.append(restated_event(order, now_ns))
         self._go_live(market, order, now_ns)
@@ -201,9 +201,8 @@ class Stages:
     def _activate(self, market: Market, order: Order, now_ns: int) -> None:
         """EffectiveTime has come. Event: New, and what follows from it."""
         trigger = order.trigger
-        order.stage = LIVE if trigger is None else UNTRIGGERED
+        self._open_orders.set_stage(order, LIVE if trigger is None else UNTRIGGERED)
         order.amended = False
-        self._open_orders.timed.add(order)
         self._matcher.events.append(new_event(order, now_ns, b""))
         if trigger is None:
             self._go_live(market, order, now_ns)

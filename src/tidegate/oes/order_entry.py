@@ -46,6 +46,7 @@ from tidegate.oes.instructions import (
     missing_field,
     rare_fields,
 )
+from tidegate.oes.rates import Rates
 from tidegate.oes.requests import Amend, AmendTarget, NewOrder
 from tidegate.oes.sizes import deadline_rule, fill_amend_sizes, fill_sizes, fill_times
 from tidegate.oes.token_bucket import COSTS, TokenBucket
@@ -69,8 +70,16 @@ class EnginePort:
         """How many open orders there are."""
         raise NotImplementedError
 
+    def pair_count(self, account: int, symbol: str) -> int:
+        """How many open orders the account has in one instrument."""
+        raise NotImplementedError
+
     def scheduled_count(self, account: int) -> int:
         """How many of the account's open orders wait for their EffectiveTime (168)."""
+        raise NotImplementedError
+
+    def aged_ns(self, account: int, cl_ord_id: bytes) -> int:
+        """From when the age of the account's open order of this ClOrdID counts, -1 for none."""
         raise NotImplementedError
 
     def market_state(self, symbol: str) -> MarketState:
@@ -101,6 +110,8 @@ class OrderEntry:
         self.directory = directory
         self.engine = engine
         self.books: list[SessionBook] = []  # by session index
+        self.rates = Rates()
+        self._too_many: Rule | None = None  # of the request at hand: told at its place, later
 
     def add_sessions(self) -> None:
         """Make room for sessions that the directory has learnt of."""
@@ -125,10 +136,37 @@ class OrderEntry:
                 time_ns=time_ns,
             ):
                 return refuse(RATE_LIMIT)
+        self._too_many = None
+        if self.rates.active:
+            self._too_many = self._charge(session, message, msg_type, time_ns)
         if msg_type == b"H":  # its ClOrdID is the order's own, so only its form is looked at
             return None if has_form(message.get(tags.CL_ORD_ID)) else refuse(CL_ORD_ID_FORM)
         rule = book.cl_ord_ids.check(message.get(tags.CL_ORD_ID), session.cl_ord_id_policy, time_ns)
         return None if rule is None else refuse(rule)
+
+    def _charge(
+        self, session: SessionSettings, message: Message, msg_type: bytes, time_ns: int
+    ) -> Rule | None:
+        """Charge a new order or an amend on receipt, whatever becomes of it; or the rule by which
+        it is too many. One whose account or pair there is not is charged to nothing."""
+        if msg_type != b"D" and msg_type != b"G":
+            return None
+        instrument = self.directory.instrument_by_symbol.get(message.get(tags.SYMBOL))
+        if instrument is None:
+            return None
+        if msg_type == b"D":
+            account = self._account(session, message)
+            if account is None:
+                return None
+            return self.rates.receive(account.index, instrument, time_ns)
+        orig_cl_ord_id = message.get(tags.ORIG_CL_ORD_ID)
+        for account in self.directory.trading_accounts(session):
+            aged_ns = self.engine.aged_ns(account.index, orig_cl_ord_id)
+            if aged_ns >= 0 or not session.broker:
+                return self.rates.receive(
+                    account.index, instrument, time_ns, amends=True, aged_ns=aged_ns
+                )
+        return None
 
     def new_order(self, session_index: int, message: Message, time_ns: int) -> NewOrder | Refusal:
         """35=D after `admit`."""
@@ -164,6 +202,8 @@ class OrderEntry:
         if rule is None and rare:
             rule = fill_times(order, message, rare, time_ns)
         if rule is None:
+            rule = self._too_many
+        if rule is None:
             rule = self._count_rule(session_index, order)
         if rule is None and account is None:
             rule = self._allocation_rule(session, message)
@@ -172,7 +212,8 @@ class OrderEntry:
         return order if rule is None else refuse(rule)
 
     def _count_rule(self, session_index: int, order: NewOrder) -> Rule | None:
-        """How many orders there may be."""
+        """How many open orders there may be: of the session, of the venue, of the account in a
+        pair, and scheduled ones of the account."""
         engine = self.engine
         if (
             engine.open_count(session_index)
@@ -180,8 +221,12 @@ class OrderEntry:
             or engine.open_count_of_all() >= OPEN_ORDERS_MAX
         ):
             return ORDERS_LIMIT
+        account = order.account
+        if self.rates.active:
+            most = self.rates.open_orders_max(account.index)
+            if most and engine.pair_count(account.index, order.instrument.symbol) >= most:
+                return ORDERS_LIMIT
         if order.effective_ns:
-            account = order.account
             if engine.scheduled_count(account.index) >= account.settings.scheduled_orders_max:
                 return SCHEDULED_ORDERS_LIMIT
         return None
@@ -228,6 +273,8 @@ class OrderEntry:
         if rule is None and rare & HAS_VALID_UNTIL_TIME:
             change.valid_until_ns = parse_utc_timestamp(message.get(tags.VALID_UNTIL_TIME))
             rule = deadline_rule(change.valid_until_ns, message)
+        if rule is None:
+            rule = self._too_many
         return change if rule is None else refuse(rule)
 
 

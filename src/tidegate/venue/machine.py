@@ -16,7 +16,6 @@ from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
-from tidegate.model.orders import SCHEDULED
 from tidegate.model.rejects import LAYER_GATEWAY
 from tidegate.model.settings import DUPLICATE_DISPLACE, VenueSettings
 from tidegate.oes.directory import Directory
@@ -31,6 +30,7 @@ from tidegate.venue.controls import read_control
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
+from tidegate.venue.operated import Operated
 from tidegate.venue.records import Record, read_records, write_record
 from tidegate.venue.rollover import Rollover
 from tidegate.venue.saving import load_venue, save_venue
@@ -64,8 +64,15 @@ class _Engine(EnginePort):
     def open_count_of_all(self) -> int:
         return self.engine.open_order_count
 
+    def pair_count(self, account: int, symbol: str) -> int:
+        return self.engine.pair_order_count(account, symbol)
+
     def scheduled_count(self, account: int) -> int:
-        return len([o for o in self.engine.account_orders(account) if o.stage == SCHEDULED])
+        return self.engine.scheduled_order_count(account)
+
+    def aged_ns(self, account: int, cl_ord_id: bytes) -> int:
+        order = self.engine.order_by_cl_ord_id(account, cl_ord_id)
+        return -1 if order is None else order.aged_ns
 
     def market_state(self, symbol: str) -> MarketState:
         return self.engine.market_state(symbol)
@@ -84,6 +91,7 @@ class Venue(SessionHost):
         self.settings = VenueSettings(
             rollover_s=0, rollover_length_s=0, instruments=[], accounts=[], sessions=[]
         )
+        self.operated = Operated()
         self.directory = Directory()
         # By symbol, those included that the settings no longer name: orders in them may be open.
         self.instruments: dict[str, Instrument] = {}
@@ -98,6 +106,7 @@ class Venue(SessionHost):
         self.refusals: list[RefusalNote] = self.trading.refusals
         self.session_notes: list[SessionNote] = []
         self._logon_cancel_on_disconnect = False
+        self._logon_api_key: bytes = b""
         self._turn = BytesWriter()
         self._turn_records = 0
         self._outbox = Outbox()
@@ -150,6 +159,7 @@ class Venue(SessionHost):
                 self._answer(session, link, frame)
                 return
             session.expel(_DISPLACED, self.now_ns)
+        self._logon_api_key = api_key
         request = Message()
         request.scan(frame)
         choice = request.char(tags.CANCEL_ORDERS_ON_DISCONNECT)
@@ -198,6 +208,10 @@ class Venue(SessionHost):
             self.rollover.begin(self.now_ns)
         self.trading.go_on_cancelling(self.sessions, self.now_ns)
         self.next_deadline_ns = 0
+
+    def check_control(self, kind: int, session_index: int, data: bytes) -> None:
+        """Raises `ControlRefused` where `control` would."""
+        read_control(kind, data).check(self, session_index)
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out, as an orderly end: the process is about to stop."""
@@ -412,7 +426,11 @@ class Venue(SessionHost):
         )
 
     def established(self, session: Session, time_ns: int) -> None:
-        self.disconnects.established(session, cancel_on_disconnect=self._logon_cancel_on_disconnect)
+        self.disconnects.established(
+            session,
+            cancel_on_disconnect=self._logon_cancel_on_disconnect,
+            api_key=self._logon_api_key,
+        )
         self.session_notes.append(SessionNote(session.index, session.link, b"logon", b""))
 
     def was_reset(self, session: Session) -> None:
@@ -484,7 +502,9 @@ class Venue(SessionHost):
         return due_ns
 
     def adopt(self, settings_bytes: bytes, settings: VenueSettings) -> None:
-        """Make settings the ones in force: a step of `configure` and of loading a snapshot."""
+        """Make settings the ones in force, with what operators have changed: a step of `configure`
+        and of loading a snapshot."""
+        self.operated.amend(settings)
         self.settings_bytes = settings_bytes
         self.settings = settings
         self.directory.adopt(settings)
@@ -493,6 +513,13 @@ class Venue(SessionHost):
             self.instruments[instrument.symbol] = instrument
         self.rollover.adopt(settings)
         self.adopt_sessions()
+        self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
+
+    def adopt_again(self) -> None:
+        """Put in force what an operator has changed."""
+        settings = VenueSettings.decode(self.settings_bytes)
+        settings.instruments = self.settings.instruments  # the same objects: nothing to do for them
+        self.adopt(self.settings_bytes, settings)
 
     def adopt_sessions(self) -> None:
         """Make room for the sessions that the directory has learnt of, and give each its settings;

@@ -64,6 +64,7 @@ class Trading:
     ) -> None:
         self.directory = directory
         self.order_entry = order_entry
+        self.rates = order_entry.rates
         self.engine = engine
         self.tools = tools
         self.next_exec_number = 1
@@ -203,6 +204,7 @@ class Trading:
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
         self.engine.cancel(order, time_ns, CANCELED_BY_USER, cl_ord_id)
+        self._charge_cancel(order, time_ns)
         return None
 
     def _amend(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
@@ -225,6 +227,8 @@ class Trading:
         change = self.order_entry.amend(message, _amend_target(order))
         if isinstance(change, Refusal):
             return change
+        aged_ns = order.aged_ns
+        ended = change.qty_lots <= order.cum_lots
         rule = self.engine.amend(
             order,
             cl_ord_id=cl_ord_id,
@@ -236,7 +240,11 @@ class Trading:
             valid_until_ns=change.valid_until_ns,
             now_ns=time_ns,
         )
-        return None if rule is None else refuse(rule)
+        if rule is not None:
+            return refuse(rule)
+        if self.rates.active:
+            self.rates.amended(order.account, order.instrument, aged_ns, time_ns, ended=ended)
+        return None
 
     def _mass_cancel(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
         reach = message.char(tags.MASS_CANCEL_REQUEST_TYPE)
@@ -247,8 +255,17 @@ class Trading:
                 return Refusal(FIELD_MISSING, b"Conditionally required field missing: Symbol (55)")
             if instrument is None:
                 return refuse(UNKNOWN_SYMBOL)
-        self.cancels.cancel(self._reached(session, reach, instrument), CANCELED_BY_MASS, time_ns)
+        orders = self._reached(session, reach, instrument)
+        if self.rates.active:
+            for order in orders:
+                self._charge_cancel(order, time_ns)
+        self.cancels.cancel(orders, CANCELED_BY_MASS, time_ns)
         return None
+
+    def _charge_cancel(self, order: Order, time_ns: int) -> None:
+        """What an owner pays who cancels an order; cancels by the venue cost nothing."""
+        if self.rates.active:
+            self.rates.canceled(order.account, order.instrument, order.aged_ns, time_ns)
 
     def _reached(self, session: Session, reach: int, instrument: Instrument | None) -> list[Order]:
         """The open orders that a mass cancel means."""
@@ -288,6 +305,17 @@ class Trading:
     def fill_by_house(self, sessions: list[Session], order: Order, lots: int, time_ns: int) -> None:
         """Fill an open order that nobody has traded with."""
         self.engine.fill_by_house(order, lots, time_ns)
+        self._report(sessions, time_ns)
+
+    def cancel_orders(
+        self, sessions: list[Session], orders: list[Order], text: bytes, time_ns: int
+    ) -> None:
+        """Cancel open orders, whosoever they are: as many as this record may, the rest later."""
+        self.cancels.cancel(orders, text, time_ns)
+        self._report(sessions, time_ns)
+
+    def report_events(self, sessions: list[Session], time_ns: int) -> None:
+        """Tell what a control has done to the engine."""
         self._report(sessions, time_ns)
 
     def go_on_cancelling(self, sessions: list[Session], time_ns: int) -> None:
