@@ -32,8 +32,9 @@ class SpotEngine:
 
     What an order passes stands in `stages`, its checks of layer 3 in `admission` (and `margin`),
     amends in `amends`; self-trades are looked for while matching. The caller has done layer 2:
-    instrument, precision, minimums. One rule of layer 2 is asked here too, because only the engine sees the
-    account's orders of every session: no two open orders of an account share a ClOrdID (11).
+    instrument, precision, minimums. One rule of layer 2 is asked here too, because only the engine
+    sees the account's orders of every session: no two open orders of an account share a ClOrdID
+    (11).
     """
 
     def __init__(self) -> None:
