@@ -90,8 +90,9 @@ def up(
 ) -> None:
     """Run the venue. The first start makes keys, certificates and accounts in the data directory;
     later ones continue where the last one stopped."""
-    from tidegate.app import UpOptions, configure_logging
+    from tidegate.app import UpOptions
     from tidegate.app import up as run_up
+    from tidegate.logs import configure_logging
 
     configure_logging(form=log_format.value, level=log_level.value)
     options = UpOptions(
@@ -102,6 +103,8 @@ def up(
         plain=plain,
         durability=None if durability is None else durability.value,
         clock=None if clock is None else clock.value,
+        log_format=log_format.value,
+        log_level=log_level.value,
     )
     raise typer.Exit(run_up(options, Console()))
 
