@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__, cli_ctl, cli_ctl_fault
+from tidegate import __version__, cli_ctl, cli_ctl_fault, cli_history, cli_query
 from tidegate.cli_sim import sim
 
 EXIT_WRONG: int = 2
@@ -24,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_ctl.app)
+app.add_typer(cli_history.app)
+app.add_typer(cli_query.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
 
 

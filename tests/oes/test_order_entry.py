@@ -15,7 +15,7 @@ from tidegate.model.orders import (
 )
 from tidegate.model.rejects import Refusal, Rule
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import Amend, NewOrder, EnginePort, OrderEntry
+from tidegate.oes.order_entry import Amend, EnginePort, NewOrder, OrderEntry
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.render import frame_of
 

@@ -31,12 +31,13 @@ REBUILD_SCHEMA: Final = "tidegate_rebuild"
 CONNECT_S: Final = 5
 STATEMENT_MS: Final = 60_000  # a server that hangs is given up, and tried again
 
+# Texts sort by their bytes, as in SQLite: times, and ids, whatever the database's language is.
 _TYPES: Final = {
     schema.INTEGER: "BIGINT",
-    schema.TEXT: "TEXT",
+    schema.TEXT: 'TEXT COLLATE "C"',
     schema.DECIMAL: "NUMERIC",
     schema.FLAG: "SMALLINT",
-    schema.TIME: "TEXT",
+    schema.TIME: 'TEXT COLLATE "C"',
 }
 _PROGRESS: Final = (
     "SELECT log_position, log_sequence, batch_position, batch_mark, next_seq, time FROM progress"

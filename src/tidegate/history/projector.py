@@ -85,7 +85,7 @@ class Projector:
         `HistoryUnavailable` the same rows are tried again: call `use` and go on."""
         self._write_pending()
         start = self._taken
-        batches = self._follower.read(READ_BYTES_MAX)
+        batches = self._read(self._follower, READ_BYTES_MAX)
         if batches and self._sync:
             self._follower.sync()
         self._unreplayed += batches
@@ -194,25 +194,28 @@ class Projector:
             self._journal, storage=self._storage, position=start, sequence=sequence
         )
         self._sequence = sequence
-        try:
-            while follower.position < position:
-                batches = follower.read(1)
-                if not batches:
-                    raise HistoryRefused(
-                        f"the journal ends at log position {follower.position}, before the "
-                        f"history's {position}: {REBUILD}"
-                    )
-                for batch in batches:
-                    self._replay(batch)
-        except JournalPositionUnknown as error:
-            raise HistoryRefused(
-                f"{error}; no snapshot at or before the history's log position {position} is left. "
-                f"Put the journal's older segments back, then: {REBUILD}"
-            ) from error
+        while follower.position < position:
+            batches = self._read(follower, 1)
+            if not batches:
+                raise HistoryRefused(
+                    f"the journal ends at log position {follower.position}, before the history's "
+                    f"{position}: {REBUILD}"
+                )
+            for batch in batches:
+                self._replay(batch)
         if self._written is not None:
             self._batch_position = self._written.batch_position
             self._sequence = self._written.log_sequence
         return follower
+
+    def _read(self, follower: LogFollower, bytes_max: int) -> list[Batch]:
+        try:
+            return follower.read(bytes_max)
+        except JournalPositionUnknown as error:
+            raise HistoryRefused(
+                f"{error}; no snapshot at or before the history's log position {self.position} is "
+                f"left. Put the journal's older segments back, then: {REBUILD}"
+            ) from error
 
     def _replay(self, batch: Batch) -> None:
         try:
