@@ -72,7 +72,8 @@ class Disconnected:
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
     """ExecutionReport (35=8). `misc_fee_amt` is as the venue counts it: on Spot the running total
-    of the order. `poss_dup` marks a replay: compare `exec_id` with those already booked."""
+    of the order, unless it was entered with `s` in ExecInst (18). `trigger_price` is the reference
+    that fired an order. `poss_dup` marks a replay: compare `exec_id` with those already booked."""
 
     cl_ord_id: str
     orig_cl_ord_id: str
@@ -86,6 +87,9 @@ class ExecutionReport:
     time_in_force: str
     order_qty: Decimal | None
     price: Decimal | None
+    stop_px: Decimal | None
+    trigger_price: Decimal | None
+    display_qty: Decimal | None
     cum_qty: Decimal | None
     leaves_qty: Decimal | None
     avg_px: Decimal | None
@@ -225,6 +229,9 @@ def execution_report(message: Message) -> ExecutionReport:
         time_in_force=_text(message, tags.TIME_IN_FORCE),
         order_qty=_decimal(message, tags.ORDER_QTY),
         price=_decimal(message, tags.PRICE),
+        stop_px=_decimal(message, tags.STOP_PX),
+        trigger_price=_decimal(message, tags.TRIGGER_PRICE),
+        display_qty=_decimal(message, tags.DISPLAY_QTY),
         cum_qty=_decimal(message, tags.CUM_QTY),
         leaves_qty=_decimal(message, tags.LEAVES_QTY),
         avg_px=_decimal(message, tags.AVG_PX),

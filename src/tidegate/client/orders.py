@@ -46,6 +46,13 @@ class TimeInForce(StrEnum):
     GTD = "6"
 
 
+class DiscretionInst(StrEnum):
+    """DiscretionInst (388): the reference price of a trigger."""
+
+    INDEX = "1"
+    LAST_TRADE = "5"  # where none is given
+
+
 class MassCancelType(StrEnum):
     """MassCancelRequestType (530)."""
 
@@ -67,8 +74,10 @@ class ClOrdIDs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """NewOrderSingle (35=D). `exec_inst` is ExecInst (18), `P` for post-only; `extra` are further
-    fields, ready, each `tag=value` with SOH."""
+    """NewOrderSingle (35=D). `exec_inst` is ExecInst (18), `P` for post-only, several with spaces
+    between. Times are nanoseconds since 1970 UTC. `discretion_inst` is what a trigger goes by,
+    `leverage` whether the order is one on margin, `sender_sub_id` its self-trade prevention group.
+    `extra` are further fields, ready, each `tag=value` with SOH."""
 
     symbol: str
     side: str
@@ -78,13 +87,21 @@ class NewOrder:
     time_in_force: str = TimeInForce.GTC
     stop_px: Number | None = None
     exec_inst: str = ""
+    display_qty: Number | None = None
+    discretion_inst: DiscretionInst | None = None
+    effective_time_ns: int | None = None
+    expire_time_ns: int | None = None
+    valid_until_time_ns: int | None = None
+    leverage: bool = False
     self_trade_prevention: int | None = None
+    sender_sub_id: str = ""
     alloc_account: str = ""
     extra: bytes = b""
 
     msg_type = b"D"
 
     def write(self, writer: FrameWriter, cl_ord_id: str, transact_time: bytes) -> None:
+        _put(writer, b"50=", self.sender_sub_id)  # of the header, so before the rest
         _put(writer, b"11=", cl_ord_id)
         _put(writer, b"18=", self.exec_inst)
         _put_number(writer, b"38=", self.order_qty)
@@ -94,10 +111,17 @@ class NewOrder:
         _put(writer, b"55=", self.symbol)
         _put(writer, b"59=", self.time_in_force)
         writer.text(b"60=", transact_time)
+        _put_time(writer, b"62=", self.valid_until_time_ns)
         if self.alloc_account:
             writer.raw(b"78=1\x01")
             _put(writer, b"79=", self.alloc_account)
         _put_number(writer, b"99=", self.stop_px)
+        _put_time(writer, b"126=", self.expire_time_ns)
+        _put_time(writer, b"168=", self.effective_time_ns)
+        _put(writer, b"388=", self.discretion_inst or "")
+        _put_number(writer, b"1138=", self.display_qty)
+        if self.leverage:
+            writer.raw(b"5001=1\x01")
         if self.self_trade_prevention is not None:
             writer.uint(b"7928=", self.self_trade_prevention)
         writer.raw(self.extra)
@@ -130,8 +154,8 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amend:
-    """OrderCancelReplaceRequest (35=G): `order_qty` is the new total, fills included. The rest must
-    equal the order's."""
+    """OrderCancelReplaceRequest (35=G): `order_qty` is the new total, fills included. Price,
+    stop price and display quantity may change too; the rest must equal the order's."""
 
     symbol: str
     side: str
@@ -142,7 +166,9 @@ class Amend:
     ord_type: str = OrdType.LIMIT
     time_in_force: str = TimeInForce.GTC
     stop_px: Number | None = None
+    display_qty: Number | None = None
     exec_inst: str = ""
+    valid_until_time_ns: int | None = None
     extra: bytes = b""
 
     msg_type = b"G"
@@ -159,7 +185,9 @@ class Amend:
         _put(writer, b"55=", self.symbol)
         _put(writer, b"59=", self.time_in_force)
         writer.text(b"60=", transact_time)
+        _put_time(writer, b"62=", self.valid_until_time_ns)
         _put_number(writer, b"99=", self.stop_px)
+        _put_number(writer, b"1138=", self.display_qty)
         writer.raw(self.extra)
 
 
@@ -208,6 +236,11 @@ def _put(writer: FrameWriter, tag: bytes, value: str) -> None:
         if "\x01" in value:
             raise ValueError(f"the value of {tag.decode()} holds SOH")
         writer.text(tag, value.encode())
+
+
+def _put_time(writer: FrameWriter, tag: bytes, time_ns: int | None) -> None:
+    if time_ns is not None:
+        writer.text(tag, utc_timestamp(time_ns))
 
 
 def _put_number(writer: FrameWriter, tag: bytes, value: Number | None) -> None:
