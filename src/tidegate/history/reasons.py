@@ -96,6 +96,10 @@ CANCELS: Final[dict[bytes, tuple[str, str]]] = {
     rejects.CANCELED_BY_LOGOUT: ("canceled_by_logout", "the session logged out"),
     rejects.CANCELED_BY_ROLLOVER: ("canceled_by_rollover", "the day ended"),
     rejects.CANCELED_BY_VENUE: ("canceled_by_venue", "the operator, or a fault, canceled it"),
+    rejects.CANCELED_DISABLED: (
+        "canceled_disabled",
+        "the operator disabled its account or its session",
+    ),
     rejects.CANCELED_BY_AMEND: (
         "canceled_by_amend",
         "it was amended to a quantity that was filled already",
