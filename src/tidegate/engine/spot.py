@@ -42,7 +42,7 @@ class SpotEngine:
         self._admission = Admission(self.ledger)
         self._stages = Stages(self._markets, self._open_orders, self._matcher, self._admission)
         self._amends = Amends(self._open_orders, self._matcher, self._admission)
-        self.is_halted = False
+        self.is_halted = False  # every market, those added later included
 
     def add_instrument(self, instrument: Instrument) -> None:
         """Adds a market, or replaces the limits of a known one; its open orders stay. Raises

@@ -513,6 +513,7 @@ class Venue(SessionHost):
             self.instruments[instrument.symbol] = instrument
         self.rollover.adopt(settings)
         self.adopt_sessions()
+        self.trading.fee_volumes.adopt(settings)
         self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
 
     def adopt_again(self) -> None:
