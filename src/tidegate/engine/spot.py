@@ -55,9 +55,13 @@ class SpotEngine:
         `ValueError` where a known symbol would change its price decimals or assets."""
         market = self._markets.get(instrument.symbol)
         if market is None:
-            self._markets[instrument.symbol] = Market(instrument)
+            market = Market(instrument)
+            market.state.halted = self.is_halted
+            self._markets[instrument.symbol] = market
             return
         old = market.instrument
+        if instrument is old:
+            return
         if instrument.price_decimals != old.price_decimals:
             raise ValueError(f"{instrument.symbol}: price decimals can not change")
         if instrument.base != old.base or instrument.quote != old.quote:
@@ -79,6 +83,27 @@ class SpotEngine:
     def market_state(self, symbol: str) -> MarketState:
         """Status, band and prices of an instrument that has been added."""
         return self._markets[symbol].state
+
+    def set_status(self, symbol: str, status: int, now_ns: int) -> None:
+        """What an instrument admits from now on (`model.market_state`)."""
+        self._markets[symbol].state.status = status
+
+    def set_halted(self, halted: bool, now_ns: int) -> None:
+        """Nothing but cancels happens in any instrument, or again what its status admits."""
+        for market in self._markets.values():
+            market.state.halted = halted
+
+    @property
+    def is_halted(self) -> bool:
+        return any(market.state.halted for market in self._markets.values())
+
+    def set_index(self, symbol: str, price: int, now_ns: int) -> None:
+        """The index price of an instrument, in its price units."""
+        self._markets[symbol].state.index_price = price
+
+    def set_band(self, symbol: str, band: int) -> None:
+        """An instrument's price band in millionths, or `BAND_OF_INSTRUMENT`."""
+        self._markets[symbol].state.band = band
 
     def take_events(self) -> list[Event]:
         """Hands over the events since the last call."""

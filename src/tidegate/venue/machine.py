@@ -30,6 +30,7 @@ from tidegate.venue.controls import read_control
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
+from tidegate.venue.operated import Operated
 from tidegate.venue.records import Record, read_records, write_record
 from tidegate.venue.rollover import Rollover
 from tidegate.venue.saving import load_venue, save_venue
@@ -90,6 +91,7 @@ class Venue(SessionHost):
         self.settings = VenueSettings(
             rollover_s=0, rollover_length_s=0, instruments=[], accounts=[], sessions=[]
         )
+        self.operated = Operated()
         self.directory = Directory()
         # By symbol, those included that the settings no longer name: orders in them may be open.
         self.instruments: dict[str, Instrument] = {}
@@ -104,6 +106,7 @@ class Venue(SessionHost):
         self.refusals: list[RefusalNote] = self.trading.refusals
         self.session_notes: list[SessionNote] = []
         self._logon_cancel_on_disconnect = False
+        self._logon_api_key: bytes = b""
         self._turn = BytesWriter()
         self._turn_records = 0
         self._outbox = Outbox()
@@ -156,6 +159,7 @@ class Venue(SessionHost):
                 self._answer(session, link, frame)
                 return
             session.expel(_DISPLACED, self.now_ns)
+        self._logon_api_key = api_key
         request = Message()
         request.scan(frame)
         choice = request.char(tags.CANCEL_ORDERS_ON_DISCONNECT)
@@ -204,6 +208,10 @@ class Venue(SessionHost):
             self.rollover.begin(self.now_ns)
         self.trading.go_on_cancelling(self.sessions, self.now_ns)
         self.next_deadline_ns = 0
+
+    def check_control(self, kind: int, session_index: int, data: bytes) -> None:
+        """Raises `ControlRefused` where `control` would."""
+        read_control(kind, data).check(self, session_index)
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out, as an orderly end: the process is about to stop."""
@@ -418,7 +426,11 @@ class Venue(SessionHost):
         )
 
     def established(self, session: Session, time_ns: int) -> None:
-        self.disconnects.established(session, cancel_on_disconnect=self._logon_cancel_on_disconnect)
+        self.disconnects.established(
+            session,
+            cancel_on_disconnect=self._logon_cancel_on_disconnect,
+            api_key=self._logon_api_key,
+        )
         self.session_notes.append(SessionNote(session.index, session.link, b"logon", b""))
 
     def was_reset(self, session: Session) -> None:
@@ -474,7 +486,9 @@ class Venue(SessionHost):
         return due_ns
 
     def adopt(self, settings_bytes: bytes, settings: VenueSettings) -> None:
-        """Make settings the ones in force: a step of `configure` and of loading a snapshot."""
+        """Make settings the ones in force, with what operators have changed: a step of `configure`
+        and of loading a snapshot."""
+        self.operated.amend(settings)
         self.settings_bytes = settings_bytes
         self.settings = settings
         self.directory.adopt(settings)
@@ -485,6 +499,12 @@ class Venue(SessionHost):
         self.adopt_sessions()
         self.trading.fee_volumes.adopt(settings)
         self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
+
+    def adopt_again(self) -> None:
+        """Put in force what an operator has changed."""
+        settings = VenueSettings.decode(self.settings_bytes)
+        settings.instruments = self.settings.instruments  # the same objects: nothing to do for them
+        self.adopt(self.settings_bytes, settings)
 
     def adopt_sessions(self) -> None:
         """Make room for the sessions that the directory has learnt of, and give each its settings;

@@ -314,6 +314,17 @@ class Trading:
         self.engine.fill_by_house(order, lots, time_ns)
         self._report(sessions, time_ns)
 
+    def cancel_orders(
+        self, sessions: list[Session], orders: list[Order], text: bytes, time_ns: int
+    ) -> None:
+        """Cancel open orders, whosoever they are: as many as this record may, the rest later."""
+        self.cancels.cancel(orders, text, time_ns)
+        self._report(sessions, time_ns)
+
+    def report_events(self, sessions: list[Session], time_ns: int) -> None:
+        """Tell what a control has done to the engine."""
+        self._report(sessions, time_ns)
+
     def go_on_cancelling(self, sessions: list[Session], time_ns: int) -> None:
         """The next share of cancels that did not fit their record."""
         self.cancels.go_on(time_ns)
