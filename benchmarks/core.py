@@ -65,7 +65,7 @@ def _orders(count: int) -> list[bytes]:
 def _venue() -> Venue:
     """A venue with one session logged on."""
     venue = Venue()
-    venue.configure(load("", _NoSecrets()).settings.encode(), NOW_NS)
+    venue.configure(load('rates.default_tier = "none"', _NoSecrets()).settings.encode(), NOW_NS)
     venue.start(NOW_NS)
     venue.logon(0, 1, b"key", 1, _frame(1, b"A", b"98=0\x01108=60\x01"), NOW_NS)
     venue.take_turn()
