@@ -14,7 +14,13 @@ from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.orders import EXEC_TRADE, TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
+from tidegate.model.orders import (
+    EXEC_NEW,
+    EXEC_TRADE,
+    TRAILING_STOP,
+    TRAILING_STOP_LIMIT,
+    order_number,
+)
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
     AMEND_QUOTE_QTY,
@@ -329,6 +335,16 @@ class Trading:
         """The next share of cancels that did not fit their record."""
         self.cancels.go_on(time_ns)
         self._report(sessions, time_ns)
+
+    def run_due(self, sessions: list[Session], time_ns: int) -> None:
+        """Do what is due by the venue's time, as much as one record may. The engine does not know
+        the text of a New report; an order's quantity and prices are still those it was entered
+        with, or amended to."""
+        self.engine.run_due(time_ns)
+        for event in self.engine.take_events():
+            if event.exec_type == EXEC_NEW:
+                event.text = descriptor(self._scratch, event.order)
+            self._report_event(sessions[event.order.session], event, time_ns)
 
     # --- which orders a session reaches ----------------------------------------------------------
 
