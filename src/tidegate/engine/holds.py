@@ -45,11 +45,15 @@ def buy_hold(instrument: Instrument, price: int, lots: int, rate: int) -> int:
     return whole * factor + ceil_div((exact - whole * unit) * factor, unit)
 
 
-def sell_hold(lots: int, rate: int) -> int:
-    """Base money for `lots` with a fee of `rate`, rounded up."""
-    amount = lots * LOT_MONEY
+def amount_hold(amount: int, rate: int) -> int:
+    """An amount and a fee of `rate` on top of it, rounded up."""
     whole = amount // RATE_UNIT
     return amount + whole * rate + ceil_div((amount - whole * RATE_UNIT) * rate, RATE_UNIT)
+
+
+def sell_hold(lots: int, rate: int) -> int:
+    """Base money for `lots` with a fee of `rate`, rounded up."""
+    return amount_hold(lots * LOT_MONEY, rate)
 
 
 def fee_is_on_top(order: Order) -> bool:
@@ -63,13 +67,17 @@ def fee_asset(order: Order) -> str:
 
 
 def order_hold(order: Order, price: int, lots: int) -> int:
-    """What the order holds for `lots` open at `price`; the price does not matter to a sell."""
+    """What the order holds for `lots` open at `price`; the price does not matter to a sell. An
+    order with 18=v holds what is left of its amount and the fee on it, whatever it buys with it:
+    the sum of its fills and fees, each rounded down, is never more than that rounded up."""
     rate = 0
     if fee_is_on_top(order):
         rate = order.taker_rate
         if order.maker_rate > rate:  # an odd fee schedule must not break the proof above
             rate = order.maker_rate
     if order.side == BUY:
+        if order.quote_money:
+            return amount_hold(order.quote_money - order.gross_money, rate)
         return buy_hold(order.instrument, price, lots, rate)
     return sell_hold(lots, rate)
 

@@ -6,81 +6,20 @@ an event. Its money is in `settlement`; acceptance, amends and cancels are in `s
 
 from __future__ import annotations
 
-from typing import Final
-
-from tidegate.engine.book import OrderBook
 from tidegate.engine.events import Event, canceled_event, trade_event
-from tidegate.engine.holds import fee_asset, fee_is_on_top, fee_money, held_asset
+from tidegate.engine.holds import fee_asset, held_asset
 from tidegate.engine.ledger import Ledger
+from tidegate.engine.market import Market, price_limit
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.settlement import Settlement, SideMoney
-from tidegate.model.instruments import Instrument
-from tidegate.model.market_state import MarketState
 from tidegate.model.orders import (
-    BUY,
     MAKER,
-    MARKET,
     STP_CANCEL_NEWEST,
     STP_CANCEL_OLDEST,
     TAKER,
 )
 from tidegate.model.rejects import CANCELED_SELF_TRADE
-
-COST_LIMIT: Final = 10**60  # above every cost: for a walk that is about lots alone
-PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
-
-
-class Market:
-    """One instrument, its book, its state, and the count of its trades so far."""
-
-    def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self.book = OrderBook()
-        self.state = MarketState()
-        self.trade_count = 0
-
-
-class Reach:
-    """What an order would do on arrival: how many lots it would fill, and what they would cost a
-    buyer, with the fee if it is on top, in 1e-10 of the quote asset."""
-
-    def __init__(self, filled_lots: int, cost_money: int) -> None:
-        self.filled_lots = filled_lots
-        self.cost_money = cost_money
-
-
-def price_limit(order: Order) -> int:
-    """The worst price at which the order trades: its own, or none for market orders."""
-    if order.ord_type != MARKET:
-        return order.price
-    return PRICE_LIMIT if order.side == BUY else 0
-
-
-def reach(market: Market, order: Order, cost_max: int) -> Reach:
-    """Walks the book as `Matcher.match` would, to the lot and to the last unit of money, and
-    changes nothing. It goes no further once the cost is above `cost_max`: whoever can not pay
-    does not make the venue look through a whole book."""
-    limit = price_limit(order)
-    opposite = market.book.opposite(order.side)
-    wanted = order.leaves_lots
-    rate = order.taker_rate if fee_is_on_top(order) else 0
-    cost = 0
-    for level in opposite:
-        if not opposite.within(level.price, limit):
-            break
-        for maker in level:
-            if maker.stp_group == order.stp_group:
-                if order.stp_mode == STP_CANCEL_OLDEST:
-                    continue
-                return Reach(order.leaves_lots - wanted, cost)
-            lots = min(wanted, maker.leaves_lots)
-            money = market.instrument.money(level.price, lots)
-            cost += money + fee_money(money, rate)
-            wanted -= lots
-            if wanted == 0 or cost > cost_max:
-                return Reach(order.leaves_lots - wanted, cost)
-    return Reach(order.leaves_lots - wanted, cost)
 
 
 class Matcher:
@@ -103,7 +42,7 @@ class Matcher:
         others before that stand.
         """
         book = market.book
-        limit = price_limit(order)
+        limit = price_limit(market, order)
         while order.leaves_lots > 0:
             maker = book.first_match(order.side, limit)
             if maker is None:
@@ -134,7 +73,10 @@ class Matcher:
 
     def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
         """A fill of a resting order at its price, whatever its place in the book. The other side is
-        the house."""
+        the house. Of an iceberg it takes what is shown, then of what is hidden."""
+        shown = maker.leaves_lots - maker.hidden_lots
+        if lots > shown:
+            market.book.uncover(maker, lots - shown)
         number = self._count_trade(market)
         money = market.instrument.money(maker.price, lots)
         self._settlement.by_house(number, maker, lots, money)
@@ -142,7 +84,7 @@ class Matcher:
 
     def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
         """One match: the maker's side first, then the taker's."""
-        lots = min(taker.leaves_lots, maker.leaves_lots)
+        lots = min(taker.leaves_lots, maker.leaves_lots - maker.hidden_lots)
         price = maker.price
         number = self._count_trade(market)
         market.state.last_price = price
@@ -162,11 +104,14 @@ class Matcher:
         self, market: Market, maker: Order, price: int, lots: int, money: int, now_ns: int
     ) -> None:
         """The resting side of a match: the fill, and what is left of the order in the book."""
-        market.book.reduce(maker, lots)
+        market.book.take(maker, lots)
         self._fill(market, maker, self._settlement.maker, MAKER, price, lots, money, now_ns)
-        if maker.leaves_lots == 0:
+        if maker.leaves_lots == maker.hidden_lots:  # nothing that it showed is left
             market.book.remove(maker)
-            self._open_orders.remove(maker)
+            if maker.hidden_lots == 0:
+                self._open_orders.remove(maker)
+            else:
+                market.book.add(maker)
 
     def _fill(
         self,
