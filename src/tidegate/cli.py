@@ -11,7 +11,14 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__, cli_ctl, cli_ctl_fault
+from tidegate import (
+    __version__,
+    cli_ctl,
+    cli_ctl_accounts,
+    cli_ctl_directory,
+    cli_ctl_fault,
+    cli_ctl_markets,
+)
 from tidegate.cli_sim import sim
 
 EXIT_WRONG: int = 2
@@ -25,6 +32,9 @@ app = typer.Typer(
 )
 app.add_typer(cli_ctl.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
+cli_ctl.app.add_typer(cli_ctl_markets.app)
+cli_ctl.app.add_typer(cli_ctl_accounts.app)
+cli_ctl.app.add_typer(cli_ctl_directory.app)
 
 
 class Durability(StrEnum):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from tidegate.config import convert
 from tidegate.config.builtin import FEE_TIER_DEFAULT
 from tidegate.config.rules import fee_tiers, merged_instruments
@@ -41,7 +43,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     for firm in file.firm:
         firm_keys = _firm_keys(firm, secrets)
         for session in firm.session:
-            access = _session_access(file, firm, session, firm_keys)
+            access = session_access(file, firm, session, firm_keys)
             sessions[access.session_id] = access
         for name, (account, secret) in firm_keys.items():
             keys[name] = ApiKey(
@@ -71,6 +73,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         sessions=sessions,
         keys=keys,
         faults=tuple(file.fault),
+        template=msgspec.structs.replace(file, firm=[], fault=[]),
     )
 
 
@@ -97,7 +100,7 @@ def _secret_of(key: KeyTable, name: str, secrets: SecretSource) -> bytes:
     return secrets.secret(name) if key.secret is None else convert.secret(key.secret)
 
 
-def _session_access(
+def session_access(
     file: ConfigFile,
     firm: FirmTable,
     session: SessionTable,
@@ -146,8 +149,8 @@ def _venue_settings(file: ConfigFile) -> core.VenueSettings:
     accounts: list[core.AccountSettings] = []
     sessions: list[core.SessionSettings] = []
     for firm in file.firm:
-        accounts += _account_settings(file, firm)
-        sessions += [_session_settings(firm, session) for session in firm.session]
+        accounts += account_settings(file, firm)
+        sessions += [session_settings(firm, session) for session in firm.session]
     return core.VenueSettings(
         rollover_policy=_ROLLOVER[file.venue.rollover],
         rollover_s=convert.second_of_day(file.venue.rollover_at),
@@ -160,7 +163,7 @@ def _venue_settings(file: ConfigFile) -> core.VenueSettings:
     )
 
 
-def _account_settings(file: ConfigFile, firm: FirmTable) -> list[core.AccountSettings]:
+def account_settings(file: ConfigFile, firm: FirmTable) -> list[core.AccountSettings]:
     settings: list[core.AccountSettings] = []
     for holder in holders(firm, ()):
         maker_rate, taker_rate = _rates(file, holder.table, holder.parent)
@@ -193,7 +196,7 @@ def _rates(file: ConfigFile, table: HolderTable, parent: HolderTable | None) -> 
     return convert.rate(maker), convert.rate(taker)
 
 
-def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
+def session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
     service = service_of(session.market, session.role)
     return core.SessionSettings(
         sender_comp_id=session.sender_comp_id,

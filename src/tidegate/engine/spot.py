@@ -139,6 +139,10 @@ class SpotEngine:
         """How many of the account's open orders wait for their EffectiveTime (168)."""
         return self._open_orders.count_of_scheduled(account)
 
+    def open_orders(self) -> list[Order]:
+        """All open orders in entry order."""
+        return self._open_orders.all()
+
     @property
     def open_order_count(self) -> int:
         return len(self._open_orders)
