@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.engine.order import Order
+from tidegate.engine.timed import TimedOrders
 from tidegate.model.orders import SCHEDULED
 
 
@@ -15,10 +16,12 @@ class _AccountOrders:
         self.by_cl_ord_id: dict[bytes, Order] = {}
         self.count_by_symbol: dict[str, int] = {}
         self.scheduled_count = 0
+        self.margin: dict[str, dict[int, Order]] = {}  # margin orders by symbol
 
 
 class OpenOrders:
-    """Indexes of open orders by number, account, session, and account with ClOrdID (11).
+    """Indexes of open orders by number, account, session, account with ClOrdID (11), and the time
+    at which something is due (`timed`).
 
     Dictionaries keep the order of insertion, and orders are added in the order of their numbers:
     that makes every listing one in entry order without sorting. The per-account and per-session
@@ -29,6 +32,7 @@ class OpenOrders:
         self._by_number: dict[int, Order] = {}
         self._by_account: dict[int, _AccountOrders] = {}
         self._by_session: dict[int, dict[int, Order]] = {}
+        self.timed = TimedOrders()
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -55,6 +59,12 @@ class OpenOrders:
     def count_of_session(self, session: int) -> int:
         orders = self._by_session.get(session)
         return 0 if orders is None else len(orders)
+
+    def margin_orders(self, account: int, symbol: str) -> list[Order]:
+        """The account's open margin orders in an instrument, in entry order."""
+        known = self._by_account.get(account)
+        orders = None if known is None else known.margin.get(symbol)
+        return [] if orders is None else list(orders.values())
 
     def count_of_pair(self, account: int, symbol: str) -> int:
         """How many open orders the account has in one instrument."""
@@ -85,7 +95,11 @@ class OpenOrders:
             session = {}
             self._by_session[order.session] = session
         session[number] = order
+        if order.margin:
+            account.margin.setdefault(order.instrument.symbol, {})[number] = order
         _name(account, order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def remove(self, order: Order) -> None:
         number = order.number
@@ -96,17 +110,23 @@ class OpenOrders:
         if order.stage == SCHEDULED:
             account.scheduled_count -= 1
         del self._by_session[order.session][number]
+        if order.margin:
+            del account.margin[order.instrument.symbol][number]
         _unname(account, order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.remove(order)
 
     def set_stage(self, order: Order, stage: int) -> None:
         """Gives an open order another stage; the only way to, lest the count of scheduled orders
-        goes wrong."""
+        or its next time goes wrong."""
         account = self._by_account[order.account]
         if order.stage == SCHEDULED:
             account.scheduled_count -= 1
         if stage == SCHEDULED:
             account.scheduled_count += 1
         order.stage = stage
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def rename(self, order: Order, cl_ord_id: bytes) -> None:
         """Gives an open order the ClOrdID of an accepted request; OrigClOrdID (41) becomes the one

@@ -192,7 +192,7 @@ class Venue(SessionHost):
         """Time has passed. Recorded only when something is due, so calling it often is cheap."""
         if not self.settings_bytes:
             return
-        due_ns = self.next_deadline_ns
+        due_ns = min(self.next_deadline_ns, self.engine.due_ns)
         if time_ns >= due_ns or self.has_more_to_do:
             due_ns = self.deadline_ns()
         if time_ns < due_ns:
@@ -223,16 +223,16 @@ class Venue(SessionHost):
     def control(self, kind: int, session_index: int, data: bytes, time_ns: int) -> None:
         """Do what an operator or a test asks for (`venue.controls`). Raises `ControlRefused`, and
         changes nothing, where it can not be done."""
-        control = read_control(kind, data)
-        control.check(self, session_index)
-        self._input(records.CONTROL, time_ns, session_index, 0, kind, data)
-        control.apply(self, session_index, self.now_ns)
-        self.next_deadline_ns = 0
+        if self.engine.due_ns <= max(time_ns, self.now_ns):
+            self.tick(time_ns)  # what is due comes first, also before the check
+        read_control(kind, data).check(self, session_index)
+        self._control(kind, session_index, data, time_ns)
 
     @property
     def has_more_to_do(self) -> bool:
-        """Whether `tick` should be called again at once: cancels that did not fit their record."""
-        return self.trading.cancels.pending
+        """Whether `tick` should be called again at once: cancels, or orders that are due, that did
+        not fit their record."""
+        return self.trading.cancels.pending or self.engine.due_ns <= self.now_ns
 
     # --- outputs ---------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class Venue(SessionHost):
         elif kind == records.LOGOUT_ALL:
             self.log_out_all(record.data, record.time_ns)
         elif kind == records.CONTROL:
-            self.control(record.number, record.session, record.data, record.time_ns)
+            self._control(record.number, record.session, record.data, record.time_ns)
         else:
             raise ValueError(f"record kind {kind} is not known to this version")
 
@@ -451,11 +451,26 @@ class Venue(SessionHost):
     def _input(
         self, kind: int, time_ns: int, session: int, link: int, number: int, data: bytes
     ) -> None:
+        """Record an input. What is due at its time happens before anything else does."""
+        self._record(kind, time_ns, session, link, number, data)
+        if self.engine.due_ns <= self.now_ns:
+            self.trading.run_due(self.sessions, self.now_ns)
+
+    def _record(
+        self, kind: int, time_ns: int, session: int, link: int, number: int, data: bytes
+    ) -> None:
         if time_ns > self.now_ns:
             self.now_ns = time_ns
         self.trading.cancels.begin_record()
         write_record(self._turn, kind, self.now_ns, session, link, number, data)
         self._turn_records += 1
+
+    def _control(self, kind: int, session_index: int, data: bytes, time_ns: int) -> None:
+        """A control that has been checked against the venue as it is. Orders that are due wait
+        for the next record: a control may name one of them."""
+        self._record(records.CONTROL, time_ns, session_index, 0, kind, data)
+        read_control(kind, data).apply(self, session_index, self.now_ns)
+        self.next_deadline_ns = 0
 
     def _output(self, kind: int, session: int, link: int, number: int, data: bytes) -> None:
         write_record(self._turn, kind, self.now_ns, session, link, number, data)
@@ -481,6 +496,7 @@ class Venue(SessionHost):
         if self.has_more_to_do:
             return 0
         due_ns = min(self.rollover.deadline_ns(), self.disconnects.deadline_ns())
+        due_ns = min(due_ns, self.engine.due_ns)
         for session in self.sessions:
             due_ns = min(due_ns, session.deadline_ns())
         return due_ns
@@ -495,8 +511,11 @@ class Venue(SessionHost):
         for instrument in settings.instruments:
             self.engine.add_instrument(instrument)
             self.instruments[instrument.symbol] = instrument
+        accounts = [account.settings for account in self.directory.accounts]
+        self.engine.margin.adopt(accounts, settings.margin_pools)
         self.rollover.adopt(settings)
         self.adopt_sessions()
+        self.trading.fee_volumes.adopt(settings)
         self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
 
     def adopt_again(self) -> None:
