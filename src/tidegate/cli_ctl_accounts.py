@@ -1,4 +1,5 @@
-"""`tidegate ctl deposit`, `withdraw`, `balances`, `orders` and `fees`: money and what is open."""
+"""`tidegate ctl deposit`, `withdraw`, `balances`, `positions`, `orders`, `fees`: money and what is
+open."""
 
 from __future__ import annotations
 
@@ -60,6 +61,19 @@ def balances(
     answer = asked(data, "balances", given(account=account, limit=limit))
     headings = ["account", "asset", "available", "held"]
     print_rows(answer, headings, lambda row: [row[name] for name in headings], as_json=as_json)
+
+
+@app.command()
+def positions(
+    account: Annotated[str | None, typer.Argument(help="Name; all accounts without.")] = None,
+    limit: LimitOption = None,
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Open margin positions, with what they cost and what closing them would bring."""
+    answer = asked(data, "positions", given(account=account, limit=limit))
+    names = ["account", "symbol", "quantity", "cost", "margin", "unrealised"]
+    print_rows(answer, names, lambda row: [row[name] or "" for name in names], as_json=as_json)
 
 
 @app.command()

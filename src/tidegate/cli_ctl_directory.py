@@ -120,6 +120,10 @@ def add_account(
     maker: Annotated[str | None, typer.Option(help="Percent; with --taker.")] = None,
     taker: Annotated[str | None, typer.Option(help="Percent; with --maker.")] = None,
     rate_tier: Annotated[str | None, typer.Option(help="Row of the rate limits.")] = None,
+    items: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE, what [[firm.account]] may have besides."),
+    ] = None,
     data: DataOption = DATA_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +131,7 @@ def add_account(
     wanted = given(
         account=account, firm=firm, parent=parent, maker_percent=maker, taker_percent=taker,
         rate_tier=rate_tier,
-    )  # fmt: skip
+    ) | _items(items)  # fmt: skip
     _print(asked(data, "account-add", wanted), f"account {account} added", as_json)
 
 
@@ -176,10 +180,7 @@ def add_session(
     wanted = given(
         sender_comp_id=sender, account=account, target_comp_id=target,
         broker=True if broker else None, networks=network or None,
-    )  # fmt: skip
-    for item in items or []:
-        name, _, value = item.partition("=")
-        wanted[name] = _value(value)
+    ) | _items(items)  # fmt: skip
     answer = asked(data, "session-add", wanted)
     if as_json:
         print_json(answer)
@@ -283,6 +284,11 @@ def _account(row: dict[str, Any]) -> list[str]:
         str(row["open_orders"]),
         _origin(row),
     ]
+
+
+def _items(items: list[str] | None) -> dict[str, Any]:
+    named = (item.partition("=") for item in items or [])
+    return {name: _value(value) for name, _, value in named}
 
 
 def _value(text: str) -> Any:

@@ -131,6 +131,11 @@ def test_orders_are_listed_with_what_they_hold(venue: Venue) -> None:
         assert "1 of 2; more with --limit" in table
 
 
+def test_positions_are_listed(venue: Venue) -> None:
+    assert rows(venue, "positions", account="ACME-1") == []
+    assert "unrealised" in said(venue, "positions")
+
+
 def test_fees_are_set_for_what_is_entered_from_now_on(venue: Venue) -> None:
     said(venue, "account", "add", "FEES-1", "ACME", "--maker", "0.3", "--taker", "0.5")
     assert "FEES-1: fixed, maker 0.1 %, taker 0.2 %" in said(
@@ -318,6 +323,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("account-add", {"account": "N-1", "firm": "ACME", "maker_percent": "1",
                      "taker_percent": "x"}, "taker_percent must be a plain decimal"),
     ("account-add", {"account": "N-1", "firm": "ACME", "rate_tier": "vip"}, "rate_tier must be"),
+    ("account-add", {"account": "N-1", "firm": "ACME", "fee_tier": "vip"}, "fee_tier must be one"),
+    ("account-add", {"account": "N-1", "firm": "ACME", "fee_tier": "0", "maker_percent": "1",
+                     "taker_percent": "1"}, "exclude each other"),
+    ("account-add", {"account": "N-1", "firm": "ACME", "balances": {"USD": "1"}},
+     "balances is not for an account that is added"),
+    ("account-add", {"firm": "ACME"}, "account is missing"),
+    ("positions", {"account": "NOBODY"}, "account 'NOBODY' is not known"),
     ("account-disable", {"account": "NOBODY"}, "account 'NOBODY' is not known"),
     ("account-enable", {"account": "ACME-1"}, "account ACME-1 is not disabled by an operator"),
     ("session-add", {"account": "ACME-1"}, "sender_comp_id is missing"),

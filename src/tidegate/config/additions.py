@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tidegate.config import convert
 from tidegate.config.build import account_settings, session_access, session_settings
-from tidegate.config.rules import PRODUCTION_NONCE_WINDOW_MS_MAX
+from tidegate.config.rules import PRODUCTION_NONCE_WINDOW_MS_MAX, fee_tiers
 from tidegate.config.schema import AccountTable, FirmTable, SessionItems, SessionTable
 from tidegate.config.values import SessionAccess, VenueConfig
 from tidegate.model.settings import AccountSettings, SessionSettings
@@ -54,5 +54,19 @@ def added_session(config: VenueConfig, firm: str, table: SessionTable) -> Sessio
 
 def added_account(config: VenueConfig, firm: str, table: AccountTable) -> AccountSettings:
     """An account without money. Raises `ValueError` whose text names field and rule."""
+    maker, taker = table.maker_percent, table.taker_percent
+    if (maker is None) != (taker is None):
+        raise ValueError("maker_percent and taker_percent go together")
+    if table.fee_tier is not None:
+        known = fee_tiers(config.template)
+        if table.fee_tier not in known:
+            raise ValueError(f"fee_tier must be one of {', '.join(known)}, not {table.fee_tier!r}")
+        if maker is not None:
+            raise ValueError("fee_tier and maker_percent exclude each other")
+    for name, text in (("maker_percent", maker), ("taker_percent", taker)):
+        try:
+            convert.rate(text or "0")
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
     (settings,) = account_settings(config.template, FirmTable(name=firm, account=[table]))
     return settings

@@ -1,4 +1,4 @@
-"""Commands about accounts' money, `deposit`, `withdraw`, `balances`, and fees: `fees`,
+"""Commands about accounts' money, `deposit`, `withdraw`, `balances`, `positions`, and fees: `fees`,
 `fees-account`, `fees-schedule`."""
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from tidegate.control.operators import (
     rate_of,
 )
 from tidegate.control.protocol import ControlError, Handler, NoParameters, parameters_in_words
+from tidegate.engine.positions import Position
 from tidegate.model.fees import FeeSchedule, FeeTier
-from tidegate.model.scaled import MONEY_DECIMALS, to_text
+from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS, to_text
 from tidegate.model.settings import AccountSettings
 from tidegate.oes.directory import Account
 from tidegate.service import VenueService
@@ -113,6 +114,14 @@ def account_commands(service: VenueService) -> dict[str, Handler]:
         ]
         return bounded(rows, parameters.limit)
 
+    async def positions(given: dict[str, Any]) -> dict[str, Any]:
+        parameters = parameters_in_words(given, BalancesParameters)
+        found = venue.engine.margin.positions.all()
+        if parameters.account is not None:
+            account = account_named(venue, parameters.account)
+            found = venue.engine.margin.positions.of_account(account.index)
+        return bounded([_position(venue, position) for position in found], parameters.limit)
+
     async def fees(given: dict[str, Any]) -> dict[str, Any]:
         parameters_in_words(given, NoParameters)
         return {
@@ -145,6 +154,7 @@ def account_commands(service: VenueService) -> dict[str, Handler]:
         "deposit": deposit,
         "withdraw": withdraw,
         "balances": balances,
+        "positions": positions,
         "fees": fees,
         "fees-account": fees_account,
         "fees-schedule": fees_schedule,
@@ -191,6 +201,22 @@ def _balance(venue: Venue, account: Account, asset: str) -> dict[str, Any]:
         "asset": asset,
         "available": to_text(ledger.available(account.index, asset), MONEY_DECIMALS),
         "held": to_text(ledger.held(account.index, asset), MONEY_DECIMALS),
+    }
+
+
+def _position(venue: Venue, position: Position) -> dict[str, Any]:
+    """A margin position: `quantity` is below 0 for a short; money is in the quote asset. `unrealised`
+    is at the last trade, or the index where there was none."""
+    instrument = venue.instruments[position.symbol]
+    mark_price = venue.engine.market_state(position.symbol).mark_price
+    worth = instrument.money(mark_price, abs(position.lots))
+    return {
+        "account": venue.directory.accounts[position.account].settings.account,
+        "symbol": position.symbol,
+        "quantity": to_text(position.lots, LOT_DECIMALS),
+        "cost": to_text(position.cost_money, MONEY_DECIMALS),
+        "margin": to_text(position.margin_money, MONEY_DECIMALS),
+        "unrealised": to_text(position.result(worth), MONEY_DECIMALS) if mark_price else None,
     }
 
 

@@ -20,7 +20,6 @@ from tidegate.config.schema import (
     REQUIRED,
     AccountTable,
     CompId,
-    DecimalText,
     KeyName,
     Name,
     SessionTable,
@@ -33,7 +32,6 @@ from tidegate.control.operators import (
     account_named,
     bounded,
     do,
-    rate_of,
     sessions_named,
 )
 from tidegate.control.protocol import ControlError, Handler, parameters_in_words
@@ -48,7 +46,8 @@ from tidegate.venue.directory_controls import firms_of, settings_of_account
 from tidegate.venue.machine import Venue
 from tidegate.venue.operated import key_of
 
-_NOT_FOR_ADDING: Final = ("keys", "market", "role", "enabled")
+_NOT_FOR_SESSIONS: Final = ("keys", "market", "role", "enabled")
+_NOT_FOR_ACCOUNTS: Final = ("id", "sub_account", "balances", "enabled")
 
 
 T = TypeVar("T")
@@ -66,15 +65,13 @@ class AccountParameters(Struct, forbid_unknown_fields=True, kw_only=True):
     account: Annotated[str, REQUIRED] = ""
 
 
-class AddAccountParameters(Struct, forbid_unknown_fields=True, kw_only=True):
-    """`parent` makes it a sub-account. Without fees of its own it pays as its parent, or the
-    default of the configuration."""
+class AddAccountParameters(AccountTable, forbid_unknown_fields=True, kw_only=True):
+    """What `[[firm.account]]` may have, its name as `account`. `parent` makes it a sub-account.
+    Without fees of its own it pays as its parent, or the default of the configuration."""
 
     account: Annotated[Name, REQUIRED] = ""
     firm: Annotated[Name, REQUIRED] = ""
     parent: Name | None = None
-    maker_percent: DecimalText | None = None
-    taker_percent: DecimalText | None = None
     rate_tier: str | None = None
 
 
@@ -178,25 +175,24 @@ class DirectoryCommands:
     # --- accounts --------------------------------------------------------------------------------
 
     async def add_account(self, given: dict[str, Any]) -> dict[str, Any]:
-        parameters = parameters_in_words(given, AddAccountParameters)
+        _refuse_names(given, _NOT_FOR_ACCOUNTS, "an account")
+        named = {"id": given.get("account", "")}
+        parameters = parameters_in_words(named | given, AddAccountParameters)
         settings = self._account_settings(parameters)
         await do(self._service, controls.ADD_ACCOUNT, controls.AddAccount(settings))
         return self._account(account_named(self._venue, parameters.account))
 
     def _account_settings(self, parameters: AddAccountParameters) -> AccountSettings:
-        maker, taker = parameters.maker_percent, parameters.taker_percent
-        if (maker is None) != (taker is None):
-            raise ControlError("maker_percent and taker_percent go together")
-        for name, text in (("maker_percent", maker), ("taker_percent", taker)):
-            if text is not None:
-                rate_of(name, text)
-        table = AccountTable(id=parameters.account, maker_percent=maker, taker_percent=taker)
-        settings = added_account(self._config, parameters.firm, table)
+        try:
+            settings = added_account(self._config, parameters.firm, parameters)
+        except ValueError as error:
+            raise ControlError(str(error)) from None
         settings.parent = parameters.parent or ""
         if parameters.rate_tier is not None:
             settings.rate_tier = parameters.rate_tier
         parent = settings_of_account(self._venue, settings.parent)
-        if parent is not None and maker is None:
+        pays_as_parent = parameters.maker_percent is None and parameters.fee_tier is None
+        if parent is not None and pays_as_parent:
             settings.maker_rate, settings.taker_rate = parent.maker_rate, parent.taker_rate
             settings.fees_by_volume = parent.fees_by_volume
         return settings
@@ -214,9 +210,7 @@ class DirectoryCommands:
     # --- sessions --------------------------------------------------------------------------------
 
     async def add_session(self, given: dict[str, Any]) -> dict[str, Any]:
-        for name in _NOT_FOR_ADDING:
-            if name in given:
-                raise ControlError(f"{name} is not for a session that is added")
+        _refuse_names(given, _NOT_FOR_SESSIONS, "a session")
         table = parameters_in_words(with_defaults(self._config, given), SessionTable)
         if table.account is None:
             raise ControlError("account is missing")
@@ -357,6 +351,12 @@ class DirectoryCommands:
             "added": not self._book.has_configured_key(key.name),
             "sessions": [sender for sender, _ in key.sessions],
         }
+
+
+def _refuse_names(given: dict[str, Any], names: tuple[str, ...], what: str) -> None:
+    for name in names:
+        if name in given:
+            raise ControlError(f"{name} is not for {what} that is added")
 
 
 def _look_at(addition: asyncio.Future[Any]) -> None:
