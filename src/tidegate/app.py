@@ -34,6 +34,7 @@ from tidegate.control.account_commands import account_commands
 from tidegate.control.clock_commands import clock_commands
 from tidegate.control.directory_commands import DirectoryCommands, access_book
 from tidegate.control.fault_commands import fault_commands
+from tidegate.control.fee_commands import fee_commands
 from tidegate.control.market_commands import market_commands
 from tidegate.control.order_commands import order_commands
 from tidegate.control.protocol import Handler
@@ -352,6 +353,7 @@ def _operators_commands(
     return (
         market_commands(service)
         | account_commands(service)
+        | fee_commands(service)
         | order_commands(service)
         | directory.handlers()
     )

@@ -95,16 +95,16 @@ def orders(
 
 
 @fees_app.command("list")
-def list_fees(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+def list_fees(
+    limit: LimitOption = None, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False
+) -> None:
     """What each account pays, and the schedules of those that pay by volume."""
-    answer = asked(data, "fees")
-    if as_json:
-        print_json(answer)
-        return
+    answer = asked(data, "fees", given(limit=limit))
     headings = ["account", "fees", "maker %", "taker %", "set by"]
-    print_table(headings, [_account_fees(row) for row in answer["accounts"]])
-    for schedule in answer["schedules"]:
-        _print_schedule(schedule)
+    print_rows(answer, headings, _account_fees, as_json=as_json)
+    if not as_json:
+        for schedule in answer["schedules"]:
+            _print_schedule(schedule)
 
 
 @fees_app.command("account")

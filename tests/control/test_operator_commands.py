@@ -144,7 +144,7 @@ def test_fees_are_set_for_what_is_entered_from_now_on(venue: Venue) -> None:
     assert said(venue, "fees", "account", "FEES-1", "--by-volume") == "FEES-1: by volume\n"
     assert "maker 0.3 %, taker 0.5 %" in said(venue, "fees", "account", "FEES-1", "--default")
     assert "FEES-1" in said(venue, "fees", "list")
-    listed = ask(venue.data, "fees")["accounts"]
+    listed = ask(venue.data, "fees")["rows"]
     assert {
         "account": "FEES-1", "source": "fixed", "maker_percent": "0.3", "taker_percent": "0.5",
         "set_by_operator": False,

@@ -25,10 +25,9 @@ from tidegate.config.schema import (
     SessionTable,
 )
 from tidegate.config.values import ApiKey, VenueConfig
-from tidegate.control.account_commands import account_fees
+from tidegate.control.fee_commands import account_fees
 from tidegate.control.operators import (
-    LIST_ROWS,
-    Limit,
+    ListParameters,
     account_named,
     bounded,
     do,
@@ -51,10 +50,6 @@ _NOT_FOR_ACCOUNTS: Final = ("id", "sub_account", "balances", "enabled")
 
 
 T = TypeVar("T")
-
-
-class ListParameters(Struct, forbid_unknown_fields=True, kw_only=True):
-    limit: Limit = LIST_ROWS
 
 
 class FirmParameters(Struct, forbid_unknown_fields=True, kw_only=True):

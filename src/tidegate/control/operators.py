@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from tidegate.config import convert
 from tidegate.config.problems import suggestion
@@ -22,6 +22,12 @@ LIST_ROWS: Final = 500
 
 Limit = Annotated[int, Meta(ge=1, le=LIST_ROWS_MAX)]
 """How many rows a list has at most; how many there are is told beside it."""
+
+
+class ListParameters(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Of lists that can not be narrowed."""
+
+    limit: Limit = LIST_ROWS
 
 
 async def do(service: VenueService, kind: int, control: Control, session: int = NO_SESSION) -> None:
