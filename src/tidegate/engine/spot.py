@@ -7,18 +7,21 @@ in the instrument's price units, quantities in lots, money in 1e-10 of its asset
 
 from __future__ import annotations
 
+from tidegate.engine.arrival import plan_arrival
 from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event, replaced_event
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.matching import COST_LIMIT, Market, Matcher, Reach, reach
+from tidegate.engine.market import Market, outside_band
+from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.model.codec import CodecError, Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
-from tidegate.model.orders import BUY, FOK, GTC, MARKET
+from tidegate.model.orders import FOK, GTC, LIMIT, MARKET
 from tidegate.model.rejects import (
+    AMEND_QUOTE_QTY,
     CANCELED_BY_AMEND,
     CANCELED_FOK,
     CANCELED_IOC,
@@ -26,6 +29,7 @@ from tidegate.model.rejects import (
     CL_ORD_ID_IN_USE,
     INSUFFICIENT_FUNDS,
     POST_ONLY,
+    PRICE_BAND,
     Rule,
 )
 
@@ -33,10 +37,10 @@ from tidegate.model.rejects import (
 class SpotEngine:
     """All Spot markets, their open orders and the ledger.
 
-    The checks of layer 3 run in this order: balance, post-only, self-trade (while matching). The
-    caller has done layer 2: instrument, precision, minimums. One rule of layer 2 is asked here
-    too, because only the engine sees the account's orders of every session: no two open orders of
-    an account share a ClOrdID (11).
+    The checks of layer 3 run in this order: balance, price band, post-only, self-trade (while
+    matching). The caller has done layer 2: instrument, precision, minimums. One rule of layer 2 is
+    asked here too, because only the engine sees the account's orders of every session: no two open
+    orders of an account share a ClOrdID (11).
     """
 
     def __init__(self) -> None:
@@ -110,8 +114,8 @@ class SpotEngine:
         self, order: Order, now_ns: int, text: bytes, injected: Rule | None = None
     ) -> Rule | None:
         """Accepts an order made with `next_order_number`, or refuses it with CL_ORD_ID_IN_USE,
-        INSUFFICIENT_FUNDS or POST_ONLY, or with `injected`, a refusal on demand, if none of them
-        applies. `text` is the descriptor in the New event.
+        INSUFFICIENT_FUNDS, PRICE_BAND or POST_ONLY, or with `injected`, a refusal on demand, if
+        none of them applies. `text` is the descriptor in the New event.
 
         Events: New; then per match the maker's Trade and the taker's, or the Canceled of a resting
         order by self-trade prevention; then the order's Canceled where a remainder must not rest.
@@ -122,23 +126,17 @@ class SpotEngine:
         market = self._markets[order.instrument.symbol]
         asset = held_asset(order)
         available = self.ledger.available(order.account, asset)
-        kill = self._can_not_fill(market, order)
-        reached: Reach | None = None
-        if order.ord_type != MARKET or order.side != BUY:
+        kills = False
+        if order.ord_type == LIMIT and order.time_in_force != FOK:
             hold = order_hold(order, order.price, order.qty_lots)
-        elif kill:
-            hold = 0
         else:
-            reached = reach(market, order, available)
-            hold = reached.cost_money
+            arrival = plan_arrival(market, order, available)
+            hold = arrival.hold_money
+            kills = arrival.kills
         if hold > available:
             return INSUFFICIENT_FUNDS
-        if order.time_in_force == FOK and not kill:
-            if reached is None:
-                reached = reach(market, order, COST_LIMIT)
-            kill = reached.filled_lots < order.qty_lots
-            if kill and order.ord_type == MARKET and order.side == BUY:
-                hold = 0
+        if order.ord_type != MARKET and outside_band(market, order.side, order.price):
+            return PRICE_BAND
         if order.post_only and market.book.first_match(order.side, order.price) is not None:
             return POST_ONLY
         if injected is not None:
@@ -148,7 +146,7 @@ class SpotEngine:
         self.ledger.hold(order.account, asset, hold)
         order.held_money = hold
         self._matcher.events.append(new_event(order, now_ns, text))
-        if not kill and not self._matcher.match(market, order, now_ns):
+        if not kills and not self._matcher.match(market, order, now_ns):
             return None
         if order.ord_type == MARKET:
             self._matcher.close(market, order, now_ns, CANCELED_NO_LIQUIDITY)
@@ -159,13 +157,6 @@ class SpotEngine:
             reason = CANCELED_FOK if order.time_in_force == FOK else CANCELED_IOC
             self._matcher.close(market, order, now_ns, reason)
         return None
-
-    def _can_not_fill(self, market: Market, order: Order) -> bool:
-        """Whether a fill-or-kill order is for more than the whole other side: known without a
-        look at its orders."""
-        if order.time_in_force != FOK:
-            return False
-        return order.qty_lots > market.book.opposite(order.side).total_lots
 
     def cancel(self, order: Order, now_ns: int, text: bytes, cl_ord_id: bytes = b"") -> None:
         """Cancels an open order. Event: Canceled with `text`; with `cl_ord_id`, the request's
@@ -197,16 +188,19 @@ class SpotEngine:
         display_lots: int = 0,
         valid_until_ns: int = 0,
     ) -> Rule | None:
-        """Gives an open order a new total quantity and price, or refuses with CL_ORD_ID_IN_USE,
-        INSUFFICIENT_FUNDS or POST_ONLY (only where `post_only` asks for it: the order's own flag
-        is not looked at). An empty `cl_ord_id` (a request that did not come by FIX) leaves the
-        order's ids alone.
+        """Gives an open order a new total quantity and price, and an iceberg a new display quantity
+        where `display_lots` is not 0. Refuses with AMEND_QUOTE_QTY, CL_ORD_ID_IN_USE,
+        INSUFFICIENT_FUNDS, PRICE_BAND (for a new price) or POST_ONLY (only where `post_only` asks
+        for it: the order's own flag is not looked at). An empty `cl_ord_id` (a request that did
+        not come by FIX) leaves the order's ids alone.
 
         Events: Replaced, then as a new order where the new price matches. A quantity that is
         executed already closes the order: Canceled alone, with the price it had. An order keeps
         its place unless its price changes or its quantity grows.
         """
         assert order.resting
+        if order.quote_money:
+            return AMEND_QUOTE_QTY
         named = self._open_orders.find(order.account, cl_ord_id)
         if named is not None and named is not order:
             return CL_ORD_ID_IN_USE
@@ -222,6 +216,8 @@ class SpotEngine:
         asset = held_asset(order)
         if more > self.ledger.available(order.account, asset):
             return INSUFFICIENT_FUNDS
+        if price != order.price and outside_band(market, order.side, price):
+            return PRICE_BAND
         matches = price != order.price and market.book.first_match(order.side, price) is not None
         if matches and post_only:
             return POST_ONLY
@@ -235,8 +231,11 @@ class SpotEngine:
         if price == order.price and qty_lots <= order.qty_lots:
             market.book.reduce(order, order.qty_lots - qty_lots)
             order.qty_lots = qty_lots
+            if display_lots:
+                market.book.set_display(order, display_lots)
         else:
             market.book.remove(order)
+            order.display_lots = display_lots or order.display_lots
             order.price = price
             order.qty_lots = qty_lots
             if not matches:
@@ -281,7 +280,7 @@ class SpotEngine:
             for _ in range(2):
                 for _ in range(decoder.uint()):
                     order = Order.load(decoder, market.instrument)
-                    market.book.add(order)
+                    market.book.restore(order)
                     orders.append(order)
         orders.sort(key=_number)
         for order in orders:

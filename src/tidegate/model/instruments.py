@@ -65,6 +65,10 @@ class Instrument:
             return product * self.money_factor
         return product // self.money_divisor
 
+    def lots_for(self, price: int, money: int) -> int:
+        """How many lots `money` pays for at `price`, which is above 0."""
+        return money * self.money_divisor // (price * self.money_factor)
+
     def save(self, encoder: Encoder) -> None:
         encoder.text(self.symbol)
         encoder.text(self.base)

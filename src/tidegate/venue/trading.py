@@ -160,7 +160,7 @@ class Trading:
             ord_type=request.ord_type,
             time_in_force=request.time_in_force,
             price=0 if request.ord_type == TRAILING_STOP_LIMIT else request.price,
-            qty_lots=request.qty_lots,
+            qty_lots=request.qty_lots or 1,  # 18=v: the book will say how many
             post_only=request.post_only,
             stp_mode=request.stp_mode,
             stp_group=account.name + b"\x01" + group if group else account.name,
