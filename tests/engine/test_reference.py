@@ -15,7 +15,9 @@ from tests.engine.streams import Market, funded, run_stream
 from tests.engine.twins import Command, Twins
 from tidegate.model import orders as fix
 
-COMMANDS = int(os.environ.get("TIDEGATE_REFERENCE_COMMANDS", "15000"))  # of each long run
+# For longer runs by hand: how many long streams, and of how many commands each.
+SEEDS = int(os.environ.get("TIDEGATE_REFERENCE_SEEDS", "2"))
+COMMANDS = int(os.environ.get("TIDEGATE_REFERENCE_COMMANDS", "15000"))
 
 
 @settings(max_examples=150, deadline=None)
@@ -30,7 +32,8 @@ def test_streams(seed: int, market: tuple[int, int], lots: int) -> None:
     run_stream(decimals, funded(decimals, lots, middle), Market(Random(seed), lots, middle), 40)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.timeout(120 + SEEDS * COMMANDS // 50)
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 def test_long_run(seed: int) -> None:
     """Tens of thousands of commands; cancels keep the book shallow enough to compare it whole."""
     twins = run_stream(2, funded(2, 3_000, 1_000), Market(Random(seed)), COMMANDS)
