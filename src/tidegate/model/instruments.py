@@ -66,8 +66,12 @@ class Instrument:
         return product // self.money_divisor
 
     def lots_for(self, price: int, money: int) -> int:
-        """How many lots `money` pays for at `price`, which is above 0."""
-        return money * self.money_divisor // (price * self.money_factor)
+        """The most lots at `price` (above 0) for which `self.money` asks no more than `money`; none
+        where one lot, not rounded, costs more. What is left after them does not buy another."""
+        unit = price * self.money_factor
+        if unit > money * self.money_divisor:
+            return 0
+        return ((money + 1) * self.money_divisor - 1) // unit
 
     def save(self, encoder: Encoder) -> None:
         encoder.text(self.symbol)
