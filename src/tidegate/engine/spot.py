@@ -106,6 +106,14 @@ class SpotEngine:
         """Open orders of the account in entry order."""
         return self._open_orders.of_account(account)
 
+    def pair_order_count(self, account: int, symbol: str) -> int:
+        """How many open orders the account has in one instrument."""
+        return self._open_orders.count_of_pair(account, symbol)
+
+    def scheduled_order_count(self, account: int) -> int:
+        """How many of the account's open orders wait for their EffectiveTime (168)."""
+        return self._open_orders.count_of_scheduled(account)
+
     @property
     def open_order_count(self) -> int:
         return len(self._open_orders)
@@ -241,6 +249,7 @@ class SpotEngine:
             if not matches:
                 market.book.add(order)
         order.amended = True
+        order.aged_ns = now_ns
         self._matcher.events.append(replaced_event(order, now_ns))
         if matches and self._matcher.match(market, order, now_ns):
             market.book.add(order)

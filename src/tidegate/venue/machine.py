@@ -63,6 +63,16 @@ class _Engine(EnginePort):
     def open_count_of_all(self) -> int:
         return self.engine.open_order_count
 
+    def pair_count(self, account: int, symbol: str) -> int:
+        return self.engine.pair_order_count(account, symbol)
+
+    def scheduled_count(self, account: int) -> int:
+        return self.engine.scheduled_order_count(account)
+
+    def aged_ns(self, account: int, cl_ord_id: bytes) -> int:
+        order = self.engine.order_by_cl_ord_id(account, cl_ord_id)
+        return -1 if order is None else order.aged_ns
+
     def market_state(self, symbol: str) -> MarketState:
         return self.engine.market_state(symbol)
 
@@ -473,6 +483,7 @@ class Venue(SessionHost):
             self.instruments[instrument.symbol] = instrument
         self.rollover.adopt(settings)
         self.adopt_sessions()
+        self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
 
     def adopt_sessions(self) -> None:
         """Make room for the sessions that the directory has learnt of, and give each its settings;

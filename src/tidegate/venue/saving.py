@@ -42,6 +42,7 @@ def save_venue(venue: Venue) -> bytes:
         session.save(encoder)
         venue.order_entry.books[index].save(encoder)
         venue.disconnects.save(index, encoder)
+    venue.order_entry.rates.save(encoder, venue.now_ns)
     venue.trading.save(encoder)
     venue.engine.save(encoder)
     return encoder.value()
@@ -74,6 +75,7 @@ def load_venue(venue: Venue, saved: bytes) -> None:
         venue.order_entry.books[index].load(decoder)
         venue.disconnects.load(index, decoder)
     venue.adopt(settings_bytes, VenueSettings.decode(settings_bytes))
+    venue.order_entry.rates.load(decoder)
     venue.trading.load(decoder)
     venue.engine.load(decoder)
     if not decoder.at_end():

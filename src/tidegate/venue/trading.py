@@ -16,6 +16,7 @@ from tidegate.model.instruments import Instrument
 from tidegate.model.orders import TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
+    AMEND_QUOTE_QTY,
     CANCELED_BY_MASS,
     CANCELED_BY_USER,
     CANCELED_BY_VENUE,
@@ -35,7 +36,8 @@ from tidegate.model.rejects import (
     refuse,
 )
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import NewOrder, OrderEntry
+from tidegate.oes.order_entry import OrderEntry
+from tidegate.oes.requests import AmendTarget, NewOrder
 from tidegate.session.machine import MessageTools, Session
 from tidegate.venue.cancels import Cancels
 from tidegate.venue.effects import RefusalNote
@@ -62,6 +64,7 @@ class Trading:
     ) -> None:
         self.directory = directory
         self.order_entry = order_entry
+        self.rates = order_entry.rates
         self.engine = engine
         self.tools = tools
         self.next_exec_number = 1
@@ -130,7 +133,7 @@ class Trading:
     # --- requests --------------------------------------------------------------------------------
 
     def _new_order(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
-        request = self.order_entry.new_order(session.index, message)
+        request = self.order_entry.new_order(session.index, message, time_ns)
         if isinstance(request, Refusal):
             return request
         injected: Rule | None = None
@@ -201,6 +204,7 @@ class Trading:
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
         self.engine.cancel(order, time_ns, CANCELED_BY_USER, cl_ord_id)
+        self._charge_cancel(order, time_ns)
         return None
 
     def _amend(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
@@ -215,12 +219,16 @@ class Trading:
             is not order.instrument
         ):
             return refuse(AMEND_MISMATCH)
+        if order.quote_money:
+            return refuse(AMEND_QUOTE_QTY)
         cl_ord_id = message.get(tags.CL_ORD_ID)
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
-        change = self.order_entry.amend(message, order.instrument, order.ord_type, order.cum_lots)
+        change = self.order_entry.amend(message, _amend_target(order))
         if isinstance(change, Refusal):
             return change
+        aged_ns = order.aged_ns
+        ended = change.qty_lots <= order.cum_lots
         rule = self.engine.amend(
             order,
             cl_ord_id=cl_ord_id,
@@ -232,7 +240,11 @@ class Trading:
             valid_until_ns=change.valid_until_ns,
             now_ns=time_ns,
         )
-        return None if rule is None else refuse(rule)
+        if rule is not None:
+            return refuse(rule)
+        if self.rates.active:
+            self.rates.amended(order.account, order.instrument, aged_ns, time_ns, ended=ended)
+        return None
 
     def _mass_cancel(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
         reach = message.char(tags.MASS_CANCEL_REQUEST_TYPE)
@@ -243,8 +255,17 @@ class Trading:
                 return Refusal(FIELD_MISSING, b"Conditionally required field missing: Symbol (55)")
             if instrument is None:
                 return refuse(UNKNOWN_SYMBOL)
-        self.cancels.cancel(self._reached(session, reach, instrument), CANCELED_BY_MASS, time_ns)
+        orders = self._reached(session, reach, instrument)
+        if self.rates.active:
+            for order in orders:
+                self._charge_cancel(order, time_ns)
+        self.cancels.cancel(orders, CANCELED_BY_MASS, time_ns)
         return None
+
+    def _charge_cancel(self, order: Order, time_ns: int) -> None:
+        """What an owner pays who cancels an order; cancels by the venue cost nothing."""
+        if self.rates.active:
+            self.rates.canceled(order.account, order.instrument, order.aged_ns, time_ns)
 
     def _reached(self, session: Session, reach: int, instrument: Instrument | None) -> list[Order]:
         """The open orders that a mass cancel means."""
@@ -393,4 +414,15 @@ def _trigger(request: NewOrder) -> Trigger:
         )
     return Trigger(
         kind=request.ord_type, stop_price=request.stop_price, reference=request.reference
+    )
+
+
+def _amend_target(order: Order) -> AmendTarget:
+    return AmendTarget(
+        instrument=order.instrument,
+        ord_type=order.ord_type,
+        time_in_force=order.time_in_force,
+        cum_lots=order.cum_lots,
+        display_lots=order.display_lots,
+        reduce_only=order.reduce_only,
     )
