@@ -96,9 +96,19 @@ class Reference(Stages):
             if order.stage == fix.SCHEDULED:
                 return 0
             order.bound = self.band_price(order)
-            filled, cost = self.plan(order)
-            return 0 if order.time_in_force == fix.FOK and not filled else cost
+            return self.arrival_cost(order)
         return order.hold_for(order.hold_price, order.leaves)
+
+    def arrival_cost(self, order: Order) -> int:
+        """What a market buy pays on arrival. One that is killed pays nothing, but is refused like
+        others where its account could not pay for what there is, unless the whole book has less
+        than it wants."""
+        plan = self.plan(order)
+        if order.time_in_force != fix.FOK or plan.whole:
+            return plan.cost
+        opposite = [o for o in self.open if o.arrival and o.side != order.side]
+        too_few = order.leaves > sum(o.leaves for o in opposite if o.pair is order.pair)
+        return 0 if too_few or self.affords(order, plan.cost) else plan.cost
 
     def exposure(self, order: Order) -> int:
         """What an open order must hold."""

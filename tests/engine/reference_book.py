@@ -22,6 +22,17 @@ class Slice:
 
 
 @dataclass(eq=False)
+class Plan:
+    """What an order would trade on arrival. `whole` is whether it would be filled; `cost` is a
+    buyer's; `too_dear` whether what would be left of an amount buys no lot."""
+
+    lots: int = 0
+    cost: int = 0
+    whole: bool = False
+    too_dear: bool = False
+
+
+@dataclass(eq=False)
 class Book(Money):
     def queue(self, order: Order) -> list[Order]:
         """Resting orders that the order would take, first to last."""
@@ -30,36 +41,43 @@ class Book(Money):
         return sorted(found, key=lambda o: (o.price if order.buys else -o.price, o.arrival))
 
     def lots_at(self, order: Order, price: int, left: int) -> int:
-        """How many lots the order wants at a price; `left` is its open quantity."""
+        """How many lots the order wants at a price; `left` is its open quantity. An amount buys
+        the most lots whose money, rounded down, it pays for."""
         if not order.quote_money:
             return left
-        return floor(left / order.pair.cost(price, 1))
+        return ceil((left + 1) / order.pair.cost(price, 1)) - 1
 
-    def plan(self, order: Order) -> tuple[bool, int]:
-        """Whether the order would fill whole at once, and what its fills would cost a buyer."""
-        left, cost = order.leaves, 0
+    def plan(self, order: Order) -> Plan:
+        """What the order would do if it arrived now."""
+        left, plan = order.leaves, Plan()
         queue = [Slice(maker, maker.shown, maker.leaves) for maker in self.queue(order)]
         while left and queue:
             first = queue.pop(0)
             price = first.maker.price
             if not (wanted := self.lots_at(order, price, left)):
-                return True, cost
+                plan.too_dear = True
+                break
             if first.maker.stp_group == order.stp_group:
                 if order.stp_mode != fix.STP_CANCEL_OLDEST:
                     break
                 continue
             lots = min(wanted, first.shown)
             money = order.pair.money(price, lots)
-            cost += money
+            plan.lots += lots
+            plan.cost += money
             if order.fee_asset == order.asset:
-                cost += money * order.taker_rate // 10**6
+                plan.cost += money * order.taker_rate // 10**6
             left -= money if order.quote_money else lots
             first.leaves -= lots
-            if lots == first.shown and first.leaves:
+            first.shown -= lots
+            if first.shown:
+                queue.insert(0, first)
+            elif first.leaves:
                 first.shown = min(first.maker.display, first.leaves)
                 behind = [i for i, one in enumerate(queue) if one.maker.price == price]
                 queue.insert(behind[-1] + 1 if behind else 0, first)
-        return left == 0, cost
+        plan.whole = left == 0 or (plan.lots > 0 and plan.too_dear)
+        return plan
 
     def levels(self, pair: Pair, *, buys: bool) -> list[tuple[int, int, list[int]]]:
         """A side of the book, best price first: the price, what is shown there, whose orders."""
@@ -84,9 +102,11 @@ class Book(Money):
         return ceil(Fraction(mark * (10**6 - band), 10**6))
 
     def arrive(self, order: Order) -> None:
-        """A live order trades; what is left rests or is canceled."""
+        """A live order trades; what is left rests or is canceled. A fill-or-kill order that would
+        not fill, and an amount that is too small for a lot, do nothing at all."""
         market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
-        kill = fok and not self.plan(order)[0]
+        plan = self.plan(order)
+        kill = (fok and not plan.whole) or (plan.too_dear and not plan.lots)
         alive = kill or self.match(order)
         if not alive:
             return
@@ -134,9 +154,17 @@ class Book(Money):
         return filled
 
     def is_spent(self, order: Order, left: int) -> bool:
-        """Whether what is left of an amount of money buys no lot at the next price."""
-        queue = self.queue(order)
-        return left == 0 or (bool(queue) and not self.lots_at(order, queue[0].price, left))
+        """Whether what is left of an amount of money buys no lot at the next price. Orders that
+        self-trade prevention would take out of the way do not tell the next price."""
+        if left == 0:
+            return True
+        for maker in self.queue(order):
+            if not self.lots_at(order, maker.price, left):
+                return True
+            own = maker.stp_group == order.stp_group
+            if not own or order.stp_mode != fix.STP_CANCEL_OLDEST:
+                return False
+        return False
 
     def saw_trade(self, pair: Pair, price: int) -> None:
         """For triggers."""

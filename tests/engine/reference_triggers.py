@@ -142,7 +142,7 @@ class Stages(Book):
         hold = order.hold_for(order.price, order.leaves)
         if order.ord_type == fix.MARKET:
             order.bound = self.band_price(order)
-            hold = self.plan(order)[1] if order.buys else order.held
+            hold = self.plan(order).cost if order.buys else order.held
         if not self.affords(order, hold):
             return rejects.INSUFFICIENT_FUNDS
         if order.ord_type == fix.LIMIT and self.beyond_band(order, order.price):

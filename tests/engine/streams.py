@@ -19,6 +19,7 @@ LEAVE_OUT = (
     "post_only", "display", "stp_mode", "group", "rates", "fee_in_base", "in_quote", "starts_in",
     "valid_for", "named", "more", "pair", "by_index",
 )  # fmt: skip
+SHRINKING_COMMANDS = 150_000  # as many may be run again
 STEPS = (0, 1, 5, 10, 40)  # of time, in nanoseconds: many orders are due at once
 
 
@@ -206,22 +207,25 @@ def failure(price_decimals: int, commands: Sequence[Command]) -> Exception | Non
 
 def shrunk(price_decimals: int, commands: list[Command]) -> list[Command]:
     """Fewer and plainer commands that fail too: parts are left out as long as it fails, then what
-    the commands are given beyond the least."""
+    the commands are given beyond the least. It gives up shortening a long list after a while."""
     size = len(commands) // 2
+    patience = SHRINKING_COMMANDS
     while size:
         start = 0
-        while start < len(commands):
+        while start < len(commands) and patience > 0:
             fewer = commands[:start] + commands[start + size :]
+            patience -= len(fewer)
             if failure(price_decimals, fewer) is not None:
                 commands = fewer
             else:
                 start += size
         size //= 2
+    kind = type(failure(price_decimals, commands))
     for place, (name, given) in enumerate(commands):
         for key in [key for key in given if key in LEAVE_OUT]:
             plainer = {one: value for one, value in given.items() if one != key}
             trial = [*commands[:place], (name, plainer), *commands[place + 1 :]]
-            if failure(price_decimals, trial) is not None:
+            if type(failure(price_decimals, trial)) is kind:
                 commands, given = trial, plainer
     return commands
 

@@ -116,12 +116,12 @@ class Twins:
             self.engine.run_due(self.model.now)
         self._compare("", "", b"")
 
-    def index(self, pair: int, price: int) -> None:
+    def index(self, price: int, pair: int = 0) -> None:
         self.engine.set_index(SYMBOLS[pair], price, self.model.now)
         self.model.set_index(self.model.pairs[pair], price)
         self._compare("", "", b"")
 
-    def status(self, pair: int, status: int) -> None:
+    def status(self, status: int, pair: int = 0) -> None:
         self.engine.set_status(SYMBOLS[pair], status, self.model.now)
         self.model.set_status(self.model.pairs[pair], status)
         self._compare("", "", b"")
@@ -131,7 +131,7 @@ class Twins:
         self.model.set_halted(halted)
         self._compare("", "", b"")
 
-    def band(self, pair: int, band: int) -> None:
+    def band(self, band: int, pair: int = 0) -> None:
         self.engine.set_band(SYMBOLS[pair], band)
         self.model.pairs[pair].band = band
 
