@@ -106,7 +106,7 @@ class Stages(Book):
         """A scheduled order's time has come."""
         order.stage = fix.UNTRIGGERED if order.triggers else fix.LIVE
         order.amended = False
-        self.tell(order, fix.EXEC_NEW, fix.STATUS_NEW, order.leaves, order.text)
+        self.tell(order, fix.EXEC_NEW, fix.STATUS_NEW, order.leaves)
         if not order.triggers:
             self.check_and_arrive(order)
         elif not self.admitted(order):

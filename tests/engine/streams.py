@@ -205,27 +205,35 @@ def failure(price_decimals: int, commands: Sequence[Command]) -> Exception | Non
     return None
 
 
+def kind_of(error: Exception | None) -> str:
+    """What failed, without the numbers: so that shrinking does not slip to another failure."""
+    if error is None:
+        return ""
+    text = str(error)
+    return type(error).__name__ + (text if text.startswith("refusal") else text.split(" ")[0])
+
+
 def shrunk(price_decimals: int, commands: list[Command]) -> list[Command]:
     """Fewer and plainer commands that fail too: parts are left out as long as it fails, then what
     the commands are given beyond the least. It gives up shortening a long list after a while."""
     size = len(commands) // 2
+    kind = kind_of(failure(price_decimals, commands))
     patience = SHRINKING_COMMANDS
     while size:
         start = 0
         while start < len(commands) and patience > 0:
             fewer = commands[:start] + commands[start + size :]
             patience -= len(fewer)
-            if failure(price_decimals, fewer) is not None:
+            if kind_of(failure(price_decimals, fewer)) == kind:
                 commands = fewer
             else:
                 start += size
         size //= 2
-    kind = type(failure(price_decimals, commands))
     for place, (name, given) in enumerate(commands):
         for key in [key for key in given if key in LEAVE_OUT]:
             plainer = {one: value for one, value in given.items() if one != key}
             trial = [*commands[:place], (name, plainer), *commands[place + 1 :]]
-            if type(failure(price_decimals, trial)) is kind:
+            if kind_of(failure(price_decimals, trial)) == kind:
                 commands, given = trial, plainer
     return commands
 
