@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 from tidegate.engine.events import Event
+from tidegate.engine.holds import held_asset
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
@@ -119,6 +120,13 @@ def check_invariants(engine: SpotEngine, symbols: tuple[str, ...] = (SYMBOL,)) -
                 _check_order(engine, order)
                 pair = order.instrument
                 key = (order.account, pair.quote if order.side == fix.BUY else pair.base)
+                held[key] = held.get(key, 0) + order.held_money
+    for account in (a for a in ledger.accounts() if a >= 0):
+        for order in engine.account_orders(account):
+            if order.stage != fix.LIVE:
+                assert not order.resting
+                count += 1
+                key = (account, held_asset(order))
                 held[key] = held.get(key, 0) + order.held_money
     assert count == engine.open_order_count
     for account in (a for a in ledger.accounts() if a >= 0):

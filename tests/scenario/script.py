@@ -38,17 +38,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+# Controls that a venue behind sockets is asked to do as well, over its control socket
+OF_MARKETS = {"status", "halt", "resume", "index", "band"}
+
 SCRIPTS = Path(__file__).parent / "scripts"
 
 # Steps that only a venue whose clock and process are in the test's hands can play
 CORE_ONLY = {
     "given", "advance", "jump", "restart", "configure", "log-out-all", "balance",
-    "control",
 }  # fmt: skip
 
 VERBS = CORE_ONLY | {
     "connect", "logon", "send", "raw", "expect", "exact", "expect-none", "expect-cut", "cut",
-    "next", "let",
+    "next", "let", "control",
 }  # fmt: skip
 
 _UNITS_NS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -85,7 +87,11 @@ class Script:
 
     @property
     def core_only(self) -> bool:
-        return any(step.verb in CORE_ONLY for step in self.steps)
+        return any(
+            step.verb in CORE_ONLY
+            or (step.verb == "control" and step.rest.split()[0] not in OF_MARKETS)
+            for step in self.steps
+        )
 
 
 def read_script(path: Path) -> Script:

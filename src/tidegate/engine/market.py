@@ -6,6 +6,7 @@ from typing import Final
 
 from tidegate.engine.book import OrderBook
 from tidegate.engine.order import Order
+from tidegate.engine.triggers import Triggers
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import BAND_OF_INSTRUMENT, MarketState
 from tidegate.model.orders import BUY, MARKET
@@ -15,12 +16,16 @@ PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
 
 
 class Market:
-    """One instrument, its book, its state, and the count of its trades so far."""
+    """One instrument, its book, its state, the orders that wait for a price, and the count of its
+    trades so far. `parked` are scheduled orders whose time has come while nothing could trade."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.book = OrderBook()
         self.state = MarketState()
+        self.by_trade = Triggers()  # of the last trade
+        self.by_index = Triggers()
+        self.parked: dict[int, Order] = {}
         self.trade_count = 0
 
 

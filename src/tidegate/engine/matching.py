@@ -6,7 +6,7 @@ an event. Its money is in `settlement`; acceptance, amends and cancels are in `s
 
 from __future__ import annotations
 
-from tidegate.engine.events import Event, canceled_event, trade_event
+from tidegate.engine.events import Event, canceled_event, expired_event, trade_event
 from tidegate.engine.holds import fee_asset, held_asset
 from tidegate.engine.ledger import Ledger
 from tidegate.engine.market import Market, price_limit
@@ -23,13 +23,15 @@ from tidegate.model.rejects import CANCELED_SELF_TRADE
 
 
 class Matcher:
-    """Matches orders against books. `events` collects what happened until it is taken."""
+    """Matches orders against books. `events` collects what happened until it is taken, `fired` the
+    orders that trades have triggered until they are released."""
 
     def __init__(self, ledger: Ledger, open_orders: OpenOrders) -> None:
         self._ledger = ledger
         self._settlement = Settlement(ledger)
         self._open_orders = open_orders
         self.events: list[Event] = []
+        self.fired: list[Order] = []
         self.next_trade_number = 1
 
     def match(self, market: Market, order: Order, now_ns: int) -> bool:
@@ -62,6 +64,15 @@ class Matcher:
     def close(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
         """Ends an order, resting or not: frees its hold and tells it is canceled. What is filled
         stays filled."""
+        self._end(market, order)
+        self.events.append(canceled_event(order, now_ns, text))
+
+    def expire(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
+        """Ends an order as `close` does, because its time is over."""
+        self._end(market, order)
+        self.events.append(expired_event(order, now_ns, text))
+
+    def _end(self, market: Market, order: Order) -> None:
         if order.resting:
             market.book.remove(order)
         if self._open_orders.get(order.number) is not None:
@@ -69,7 +80,6 @@ class Matcher:
         if order.held_money != 0:
             self._ledger.release(order.account, held_asset(order), order.held_money)
             order.held_money = 0
-        self.events.append(canceled_event(order, now_ns, text))
 
     def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
         """A fill of a resting order at its price, whatever its place in the book. The other side is
@@ -92,6 +102,8 @@ class Matcher:
         self._settlement.trade(number, maker, taker, lots, money)
         self._fill_maker(market, maker, price, lots, money, now_ns)
         self._fill(market, taker, self._settlement.taker, TAKER, price, lots, money, now_ns)
+        if market.by_trade.count:
+            market.by_trade.see(price, self.fired)
 
     def _count_trade(self, market: Market) -> int:
         """The number of the next trade."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.engine.order import Order
+from tidegate.engine.timed import TimedOrders
 from tidegate.model.orders import SCHEDULED
 
 
@@ -18,7 +19,8 @@ class _AccountOrders:
 
 
 class OpenOrders:
-    """Indexes of open orders by number, account, session, and account with ClOrdID (11).
+    """Indexes of open orders by number, account, session, account with ClOrdID (11), and the time
+    at which something is due (`timed`).
 
     Dictionaries keep the order of insertion, and orders are added in the order of their numbers:
     that makes every listing one in entry order without sorting. The per-account and per-session
@@ -29,6 +31,7 @@ class OpenOrders:
         self._by_number: dict[int, Order] = {}
         self._by_account: dict[int, _AccountOrders] = {}
         self._by_session: dict[int, dict[int, Order]] = {}
+        self.timed = TimedOrders()
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -86,6 +89,8 @@ class OpenOrders:
             self._by_session[order.session] = session
         session[number] = order
         _name(account, order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def remove(self, order: Order) -> None:
         number = order.number
@@ -97,6 +102,8 @@ class OpenOrders:
             account.scheduled_count -= 1
         del self._by_session[order.session][number]
         _unname(account, order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.remove(order)
 
     def set_stage(self, order: Order, stage: int) -> None:
         """Gives an open order another stage; the only way to, lest the count of scheduled orders

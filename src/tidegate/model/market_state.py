@@ -34,6 +34,7 @@ STATUS_NAMES: Final = {
 }
 
 BAND_OF_INSTRUMENT: Final = -1  # no operator has set another
+BAND_MAX: Final = 10_000_000  # ten times the reference
 
 
 class MarketState:

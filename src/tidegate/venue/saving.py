@@ -25,6 +25,7 @@ def save_venue(venue: Venue) -> bytes:
     encoder.blob(venue.settings_bytes)
     encoder.uint(venue.now_ns)
     encoder.uint(venue.last_link)
+    venue.operated.save(encoder)
     venue.rollover.save(encoder)
     encoder.uint(len(venue.last_nonces))
     for api_key, nonce in venue.last_nonces.items():
@@ -57,6 +58,7 @@ def load_venue(venue: Venue, saved: bytes) -> None:
     settings_bytes = decoder.blob()
     venue.now_ns = decoder.uint()
     venue.last_link = decoder.uint()
+    venue.operated.load(decoder)
     venue.rollover.load(decoder)
     for _ in range(decoder.uint()):
         api_key = decoder.blob()

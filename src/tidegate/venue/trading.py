@@ -9,11 +9,18 @@ from __future__ import annotations
 from librt.strings import BytesWriter
 
 from tidegate.engine.events import Event, status_event
+from tidegate.engine.fee_volumes import FeeVolumes
 from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.orders import TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
+from tidegate.model.orders import (
+    EXEC_NEW,
+    EXEC_TRADE,
+    TRAILING_STOP,
+    TRAILING_STOP_LIMIT,
+    order_number,
+)
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
     AMEND_QUOTE_QTY,
@@ -65,6 +72,7 @@ class Trading:
         self.directory = directory
         self.order_entry = order_entry
         self.rates = order_entry.rates
+        self.fee_volumes = FeeVolumes(engine)
         self.engine = engine
         self.tools = tools
         self.next_exec_number = 1
@@ -153,6 +161,11 @@ class Trading:
     def _order(self, session: Session, request: NewOrder, time_ns: int) -> Order:
         account = request.account
         group = request.sender_sub_id or session.settings.stp_group.encode()
+        maker_rate, taker_rate = account.settings.maker_rate, account.settings.taker_rate
+        if account.settings.fees_by_volume:
+            tier = self.fee_volumes.tier(account.index, request.instrument, time_ns)
+            if tier is not None:
+                maker_rate, taker_rate = tier.maker_rate, tier.taker_rate
         return Order(
             number=self.engine.next_order_number,
             account=account.index,
@@ -171,8 +184,8 @@ class Trading:
             symbol=request.symbol,
             exec_inst=request.exec_inst,
             alloc_account=request.alloc_account,
-            maker_rate=account.settings.maker_rate,
-            taker_rate=account.settings.taker_rate,
+            maker_rate=maker_rate,
+            taker_rate=taker_rate,
             entered_ns=time_ns,
             trigger=None if request.stop_price == 0 else _trigger(request),
             display_lots=request.display_lots,
@@ -307,10 +320,31 @@ class Trading:
         self.engine.fill_by_house(order, lots, time_ns)
         self._report(sessions, time_ns)
 
+    def cancel_orders(
+        self, sessions: list[Session], orders: list[Order], text: bytes, time_ns: int
+    ) -> None:
+        """Cancel open orders, whosoever they are: as many as this record may, the rest later."""
+        self.cancels.cancel(orders, text, time_ns)
+        self._report(sessions, time_ns)
+
+    def report_events(self, sessions: list[Session], time_ns: int) -> None:
+        """Tell what a control has done to the engine."""
+        self._report(sessions, time_ns)
+
     def go_on_cancelling(self, sessions: list[Session], time_ns: int) -> None:
         """The next share of cancels that did not fit their record."""
         self.cancels.go_on(time_ns)
         self._report(sessions, time_ns)
+
+    def run_due(self, sessions: list[Session], time_ns: int) -> None:
+        """Do what is due by the venue's time, as much as one record may. The engine does not know
+        the text of a New report; an order's quantity and prices are still those it was entered
+        with, or amended to."""
+        self.engine.run_due(time_ns)
+        for event in self.engine.take_events():
+            if event.exec_type == EXEC_NEW:
+                event.text = descriptor(self._scratch, event.order)
+            self._report_event(sessions[event.order.session], event, time_ns)
 
     # --- which orders a session reaches ----------------------------------------------------------
 
@@ -352,6 +386,8 @@ class Trading:
     def _report(self, sessions: list[Session], time_ns: int) -> None:
         """One ExecutionReport for each event, on the session of the event's order."""
         for event in self.engine.take_events():
+            if event.exec_type == EXEC_TRADE:
+                self.fee_volumes.traded(event)
             self._report_event(sessions[event.order.session], event, time_ns)
 
     def _report_event(self, session: Session, event: Event, time_ns: int) -> None:
@@ -390,6 +426,7 @@ class Trading:
         encoder.uint(self.next_exec_number)
         for number in self.first_order_numbers:
             encoder.uint(number)
+        self.fee_volumes.save(encoder)
         self.cancels.save(encoder)
         self.injected.save(encoder)
 
@@ -397,6 +434,7 @@ class Trading:
         self.next_exec_number = decoder.uint()
         for index in range(len(self.first_order_numbers)):
             self.first_order_numbers[index] = decoder.uint()
+        self.fee_volumes.load(decoder)
         self.cancels.load(decoder)
         self.injected.load(decoder)
 
