@@ -60,44 +60,34 @@ class Reference(Stages):
     def entry_refusal(self, order: Order, cl_ord_id: bytes, valid_until: int) -> Rule | None:
         """What refuses an order or an amend with these values, funds included."""
         for other in self.open:
-            if other.account == order.account and other.cl_ord_id == cl_ord_id:
+            same = other.account == order.account and other.cl_ord_id == cl_ord_id
+            if same and other is not order:
                 return rejects.CL_ORD_ID_IN_USE
         if valid_until and self.now > valid_until:
             return rejects.DEADLINE_ELAPSED
-        if order.triggers and not order.fired:
-            if order.by_index and not order.reference:
-                return rejects.INDEX_UNAVAILABLE
-            if self.trigger_is_wrong(order):
-                return rejects.TRIGGER_PRICE
-        if not self.affords(order, self.entry_hold(order)):
-            return rejects.INSUFFICIENT_FUNDS
-        return None
+        if order.stage == fix.LIVE:
+            affords = self.affords(order, self.live_hold(order))
+            return None if affords else rejects.INSUFFICIENT_FUNDS
+        if order.stage == fix.UNTRIGGERED and self.is_reached_now(order):
+            return rejects.TRIGGER_PRICE
+        return self.waiting_refusal(order)
 
-    def trigger_is_wrong(self, order: Order) -> bool:
-        if not order.trails:
-            waits = order.stage == fix.UNTRIGGERED
-            return waits and bool(order.reference) and order.reached(order.reference)
-        best = order.best or order.reference
-        if not best:
-            return order.buys
-        if order.stage == fix.UNTRIGGERED and order.best and order.reached(order.reference):
-            return True
-        distances = order.stop + (order.price if order.kind == fix.TRAILING_STOP_LIMIT else 0)
-        return not order.buys and distances >= best
+    def is_reached_now(self, order: Order) -> bool:
+        """Whether the reference has reached the trigger price of one that waits already."""
+        if order.trails and not order.best:
+            return False
+        return bool(order.reference) and order.reached(order.reference)
 
     def entry_hold(self, order: Order) -> int:
         """The hold of an order that enters, or of one that waits or rests with new values."""
-        order.hold_price = order.price
-        if order.triggers and not order.fired:
-            trigger = order.trigger_price(order.best or order.reference)
-            market = order.kind in {fix.STOP_LOSS, fix.TAKE_PROFIT, fix.TRAILING_STOP}
-            order.hold_price = trigger if market else order.limit_from(trigger)
-        elif order.ord_type == fix.MARKET and order.buys and not order.quote_money:
-            if order.stage == fix.SCHEDULED:
-                return 0
+        return self.live_hold(order) if order.stage == fix.LIVE else self.waiting_hold(order)
+
+    def live_hold(self, order: Order) -> int:
+        if order.ord_type == fix.MARKET and order.buys and not order.quote_money:
             order.bound = self.band_price(order)
             return self.arrival_cost(order)
-        return order.hold_for(order.hold_price, order.leaves)
+        order.hold_price = order.price
+        return order.hold_for(order.price, order.leaves)
 
     def arrival_cost(self, order: Order) -> int:
         """What a market buy pays on arrival. One that is killed pays nothing, but is refused like
@@ -112,8 +102,6 @@ class Reference(Stages):
 
     def exposure(self, order: Order) -> int:
         """What an open order must hold."""
-        if order.kind == fix.MARKET and order.buys and not order.quote_money:
-            return 0  # scheduled
         return order.hold_for(order.hold_price, order.leaves)
 
     def margin_held(self) -> dict[tuple[int, str], int]:

@@ -104,6 +104,7 @@ class Order:
     arrival: int = 0
     best: int = 0  # the best reference a trailing order has seen, 0 for none
     fired: int = 0  # the reference that fired it
+    unfit: bool = False  # a trailing sell whose distances are not below the first reference
     bound: int | None = None  # the worst price a market order trades at
 
     def __post_init__(self) -> None:

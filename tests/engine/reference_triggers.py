@@ -31,8 +31,12 @@ class Stages(Book):
                 continue
             if order.by_index != by_index:
                 continue
+            begins = order.trails and not order.best
             self.follow(order, price)
-            if order.reached(price):
+            order.unfit = begins and self.trigger_is_wrong(order)
+            if order.unfit:
+                found.append(order)
+            elif order.reached(price):
                 order.fired = price
                 found.append(order)
         self.fired += sorted(found, key=self.along_the_move)
@@ -42,11 +46,14 @@ class Stages(Book):
             best = order.best or price
             order.best = min(best, price) if order.buys else max(best, price)
 
-    def along_the_move(self, order: Order) -> tuple[bool, int, int]:
-        """A rising price reaches the lowest trigger price first, a falling one the highest."""
+    def along_the_move(self, order: Order) -> tuple[bool, bool, int, int]:
+        """A rising price reaches the lowest trigger price first, a falling one the highest. Only
+        the first price ever can do both; then come those first that it does not suit at all."""
+        if order.unfit:
+            return (False, False, 0, order.number)
         trigger = order.trigger_price(order.best)
         rises = order.waits_for_rise
-        return (not rises, trigger if rises else -trigger, order.number)
+        return (True, not rises, trigger if rises else -trigger, order.number)
 
     def set_index(self, pair: Pair, price: int) -> None:
         pair.index = price
@@ -72,13 +79,14 @@ class Stages(Book):
             if pair.releases and pair.index:
                 self.see(pair, pair.index, by_index=True)
                 self.release()
-        self.run_due(self.now)
 
     def release(self) -> None:
         """What prices have triggered, first come first released; it may trigger more."""
         while self.fired:
             order = self.fired.pop(0)
-            if order in self.open:
+            if order.unfit:
+                self.close(order, rejects.TRIGGER_PRICE.text)
+            elif order in self.open:
                 self.go_live(order)
 
     # --- times -----------------------------------------------------------------------------------
@@ -109,13 +117,54 @@ class Stages(Book):
         self.tell(order, fix.EXEC_NEW, fix.STATUS_NEW, order.leaves)
         if not order.triggers:
             self.check_and_arrive(order)
-        elif not self.admitted(order):
-            self.close(order, self.status_rule(order.pair).text)
-        elif order.reference:
+            return
+        rule = None if self.admitted(order) else self.status_rule(order.pair)
+        rule = rule or self.waiting_refusal(order)
+        if rule is not None:
+            self.close(order, rule.text)
+            return
+        self.reserve(order, self.waiting_hold(order))
+        if order.reference:
             self.follow(order, order.reference)
             if order.reached(order.reference):
                 order.fired = order.reference
                 self.fired.append(order)
+
+    # --- what waits ------------------------------------------------------------------------------
+
+    def waiting_refusal(self, order: Order) -> Rule | None:
+        """Prices and funds of an order that is to wait, or waits and gets new values."""
+        if order.triggers and order.by_index and not order.reference:
+            return rejects.INDEX_UNAVAILABLE
+        if self.trigger_is_wrong(order):
+            return rejects.TRIGGER_PRICE
+        hold_price = order.hold_price
+        affords = self.affords(order, self.waiting_hold(order))
+        order.hold_price = hold_price
+        return None if affords else rejects.INSUFFICIENT_FUNDS
+
+    def trigger_is_wrong(self, order: Order) -> bool:
+        if not order.triggers:  # scheduled
+            market_buy = order.kind == fix.MARKET and order.buys and not order.quote_money
+            return market_buy and not order.pair.mark
+        if not order.trails:
+            return False
+        best = order.best or order.reference
+        if not best:
+            return order.buys
+        distances = order.stop + (order.price if order.kind == fix.TRAILING_STOP_LIMIT else 0)
+        return not order.buys and distances >= best
+
+    def waiting_hold(self, order: Order) -> int:
+        """What it holds until it is live."""
+        order.hold_price = order.price
+        if order.triggers:
+            trigger = order.trigger_price(order.best or order.reference)
+            limit = order.kind in LIMIT_TYPES
+            order.hold_price = order.limit_from(trigger) if limit else trigger
+        elif order.kind == fix.MARKET:
+            order.hold_price = order.pair.mark
+        return order.hold_for(order.hold_price, order.leaves)
 
     # --- from a stage to live --------------------------------------------------------------------
 
@@ -149,6 +198,7 @@ class Stages(Book):
             return rejects.PRICE_BAND
         if order.post_only and self.queue(order):
             return rejects.POST_ONLY
+        order.hold_price = order.price
         self.reserve(order, hold)
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.engine.twins import Command, Twins
 from tidegate.model import market_state as market
@@ -19,17 +19,37 @@ LEAVE_OUT = (
     "post_only", "display", "stp_mode", "group", "rates", "fee_in_base", "in_quote", "starts_in",
     "valid_for", "named", "more", "pair", "by_index",
 )  # fmt: skip
-SHRINKING_COMMANDS = 150_000  # as many may be run again
+SHRINKING_COMMANDS = 60_000  # as many may be run again
+PLAINER_COMMANDS = 60  # of what is left so many are made plainer
 STEPS = (0, 1, 5, 10, 40)  # of time, in nanoseconds: many orders are due at once
 
 
 class Market:
-    """What a stream is about: quantities up to `lots` and prices around `middle`."""
+    """What a stream is about: quantities up to `lots`, prices around `middle`, up to `open_max`
+    open orders, of types by their weights."""
+
+    open_max = 25
+    types: ClassVar[dict[int, int]] = {
+        fix.LIMIT: 42, fix.MARKET: 14, fix.STOP_LOSS: 9, fix.STOP_LOSS_LIMIT: 7,
+        fix.TAKE_PROFIT: 7, fix.TAKE_PROFIT_LIMIT: 6, fix.TRAILING_STOP: 8,
+        fix.TRAILING_STOP_LIMIT: 7,
+    }  # fmt: skip
 
     def __init__(self, random: Random, lots: int = 3_000, middle: int = 1_000) -> None:
         self.random = random
         self.lots = lots
         self.middle = middle
+        self.weights: dict[Callable[[Twins], Command], int] = {
+            self.submit: 46,
+            self.sweep: 6,
+            self.amend: 18,
+            self.cancel: 8,
+            self.wait: 9,
+            self.index: 6,
+            self.mode: 3,
+            self.funds: 5,
+            self.reload: 1,
+        }
 
     def one_of(self, weights: dict[Any, int]) -> Any:
         return self.random.choices(list(weights), list(weights.values()))[0]
@@ -42,29 +62,16 @@ class Market:
 
     def next_command(self, twins: Twins) -> Command:
         """A random command that has a chance to do something in the state that there is."""
-        if len(twins.model.open) > 25:
+        if len(twins.model.open) > self.open_max:
             return ("cancel", {"choice": self.random.randrange(100)})
-        weights: dict[Callable[[Twins], Command], int] = {
-            self.submit: 52,
-            self.amend: 18,
-            self.cancel: 8,
-            self.wait: 9,
-            self.index: 6,
-            self.mode: 3,
-            self.funds: 3,
-            self.reload: 1,
-        }
-        made: Callable[[Twins], Command] = self.one_of(weights)
+        for pair, state in enumerate(twins.model.pairs):
+            if (state.halted or state.status != market.ONLINE) and self.chance(0.1):
+                return self.back_to_normal(pair, state.halted)
+        made: Callable[[Twins], Command] = self.one_of(self.weights)
         return made(twins)
 
     def submit(self, twins: Twins) -> Command:
-        ord_type = self.one_of(
-            {
-                fix.LIMIT: 48, fix.MARKET: 16, fix.STOP_LOSS: 7, fix.STOP_LOSS_LIMIT: 6,
-                fix.TAKE_PROFIT: 6, fix.TAKE_PROFIT_LIMIT: 6, fix.TRAILING_STOP: 6,
-                fix.TRAILING_STOP_LIMIT: 5,
-            }
-        )  # fmt: skip
+        ord_type = self.one_of(self.types)
         pair = int(self.chance(0.15))
         last = twins.model.pairs[pair].last or self.middle
         given: dict[str, Any] = {
@@ -84,10 +91,39 @@ class Market:
         if self.chance(0.04):
             given["valid_for"] = self.random.choice((-1, 0, 1))
         if self.chance(0.02):
-            given["name"] = f"n{self.random.randint(1, max(1, twins.names))}"
+            given["name"] = self.used_name(twins)
         self.prices(given, ord_type, last)
         self.lifetime(given, ord_type)
         return ("submit", given)
+
+    def used_name(self, twins: Twins) -> str:
+        """A ClOrdID that an open order may have, of the same account or not."""
+        names = [order.cl_ord_id.decode() for order in twins.model.open]
+        return self.random.choice(names or [""])
+
+    def sweep(self, twins: Twins) -> Command:
+        """A big order through several prices: it moves the market and fires what waits for that."""
+        side = self.random.choice(SIDES)
+        away = self.random.randint(2, 5)
+        last = twins.model.pairs[0].last or self.middle
+        given = {
+            "side": side,
+            "qty": self.lots * self.random.randint(1, 3),
+            "price": max(1, last + away if side == fix.BUY else last - away),
+            "account": self.random.randint(1, 3),
+            "tif": fix.IOC,
+            "stp_mode": fix.STP_CANCEL_OLDEST,
+        }
+        return ("submit", given)
+
+    def stop_price(self, given: dict[str, Any], last: int) -> int:
+        """Mostly on the side from which it is not reached yet."""
+        stop_loss = given["ord_type"] in {fix.STOP_LOSS, fix.STOP_LOSS_LIMIT}
+        above = stop_loss == (given["side"] == fix.BUY)
+        if self.chance(0.1):
+            above = not above
+        away = self.random.randint(1, 5)
+        return max(1, last + away if above else last - away)
 
     def prices(self, given: dict[str, Any], ord_type: int, last: int) -> None:
         """Near the last trade, and the distances of trailing orders short."""
@@ -95,11 +131,11 @@ class Market:
         if ord_type == fix.LIMIT:
             given["price"] = self.near(last, 4)
         elif ord_type in {fix.TRAILING_STOP, fix.TRAILING_STOP_LIMIT}:
-            given |= {"stop": self.random.randint(1, 4), "by_index": index}
+            given |= {"stop": self.random.randint(1, 8), "by_index": index}
             if ord_type == fix.TRAILING_STOP_LIMIT:
                 given["price"] = self.random.randint(1, 4)
         elif ord_type != fix.MARKET:
-            given |= {"stop": self.near(last, 4), "by_index": index}
+            given |= {"stop": self.stop_price(given, last), "by_index": index}
             if ord_type in {fix.STOP_LOSS_LIMIT, fix.TAKE_PROFIT_LIMIT}:
                 given["price"] = self.near(last, 6)
         elif given["side"] == fix.BUY and self.chance(0.4):
@@ -143,7 +179,7 @@ class Market:
         if self.chance(0.03):
             given["valid_for"] = self.random.choice((-1, 0, 1))
         if self.chance(0.02):
-            given["name"] = f"n{self.random.randint(1, max(1, twins.names))}"
+            given["name"] = self.used_name(twins)
         return ("amend", given)
 
     def cancel(self, twins: Twins) -> Command:
@@ -159,28 +195,55 @@ class Market:
         return ("index", {"pair": pair, "price": self.near(around, 4)})
 
     def mode(self, twins: Twins) -> Command:
-        """Back to normal soon, lest a stream is mostly about nothing."""
+        """Another status or band, or a halt."""
         pair = int(self.chance(0.15))
-        state = twins.model.pairs[pair]
-        if state.halted or self.chance(0.15):
-            return ("halt", {"halted": not state.halted})
-        if state.status != market.ONLINE:
-            return ("status", {"pair": pair, "status": market.ONLINE})
+        if self.chance(0.15):
+            return ("halt", {"halted": True})
         if self.chance(0.4):
             return ("band", {"pair": pair, "band": self.random.choice((0, 1_500, 3_000))})
         return ("status", {"pair": pair, "status": self.random.choice(list(market.STATUS_NAMES))})
 
+    def back_to_normal(self, pair: int, halted: bool) -> Command:
+        """Soon, lest a stream is mostly about nothing."""
+        if halted:
+            return ("halt", {"halted": False})
+        return ("status", {"pair": pair, "status": market.ONLINE})
+
     def funds(self, twins: Twins) -> Command:
         asset = self.random.choice(("USD", "USD", "ABC", "XYZ"))
         account = self.random.randint(1, 4)
-        amount = self.lots * 100
+        amount = self.lots * 100 * 2
         if asset == "USD":
-            amount = twins.pairs[0].money(self.middle, self.lots)
-        kind = "deposit" if self.chance(0.6) else "withdraw"
+            amount = twins.pairs[0].money(self.middle, self.lots * 2)
+        kind = self.one_of({"deposit": 5, "withdraw": 2})
+        if kind == "withdraw" and self.chance(0.5):
+            amount *= 100  # all there is
         return (kind, {"account": account, "asset": asset, "amount": amount})
 
     def reload(self, twins: Twins) -> Command:
         return ("reload", {})
+
+
+class Crowd(Market):
+    """Many orders that wait for a price, and prices that wander."""
+
+    open_max = 100
+    types: ClassVar[dict[int, int]] = {
+        fix.LIMIT: 6, fix.STOP_LOSS: 3, fix.TAKE_PROFIT_LIMIT: 3, fix.TRAILING_STOP: 8,
+        fix.TRAILING_STOP_LIMIT: 8,
+    }  # fmt: skip
+
+    def __init__(self, random: Random, lots: int = 20, middle: int = 1_000) -> None:
+        super().__init__(random, lots, middle)
+        self.weights = {
+            self.submit: 50,
+            self.sweep: 5,
+            self.amend: 10,
+            self.cancel: 8,
+            self.wait: 3,
+            self.index: 25,
+            self.reload: 1,
+        }
 
 
 def funded(price_decimals: int, lots: int, middle: int) -> list[Command]:
@@ -229,7 +292,7 @@ def shrunk(price_decimals: int, commands: list[Command]) -> list[Command]:
             else:
                 start += size
         size //= 2
-    for place, (name, given) in enumerate(commands):
+    for place, (name, given) in enumerate(commands[:PLAINER_COMMANDS]):
         for key in [key for key in given if key in LEAVE_OUT]:
             plainer = {one: value for one, value in given.items() if one != key}
             trial = [*commands[:place], (name, plainer), *commands[place + 1 :]]
