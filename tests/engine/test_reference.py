@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.streams import Market, funded, run_stream
+from tests.engine.streams import Crowd, Market, funded, run_stream
 from tests.engine.twins import Command, Twins
 from tidegate.model import orders as fix
 
@@ -37,13 +37,20 @@ def test_streams(seed: int, market: tuple[int, int], lots: int) -> None:
 def test_long_run(seed: int) -> None:
     """Tens of thousands of commands; cancels keep the book shallow enough to compare it whole."""
     twins = run_stream(2, funded(2, 3_000, 1_000), Market(Random(seed)), COMMANDS)
-    told, refusals = twins.told, twins.refusals
     least = COMMANDS // 300
     assert twins.model.trades > 5 * least
-    for rule in ("insufficient_funds", "post_only"):
-        assert refusals[rule] > least, rule
-    for text in ("Cannot trade with self", "Insufficient liquidity", "Order canceled by user"):
-        assert told[text] > least, text
+    for rule in ("insufficient_funds", "price_band"):
+        assert twins.refusals[rule] > least, rule
+    for rule in ("post_only", "trigger_price", "deadline_elapsed", "cl_ord_id_in_use"):
+        assert twins.refusals[rule] > least // 5, rule
+    for what in (*"0ACDF45", "Cannot trade with self", "Insufficient liquidity", "Fill or kill"):
+        assert twins.told[what] > least, what
+
+
+def test_crowd() -> None:
+    """A hundred orders that wait for a price, most of them trailing, and two references."""
+    twins = run_stream(2, funded(2, 600, 1_000), Crowd(Random(1)), COMMANDS // 5)
+    assert twins.told["D"] > COMMANDS // 30
 
 
 def deposits(money: int, lots: int) -> list[Command]:
