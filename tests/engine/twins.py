@@ -52,6 +52,19 @@ def same(what: str, got: Any, expected: Any) -> None:
     assert got == expected, f"{what}: engine {got}, model {expected}"
 
 
+def made_trigger(order: plain.Order) -> Trigger | None:
+    """What the engine's order waits for."""
+    if not order.triggers:
+        return None
+    return Trigger(
+        kind=order.kind,
+        stop_price=0 if order.trails else order.stop,
+        reference=fix.INDEX_PRICE if order.by_index else fix.LAST_TRADE,
+        distance=order.stop if order.trails else 0,
+        limit_distance=order.price if order.trails else 0,
+    )
+
+
 class Twins:
     """`refusals` and `told` count what happened, for tests that ask whether a stream was
     interesting. `leaves` is what each order's reports so far say is open of it."""
@@ -180,21 +193,11 @@ class Twins:
         )  # fmt: skip
         if not model_pair.releases or not self.model.admitted(other):
             return
-        trigger, own_price = None, price
-        if other.triggers:
-            reference = fix.INDEX_PRICE if by_index else fix.LAST_TRADE
-            trigger = Trigger(kind=ord_type, stop_price=stop, reference=reference)
-            if other.trails:
-                own_price = 0
-                trigger = Trigger(
-                    kind=ord_type, stop_price=0, reference=reference, distance=stop,
-                    limit_distance=price,
-                )  # fmt: skip
         order = make_order(
-            self.engine, side, 0 if in_quote else qty, own_price, account=account,
+            self.engine, side, 0 if in_quote else qty, 0 if other.trails else price, account=account,
             symbol=SYMBOLS[pair], ord_type=ord_type, time_in_force=tif, post_only=post_only,
             stp_mode=stp_mode, stp_group=stp_group, cl_ord_id=cl_ord_id, maker_rate=rates[0],
-            taker_rate=rates[1], trigger=trigger, display_lots=display,
+            taker_rate=rates[1], trigger=made_trigger(other), display_lots=display,
             quote_money=qty if in_quote else 0, fee_in_base=fee_in_base, effective_ns=times[0],
             expire_ns=times[1], valid_until_ns=deadline, entered_ns=now,
         )  # fmt: skip
