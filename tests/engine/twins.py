@@ -194,7 +194,8 @@ class Twins:
         if not model_pair.releases or not self.model.admitted(other):
             return
         order = make_order(
-            self.engine, side, 0 if in_quote else qty, 0 if other.trails else price, account=account,
+            self.engine, side, 0 if in_quote else qty, 0 if other.trails else price,
+            account=account,
             symbol=SYMBOLS[pair], ord_type=ord_type, time_in_force=tif, post_only=post_only,
             stp_mode=stp_mode, stp_group=stp_group, cl_ord_id=cl_ord_id, maker_rate=rates[0],
             taker_rate=rates[1], trigger=made_trigger(other), display_lots=display,
