@@ -70,6 +70,10 @@ endif
 sabotage: $(VENV)/.dev ## break a copy of the source on purpose, see the simulation notice; writes docs/sabotages.md
 	$(BIN)/python -m tests.sabotage.hunt $(ARGS)
 
+.PHONY: rejects
+rejects: $(VENV)/.dev ## write docs/rejects.md: every refusal, with an order that provokes it
+	$(BIN)/python -m tests.scenario.rejects_document
+
 .PHONY: bench
 bench: $(VENV)/.bench ## measure the running venue against two peers in the same run
 	$(BIN)/python -m benchmarks.run $(ARGS)
@@ -92,7 +96,7 @@ $(BIN)/python:
 # runs compiled is for TIDEGATE_PURE to say at run time, not when it is built.
 $(VENV)/.run: $(BIN)/python $(BUILD_FILES) $(SOURCES)
 	find src -name '*.so' -delete
-	env -u TIDEGATE_PURE $(BIN)/python -m pip install $(PIP_OPTIONS) --editable .
+	env -u TIDEGATE_PURE $(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[parquet]'
 	$(BIN)/tidegate version
 	touch $@
 
