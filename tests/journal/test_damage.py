@@ -399,11 +399,11 @@ def test_an_unknown_format_version_is_refused(version: int) -> None:
         assert caught.value.path == LOG / f"{base_position:020d}.log"
 
 
-def test_the_format_of_version_1_is_frozen() -> None:
+def test_the_format_of_version_2_is_frozen() -> None:
     """The bytes of a small journal, written out: logs of this version must stay readable."""
     content = bytes.fromhex(
         "544447544c4f470a"
-        "00000001"
+        "00000002"
         "0000000000000000"
         "0000000000000001"
         "0000000000000000"
