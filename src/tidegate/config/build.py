@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from tidegate.config import convert
 from tidegate.config.build_accounts import account_settings, amounts
 from tidegate.config.problems import ConfigError, ConfigProblem
@@ -41,7 +43,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     for firm in file.firm:
         firm_keys = _firm_keys(firm, secrets)
         for session in firm.session:
-            access = _session_access(file, firm, session, firm_keys)
+            access = session_access(file, firm, session, firm_keys)
             sessions[access.session_id] = access
         for name, (account, secret) in firm_keys.items():
             keys[name] = ApiKey(
@@ -72,6 +74,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         sessions=sessions,
         keys=keys,
         faults=tuple(file.fault),
+        template=msgspec.structs.replace(file, firm=[], fault=[]),
     )
 
 
@@ -98,7 +101,7 @@ def _secret_of(key: KeyTable, name: str, secrets: SecretSource) -> bytes:
     return secrets.secret(name) if key.secret is None else convert.secret(key.secret)
 
 
-def _session_access(
+def session_access(
     file: ConfigFile,
     firm: FirmTable,
     session: SessionTable,
@@ -148,7 +151,7 @@ def _venue_settings(file: ConfigFile, base: Path | None) -> core.VenueSettings:
     sessions: list[core.SessionSettings] = []
     for firm in file.firm:
         accounts += account_settings(file, firm)
-        sessions += [_session_settings(firm, session) for session in firm.session]
+        sessions += [session_settings(firm, session) for session in firm.session]
     rates, problems = read_rates(file.rates.file, base or Path())
     if rates is None:
         raise ConfigError(
@@ -186,7 +189,7 @@ def _instrument(pair: InstrumentTable) -> Instrument:
     )
 
 
-def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
+def session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
     service = service_of(session.market, session.role)
     return core.SessionSettings(
         sender_comp_id=session.sender_comp_id,
