@@ -268,12 +268,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     except OSError as error:
         fail(error)
     listeners = _listen(prepared, service, book, faults, doctor)
-    document = ready_document(
-        config, prepared.tls, os.getpid(), plain=prepared.options.plain, control=control.path
-    )
-    write_ready(prepared.directory, document)
-    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
-    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
+    _tell_ready(prepared, control.path, console)
     history = _history(prepared)
     await stopped.wait()
     remove_ready(prepared.directory)
@@ -290,6 +285,17 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     if history is not None:
         await asyncio.to_thread(history.stop)
     return _told(failures)
+
+
+def _tell_ready(prepared: _Prepared, control: Path, console: Console) -> None:
+    """Say to programs and people how to reach the venue, which listens."""
+    config = prepared.config
+    document = ready_document(
+        config, prepared.tls, os.getpid(), plain=prepared.options.plain, control=control
+    )
+    write_ready(prepared.directory, document)
+    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
+    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
 
 
 def _told(failures: list[BaseException]) -> int:
