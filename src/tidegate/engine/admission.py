@@ -12,7 +12,7 @@ from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
 from tidegate.engine.margin import Margin
 from tidegate.engine.margin_needs import Need, Walk
-from tidegate.engine.market import Market, outside_band
+from tidegate.engine.market import PRICE_LIMIT, Market, outside_band
 from tidegate.engine.order import Order, Trigger
 from tidegate.model.orders import BUY, FOK, INDEX_PRICE, LIMIT, MARKET, SELL
 from tidegate.model.rejects import (
@@ -158,6 +158,8 @@ class Admission:
     ) -> Rule | None:
         """The same with another quantity, price and stop price (see `hold_price`)."""
         at = hold_price(order, price, stop_price, anchor)
+        if at >= PRICE_LIMIT:  # a distance is added to a price: the sum must be a price too
+            return TRIGGER_PRICE
         if at <= 0 and not order.quote_money:
             if anchor != 0 or order.side == BUY or order.margin:
                 return TRIGGER_PRICE
