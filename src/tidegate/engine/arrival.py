@@ -80,9 +80,9 @@ class Reach:
         lots = min(self._wanted - self.filled_lots, shown)
         with_margin = maker.margin or self._order.margin
         if with_margin:
-            lots = self.walk.lots(self._order, maker, lots)
+            lots = self.walk.lots(maker, lots)
             if lots == 0:
-                return self.walk.may_trade(self._order)
+                return True
         if self._by_amount:
             lots = min(lots, self._instrument.lots_for(price, self._left_money))
         money = self._instrument.money(price, lots)
@@ -106,7 +106,12 @@ def reach(market: Market, order: Order, cost_max: int, price: int = 0, lots: int
     wanted = lots or order.leaves_lots
     if order.quote_money:
         wanted = opposite.total_lots + 1  # more than there is
+    if order.reduce_only:
+        symbol = market.instrument.symbol
+        wanted = min(wanted, market.positions.closable(order.account, symbol, order.side))
     reached = Reach(market, order, wanted, cost_max)
+    if wanted == 0:
+        return reached
     for level in opposite:
         if not opposite.within(level.price, limit) or not reached.level(level):
             break
