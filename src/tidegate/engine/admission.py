@@ -103,12 +103,10 @@ class Admission:
         walk: Walk | None = None
         kill = False
         if fok or order.ord_type == MARKET or order.side == SELL:
-            cost_max = COST_LIMIT
-            if self._margin.closable(order) == 0:
-                leverage = self._margin.leverage(order.account, order.instrument)
-                cost_max = self.available(order) * leverage
-            reached = reach(market, order, cost_max)
-            kill = fok and reached.filled_lots < lots and reached.cost_money <= cost_max
+            # Margin for more than this is more than the account has, as it is rounded down.
+            leverage = self._margin.leverage(order.account, order.instrument)
+            reached = reach(market, order, (self.available(order) + 1) * leverage)
+            kill = fok and reached.filled_lots < lots and not reached.too_dear
             if not kill and (order.ord_type == MARKET or order.side == SELL):
                 walk = reached.walk
         price = 0 if order.ord_type == MARKET else order.price

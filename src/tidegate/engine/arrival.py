@@ -94,7 +94,13 @@ class Reach:
             self._left_money -= money
             self.spent = self._instrument.lots_for(price, self._left_money) == 0
             return not self.spent
-        return self.filled_lots < self._wanted and self.cost_money <= self._cost_max
+        return self.filled_lots < self._wanted and not self.too_dear
+
+    @property
+    def too_dear(self) -> bool:
+        """Whether the walk has ended because of its cost: a margin order pays for what it opens."""
+        cost = self.walk.opened_money if self._order.margin else self.cost_money
+        return cost > self._cost_max
 
 
 def reach(market: Market, order: Order, cost_max: int, price: int = 0, lots: int = 0) -> Reach:
