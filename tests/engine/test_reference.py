@@ -67,6 +67,23 @@ def order(side: int, qty: int, price: int = 0, **given: object) -> Command:
     return ("submit", {"side": side, "qty": qty, "price": price, **given})
 
 
+FIRST_PRICES: list[Command] = [
+    order(fix.SELL, 19, 2, ord_type=fix.TRAILING_STOP_LIMIT, stop=8),
+    order(fix.BUY, 1, 8),
+    order(fix.BUY, 9, 2),
+    order(fix.SELL, 19, 2, account=2, tif=fix.IOC),
+]
+
+
+def test_one_order_trades_at_the_first_two_prices_of_all() -> None:
+    """The trailing sell's distances do not fit below the first; the second does not matter."""
+    twins = Twins()
+    for command in (*deposits(1_000, 60), *FIRST_PRICES):
+        twins.run(command)
+    assert twins.told["EOrder:Invalid price"] == 1
+    assert "D" not in twins.told
+
+
 MATCHING: list[Command] = [
     order(fix.BUY, 30, 100),
     order(fix.SELL, 20, 100, account=2),

@@ -116,9 +116,7 @@ class Matcher:
         self._settlement.by_house(number, maker, lots, money)
         self._fill_maker(market, maker, maker.price, lots, money, now_ns)
 
-    def _trade(
-        self, market: Market, taker: Order, maker: Order, wanted: int, now_ns: int
-    ) -> None:
+    def _trade(self, market: Market, taker: Order, maker: Order, wanted: int, now_ns: int) -> None:
         """One match, of `wanted` lots at most: the maker's side first, then the taker's."""
         lots = min(wanted, maker.leaves_lots - maker.hidden_lots)
         if maker.reduce_only:
