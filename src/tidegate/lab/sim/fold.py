@@ -151,12 +151,12 @@ class Fold:
             self.sessions[index].settings = session
 
     def _end_graces(self, record: Record) -> None:
-        """Grace times end with a tick or a logon of the session once they have passed, and with
-        the rollover however much is left."""
+        """Grace times end with a tick, a start or a logon of the session once they have passed, and
+        with the rollover however much is left."""
         for index, session in enumerate(self.sessions):
             if session.grace_until_ns == 0:
                 continue
-            asked = record.kind == records.TICK or (
+            asked = record.kind in (records.START, records.TICK) or (
                 record.kind == records.LOGON and record.session == index
             )
             passed = asked and record.time_ns >= session.grace_until_ns
