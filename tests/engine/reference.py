@@ -65,6 +65,8 @@ class Reference(Stages):
             same = other.account == order.account and other.cl_ord_id == cl_ord_id
             if same and other is not order:
                 return rejects.CL_ORD_ID_IN_USE
+        if order.quote_money and order in self.open:
+            return rejects.AMEND_QUOTE_QTY
         if valid_until and self.now > valid_until:
             return rejects.DEADLINE_ELAPSED
         if order.stage == fix.LIVE and order.margin:
@@ -134,8 +136,6 @@ class Reference(Stages):
         self.close(order, text)
 
     def amend(self, order: Order, change: Amend) -> str:
-        if order.quote_money:
-            return rejects.AMEND_QUOTE_QTY.name
         before = (order.qty, order.price, order.stop, order.display, order.hold_price)
         if change.qty > order.cum:
             order.qty, order.price = change.qty, change.price

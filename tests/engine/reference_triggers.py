@@ -203,7 +203,7 @@ class Stages(Book):
             for buys in (True, False):
                 self.fit(position, buys=buys)
             orders = self.margin_orders(position.account, position.pair)
-            orders = [o for o in orders if not o.fired and not o.unfit or o.stage == fix.LIVE]
+            orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
             more = [o for o in orders if self.rest_need(o).hold > o.held]
             for one in [o for o in orders if o not in more] + more:
                 self.refresh(one)

@@ -74,7 +74,6 @@ class Market:
     def submit(self, twins: Twins) -> Command:
         ord_type = self.one_of(self.types)
         pair = int(self.chance(0.15))
-        last = twins.model.pairs[pair].last or self.middle
         given: dict[str, Any] = {
             "side": self.random.choice(SIDES),
             "qty": self.random.randint(1, self.lots),
@@ -90,16 +89,26 @@ class Market:
         if self.chance(self.margin_part):
             given["margin"] = True
             if self.chance(0.3):
-                given["reduce_only"] = True
+                self.reduce_only(given, twins)
         elif self.chance(0.2):
             given["fee_in_base"] = self.chance(0.5)
         if self.chance(0.04):
             given["valid_for"] = self.random.choice((-1, 0, 1))
         if self.chance(0.02):
             given["name"] = self.used_name(twins)
+        last = twins.model.pairs[given.get("pair", 0)].last or self.middle
         self.prices(given, ord_type, last)
         self.lifetime(given, ord_type)
         return ("submit", given)
+
+    def reduce_only(self, given: dict[str, Any], twins: Twins) -> None:
+        """Mostly where there is something to reduce."""
+        given["reduce_only"] = True
+        positions = [one for one in twins.model.positions if one.lots]
+        if positions and self.chance(0.8):
+            one = self.random.choice(positions)
+            given |= {"account": one.account, "side": fix.SELL if one.lots > 0 else fix.BUY}
+            given["pair"] = twins.model.pairs.index(one.pair)
 
     def used_name(self, twins: Twins) -> str:
         """A ClOrdID that an open order may have, of the same account or not."""

@@ -16,8 +16,8 @@ from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
 from tidegate.model.codec import Decoder
 from tidegate.model.instruments import Instrument, make_instrument
-from tidegate.model.settings import AccountSettings, Deposit
 from tidegate.model.rejects import CANCELED_BY_AMEND, CANCELED_BY_USER
+from tidegate.model.settings import AccountSettings, Deposit
 
 Command = tuple[str, dict[str, Any]]  # a method of `Twins` and what it is given
 
@@ -32,6 +32,7 @@ TERMS = {
     3: Terms(leverage=2, positions_max=1),
     4: Terms(),
 }
+POOLS = {"ABC": 900_000}
 
 
 def instruments(price_decimals: int) -> list[Instrument]:
@@ -105,7 +106,7 @@ class Twins:
             plain.Pair(one.base, one.quote, price_decimals, 0, one.leverage_max, one.long_max_lots)
             for one in self.pairs
         ]
-        self.model.terms = TERMS
+        self.model.terms, self.model.pools = TERMS, POOLS
         self.names = 0
         self.refusals: dict[str, int] = {}
         self.told: dict[str, int] = {}
@@ -135,7 +136,8 @@ class Twins:
         return fresh
 
     def _adopt(self, engine: SpotEngine) -> None:
-        engine.margin.adopt([settings(account) for account in range(5)], [])
+        pools = [Deposit(asset=asset, amount=most) for asset, most in POOLS.items()]
+        engine.margin.adopt([settings(account) for account in range(5)], pools)
 
     # --- commands --------------------------------------------------------------------------------
 
