@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import gc
-import logging
 import os
 import resource
 import signal
@@ -30,14 +29,24 @@ from rich.console import Console
 from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.control.account_commands import account_commands
 from tidegate.control.clock_commands import clock_commands
+from tidegate.control.directory_commands import DirectoryCommands, access_book
 from tidegate.control.fault_commands import fault_commands
+from tidegate.control.fee_commands import fee_commands
+from tidegate.control.market_commands import market_commands
+from tidegate.control.order_commands import order_commands
+from tidegate.control.protocol import Handler
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
+from tidegate.gateway.access import AccessBook
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.gateway.shares import Shares
+from tidegate.history.child import HistoryProcess
+from tidegate.history.follow import FollowOptions
+from tidegate.history.target import OFF
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
@@ -45,6 +54,7 @@ from tidegate.lab.faults import FaultPlan
 from tidegate.lab.target import VenueTarget
 from tidegate.provision import (
     ProvisionError,
+    Secrets,
     TlsFiles,
     data_directory,
     open_secrets,
@@ -86,6 +96,8 @@ class UpOptions:
     plain: bool = False
     durability: Literal["process", "disk"] | None = None
     clock: Literal["system", "virtual"] | None = None
+    log_format: str = "console"
+    log_level: str = "info"
 
 
 # What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
@@ -110,27 +122,6 @@ class _NoSecrets:
         return b""
 
 
-def configure_logging(*, form: str, level: str) -> None:
-    """Log to standard error: as lines for people, or as JSON, one object a line."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
 def up(options: UpOptions, console: Console) -> int:
     """Run a venue until it is told to stop; the process' exit code."""
     with ExitStack() as stack:
@@ -153,10 +144,11 @@ def _refused(error: Exception) -> int:
 class _Prepared:
     directory: Path
     config: VenueConfig
-    plain: bool
+    options: UpOptions
     tls: TlsFiles
     sockets: dict[str, socket.socket]
     recovered: Recovered
+    secrets: Secrets
 
 
 def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
@@ -183,7 +175,7 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     recovered.venue.check_settings(config.settings.encode())
     tls = provide_tls(directory, config.host, config.tls)
     secrets.save()
-    return _Prepared(directory, config, options.plain, tls, sockets, recovered)
+    return _Prepared(directory, config, options, tls, sockets, recovered, secrets)
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
@@ -262,22 +254,22 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
     faults = _faults(config, service)
-    doctor = LogonDoctor(service, config.sessions, config.keys) if config.profile == "uat" else None
+    book = _access_book(prepared, service)
+    doctor = LogonDoctor(service, book.sessions, book.keys) if config.profile == "uat" else None
     handlers = (
-        session_commands(service, doctor) | clock_commands(clock, walker) | fault_commands(faults)
+        session_commands(service, doctor)
+        | clock_commands(clock, walker)
+        | fault_commands(faults)
+        | _operators_commands(prepared, service, book)
     )
     control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
         fail(error)
-    listeners = _listen(prepared, service, faults, doctor)
-    document = ready_document(
-        config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
-    )
-    write_ready(prepared.directory, document)
-    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
-    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
+    listeners = _listen(prepared, service, book, faults, doctor)
+    _tell_ready(prepared, control.path, console)
+    history = _history(prepared)
     await stopped.wait()
     remove_ready(prepared.directory)
     for listener in listeners:
@@ -290,7 +282,20 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
+    if history is not None:
+        await asyncio.to_thread(history.stop)
     return _told(failures)
+
+
+def _tell_ready(prepared: _Prepared, control: Path, console: Console) -> None:
+    """Say to programs and people how to reach the venue, which listens."""
+    config = prepared.config
+    document = ready_document(
+        config, prepared.tls, os.getpid(), plain=prepared.options.plain, control=control
+    )
+    write_ready(prepared.directory, document)
+    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
+    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
 
 
 def _told(failures: list[BaseException]) -> int:
@@ -317,12 +322,51 @@ def _service(
     )
 
 
+def _history(prepared: _Prepared) -> HistoryProcess | None:
+    """The process that follows the journal, started; None where the history is off."""
+    config = prepared.config
+    if config.history == OFF:
+        return None
+    process = HistoryProcess(
+        FollowOptions(
+            data=str(prepared.directory),
+            target=config.history,
+            durability=config.durability,
+            log_format=prepared.options.log_format,
+            log_level=prepared.options.log_level,
+        )
+    )
+    process.start()
+    return process
+
+
 def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
     """The machine's clock, or one that stands where time has got to: now, or where the journal
     was moved to before."""
     if config.clock == "system":
         return SteadyClock(recovered.venue.now_ns)
     return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
+
+
+def _access_book(prepared: _Prepared, service: VenueService) -> AccessBook:
+    """Who may log on. What operators have added and can not be used is told in the log."""
+    book, left_out = access_book(prepared.config, service.venue, prepared.secrets)
+    for name in left_out:
+        _log.warning("added_name_left_out", name=name)
+    return book
+
+
+def _operators_commands(
+    prepared: _Prepared, service: VenueService, book: AccessBook
+) -> dict[str, Handler]:
+    directory = DirectoryCommands(service, prepared.config, book, prepared.secrets)
+    return (
+        market_commands(service)
+        | account_commands(service)
+        | fee_commands(service)
+        | order_commands(service)
+        | directory.handlers()
+    )
 
 
 def _faults(config: VenueConfig, service: VenueService) -> FaultPlan | None:
@@ -355,11 +399,12 @@ def _stop_for_bugs(service: VenueService) -> Any:
 def _listen(
     prepared: _Prepared,
     service: VenueService,
+    book: AccessBook,
     faults: FaultPlan | None,
     doctor: LogonDoctor | None,
 ) -> list[Listener]:
     config = prepared.config
-    tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
+    tls = None if prepared.options.plain else server_context(prepared.tls, config.tls.minimum)
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
     strangers_max = min(STRANGERS_MAX, _descriptors() // 4 // len(prepared.sockets))
     listeners: list[Listener] = []
@@ -367,7 +412,7 @@ def _listen(
     for name, bound in prepared.sockets.items():
         listener = Listener(
             service,
-            Authenticator(service, name, config.sessions, config.keys),
+            Authenticator(service, name, book.sessions, book.keys),
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
             logons_per_second_max=config.logons_per_second_max,

@@ -69,13 +69,21 @@ def copied(data: Path, target: Path) -> Path:
 def without_rollover(config: str) -> str:
     """The configuration with the rollover far from now, unless it sets its own: a test that runs
     at 22:00 UTC is not to be logged out. Two times of day are enough, and a later start on the
-    same data will mostly find the same one."""
-    if "rollover_at" in config:
-        return config
-    line = f'rollover_at = "{"04" if time.gmtime().tm_hour >= 12 else "16"}:00:00"\n'
+    same data will mostly find the same one. Nor does it follow the journal, unless it says so."""
+    line = ""
+    if "rollover_at" not in config:
+        line += f'rollover_at = "{"04" if time.gmtime().tm_hour >= 12 else "16"}:00:00"\n'
+    if "history" not in config:
+        line += 'history = "off"\n'
     if "[venue]\n" in config:
         return config.replace("[venue]\n", f"[venue]\n{line}", 1)
     return f"[venue]\n{line}{config}"
+
+
+def without_rate_limits(config: str) -> str:
+    """The configuration with no tier for accounts that name none, unless it says something of rate
+    limits: tests send more, and faster, than a client may."""
+    return config if "rates" in config else f'{config}\n[rates]\ndefault_tier = "none"\n'
 
 
 class Venue:
@@ -139,7 +147,7 @@ class Venue:
         if self._plain:
             up.append("--plain")
         path = self.data.with_name(self.data.name + ".toml")
-        path.write_text(without_rollover(self._config or ""))
+        path.write_text(without_rate_limits(without_rollover(self._config or "")))
         up += ["--config", str(path)]
         command = [sys.executable, "-m", "tidegate", *up]
         if self._script is not None:
