@@ -29,9 +29,9 @@ class Stages(Book):
         """A reference price: trailing orders follow, and what it reaches is triggered."""
         found: list[Order] = []
         for order in self.open:
-            if order.stage != fix.UNTRIGGERED or order.fired or order.pair is not pair:
+            if order.stage != fix.UNTRIGGERED or order.pair is not pair:
                 continue
-            if order.by_index != by_index:
+            if order.by_index != by_index or order.fired or order.unfit:
                 continue
             begins = order.trails and not order.best
             self.follow(order, price)

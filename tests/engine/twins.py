@@ -233,20 +233,25 @@ class Twins:
         )  # fmt: skip
         if not model_pair.releases or not self.model.admitted(other):
             return
-        order = make_order(
-            self.engine, side, 0 if in_quote else qty, 0 if other.trails else price,
-            account=account,
-            symbol=SYMBOLS[pair], ord_type=ord_type, time_in_force=tif, post_only=post_only,
-            stp_mode=stp_mode, stp_group=stp_group, cl_ord_id=cl_ord_id, maker_rate=rates[0],
-            taker_rate=rates[1], trigger=made_trigger(other), display_lots=display,
-            quote_money=qty if in_quote else 0, fee_in_base=fee_in_base, effective_ns=times[0],
-            expire_ns=times[1], valid_until_ns=deadline, entered_ns=now, margin=margin,
-            reduce_only=reduce_only,
-        )  # fmt: skip
+        order = self._twin_of(other, SYMBOLS[pair])
         expected = self.model.submit(other, b"text")
         before = saved(self.engine) if expected else b""
         rule = self.engine.submit(order, now, b"text")
         self._compare("" if rule is None else rule.name, expected, before)
+
+    def _twin_of(self, other: plain.Order, symbol: str) -> Order:
+        """The same order for the engine."""
+        return make_order(
+            self.engine, other.side, 0 if other.quote_money else other.qty,
+            0 if other.trails else other.price, account=other.account, symbol=symbol,
+            ord_type=other.kind, time_in_force=other.time_in_force, post_only=other.post_only,
+            stp_mode=other.stp_mode, stp_group=other.stp_group, cl_ord_id=other.cl_ord_id,
+            maker_rate=other.maker_rate, taker_rate=other.taker_rate,
+            trigger=made_trigger(other), display_lots=other.display,
+            quote_money=other.quote_money, fee_in_base=other.fee_in_base, margin=other.margin,
+            reduce_only=other.reduce_only, effective_ns=other.effective, expire_ns=other.expire,
+            valid_until_ns=other.valid_until, entered_ns=self.model.now,
+        )  # fmt: skip
 
     def cancel(self, choice: int, *, named: bool = True) -> None:
         """Cancels the open order of that place, counted round."""
