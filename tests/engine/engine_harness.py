@@ -4,10 +4,13 @@ reference model command by command."""
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from tests.engine import reference_book as reference
 from tidegate.engine.events import Event
+from tidegate.engine.holds import held_asset
 from tidegate.engine.order import Order
 from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
@@ -107,18 +110,27 @@ def check_invariants(engine: SpotEngine, symbols: tuple[str, ...] = (SYMBOL,)) -
     for symbol in symbols:
         book = engine.book(symbol)
         assert book is not None
+        for side in (book.bids, book.asks):
+            assert side.total_lots == sum(o.leaves_lots for level in side for o in level)
         bid, ask = book.bids.best, book.asks.best
         assert bid is None or ask is None or bid.price < ask.price
         for level in (*book.bids, *book.asks):
             orders = list(level)
             assert orders
             assert level.count == len(orders)
-            assert level.total_lots == sum(order.leaves_lots for order in orders)
+            assert level.total_lots == sum(o.leaves_lots - o.hidden_lots for o in orders)
             count += len(orders)
             for order in orders:
                 _check_order(engine, order)
                 pair = order.instrument
                 key = (order.account, pair.quote if order.side == fix.BUY else pair.base)
+                held[key] = held.get(key, 0) + order.held_money
+    for account in (a for a in ledger.accounts() if a >= 0):
+        for order in engine.account_orders(account):
+            if order.stage != fix.LIVE:
+                assert not order.resting
+                count += 1
+                key = (account, held_asset(order))
                 held[key] = held.get(key, 0) + order.held_money
     assert count == engine.open_order_count
     for account in (a for a in ledger.accounts() if a >= 0):
@@ -128,10 +140,27 @@ def check_invariants(engine: SpotEngine, symbols: tuple[str, ...] = (SYMBOL,)) -
     assert not held
 
 
+def exposure(order: Order) -> int:
+    """What a resting order holds, from its definition: what its leaves cost at its price and, if
+    it pays its fee in the same asset, the dearer of its fees, rounded up once."""
+    pair = order.instrument
+    buys = order.side == fix.BUY
+    cost = Fraction(order.leaves_lots * 100)
+    if buys:
+        cost = Fraction(order.price * order.leaves_lots * 10**10, 10 ** (pair.price_decimals + 8))
+    if buys != order.fee_in_base:
+        cost *= 1 + Fraction(max(order.maker_rate, order.taker_rate), 10**6)
+    return ceil(cost)
+
+
 def _check_order(engine: SpotEngine, order: Order) -> None:
     """An order in a book is found by every way to it, and open."""
     assert order.resting
     assert 0 < order.leaves_lots <= order.qty_lots
+    shown = order.leaves_lots - order.hidden_lots
+    assert order.hidden_lots >= 0
+    assert 0 < shown <= (order.display_lots or shown)
+    assert order.held_money == exposure(order)
     assert engine.order(order.number) is order
     assert order in engine.account_orders(order.account)
     assert order in engine.session_orders(order.session)

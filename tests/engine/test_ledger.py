@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.engine.ledger import EXTERNAL, FEES, Ledger
+from tidegate.engine.ledger import DEPOSIT, EXTERNAL, FEE, FEES, LENDER, TRADE, WITHDRAWAL, Ledger
 from tidegate.model.codec import Decoder, Encoder
 
 
@@ -22,6 +22,16 @@ def balances(ledger: Ledger) -> dict[tuple[int, str], tuple[int, int]]:
         for account in ledger.accounts()
         for asset in ledger.assets(account)
     }
+
+
+def settle(
+    ledger: Ledger, receiver: int, freed: int, amount: int, payer_fee: int, receiver_fee: int = 0
+) -> None:
+    """A leg in which account 0 pays."""
+    ledger.settle(
+        "USD", 0, receiver, freed=freed, amount=amount, payer_fee=payer_fee,
+        receiver_fee=receiver_fee, trade_number=7,
+    )  # fmt: skip
 
 
 def test_deposit_hold_release() -> None:
@@ -47,7 +57,7 @@ def test_settle_pays_receiver_and_fee_and_gives_the_rest_back() -> None:
     ledger = Ledger()
     ledger.deposit(0, "USD", 100)
     ledger.hold(0, "USD", 100)
-    ledger.settle("USD", 0, 1, 60, 50, 3)
+    settle(ledger, 1, 60, 50, 3)
     assert balances(ledger) == {
         (FEES, "USD"): (3, 0),
         (EXTERNAL, "USD"): (-100, 0),
@@ -61,9 +71,65 @@ def test_settle_with_oneself() -> None:
     ledger = Ledger()
     ledger.deposit(0, "USD", 100)
     ledger.hold(0, "USD", 60)
-    ledger.settle("USD", 0, 0, 60, 50, 3)
+    settle(ledger, 0, 60, 50, 3)
     assert ledger.available(0, "USD") == 97
     assert ledger.held(0, "USD") == 0
+
+
+def test_settle_takes_the_receivers_fee_from_what_it_gets() -> None:
+    ledger = Ledger()
+    ledger.deposit(0, "USD", 100)
+    ledger.hold(0, "USD", 60)
+    settle(ledger, 1, 60, 50, 3, 50)
+    assert balances(ledger) == {
+        (FEES, "USD"): (53, 0),
+        (EXTERNAL, "USD"): (-100, 0),
+        (0, "USD"): (47, 0),
+    }
+    assert ledger.totals() == {"USD": 0}
+
+
+def test_the_lender_pays_what_it_does_not_have() -> None:
+    ledger = Ledger()
+    ledger.settle("USD", LENDER, 1, freed=0, amount=50, payer_fee=0, receiver_fee=2, trade_number=1)
+    assert balances(ledger) == {
+        (LENDER, "USD"): (-50, 0),
+        (FEES, "USD"): (2, 0),
+        (1, "USD"): (48, 0),
+    }
+
+
+def test_withdraw_takes_only_what_is_available() -> None:
+    ledger = Ledger()
+    ledger.deposit(0, "USD", 100)
+    ledger.hold(0, "USD", 70)
+    ledger.withdraw(0, "USD", 30)
+    assert balances(ledger) == {(EXTERNAL, "USD"): (-70, 0), (0, "USD"): (0, 70)}
+
+
+def test_postings_tell_every_movement_between_accounts() -> None:
+    ledger = Ledger()
+    ledger.deposit(0, "USD", 1)  # nobody is listening yet
+    ledger.postings = []
+    ledger.deposit(0, "USD", 100)
+    ledger.deposit(0, "USD", 0)
+    ledger.hold(0, "USD", 60)
+    settle(ledger, 1, 60, 50, 3, 2)
+    ledger.hold(1, "USD", 9)
+    ledger.release(1, "USD", 9)
+    ledger.withdraw(1, "USD", 48)
+    assert [(p.asset, p.account, p.amount, p.kind, p.trade_number) for p in ledger.postings] == [
+        ("USD", EXTERNAL, -100, DEPOSIT, 0),
+        ("USD", 0, 100, DEPOSIT, 0),
+        ("USD", 0, -50, TRADE, 7),
+        ("USD", 1, 50, TRADE, 7),
+        ("USD", 0, -3, FEE, 7),
+        ("USD", FEES, 3, FEE, 7),
+        ("USD", 1, -2, FEE, 7),
+        ("USD", FEES, 2, FEE, 7),
+        ("USD", 1, -48, WITHDRAWAL, 0),
+        ("USD", EXTERNAL, 48, WITHDRAWAL, 0),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,8 +137,15 @@ def test_settle_with_oneself() -> None:
     [
         lambda ledger: ledger.hold(0, "USD", 61),
         lambda ledger: ledger.release(0, "USD", 41),
-        lambda ledger: ledger.settle("USD", 0, 1, 41, 1, 0),
-        lambda ledger: ledger.settle("USD", 0, 1, 40, 40, 1),
+        lambda ledger: settle(ledger, 1, 41, 1, 0),
+        lambda ledger: settle(ledger, 1, 40, 40, 1),
+        lambda ledger: settle(ledger, 1, 40, 10, 0, 11),
+        lambda ledger: settle(ledger, 1, 40, 10, 0, -1),
+        lambda ledger: settle(ledger, 1, 40, 10, -1, 1),
+        lambda ledger: ledger.withdraw(0, "USD", 61),
+        lambda ledger: ledger.withdraw(0, "USD", -1),
+        lambda ledger: ledger.withdraw(EXTERNAL, "USD", 1),
+        lambda ledger: ledger.withdraw(0, "EUR", 1),
         lambda ledger: ledger.hold(0, "EUR", 1),
         lambda ledger: ledger.hold(0, "USD", -1),
         lambda ledger: ledger.release(0, "USD", -1),

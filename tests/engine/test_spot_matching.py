@@ -35,9 +35,9 @@ NO_LIQUIDITY = b"Insufficient liquidity"
 class Desk:
     """An engine whose accounts 1 to 3 have plenty; each call gives the events in short."""
 
-    def __init__(self) -> None:
+    def __init__(self, price_decimals: int = 2) -> None:
         self.engine = SpotEngine()
-        self.engine.add_instrument(instrument())
+        self.engine.add_instrument(instrument(price_decimals))
         for account in (1, 2, 3):
             self.engine.ledger.deposit(account, "USD", 10**15)
             self.engine.ledger.deposit(account, "ABC", 10**15)

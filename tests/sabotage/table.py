@@ -99,7 +99,7 @@ SABOTAGES = (
     ),
     one(
         "a skipped number is transmitted",
-        "venue/controls.py",
+        "venue/session_controls.py",
         "            venue.withhold(session, number, session.use_up_number(time_ns))",
         "            venue.send(session, number, session.use_up_number(time_ns))",
     ),

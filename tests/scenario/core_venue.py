@@ -6,6 +6,7 @@ be a Logon of a known session; turns go to the log, then what they ask for goes 
 
 from __future__ import annotations
 
+from tests.scenario.controls import control_of
 from tests.scenario.settings import TARGET, change, venue_settings
 from tidegate.model.time import parse_utc_timestamp, utc_timestamp
 from tidegate.session.logon import (
@@ -18,7 +19,7 @@ from tidegate.session.logon import (
 )
 from tidegate.session.resend import Sweep
 from tidegate.venue import records
-from tidegate.venue.controls import NO_SESSION, Control
+from tidegate.venue.controls import NO_SESSION
 from tidegate.venue.effects import ANSWER, CUT, SKIP, SWEEP, Dispatch, RefusalNote
 from tidegate.venue.machine import Venue
 from tidegate.venue.records import read_records, sent_length
@@ -116,8 +117,9 @@ class CoreVenue:
         self.venue.log_out_all(text.encode(), self.now_ns)
         self._turn()
 
-    def control(self, session: str, kind: int, control: Control) -> None:
+    def control(self, session: str, words: list[str]) -> None:
         self._start()
+        kind, control = control_of(words)
         directory = self.venue.directory
         index = (
             NO_SESSION

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from tests.scenario.controls import control_of
 from tests.scenario.script import Script, Step, duration_ns, fields_of
 from tests.scenario.settings import TARGET
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
@@ -27,6 +26,7 @@ class VenueUnderTest(Protocol):
     def receive_now(self, label: str) -> bytes | None: ...
     def is_cut(self, label: str) -> bool: ...
     def cut(self, label: str) -> None: ...
+    def control(self, session: str, words: list[str]) -> None: ...
 
 
 class ScriptFailed(AssertionError):
@@ -97,6 +97,8 @@ class Player:
             self.next_numbers[step.target] = int(self._value(step.rest))
         elif verb == "let":
             self._let(step)
+        elif verb == "control":
+            venue.control(step.target, [self._value(word) for word in step.rest.split()])
         else:
             self._play_on_core(step)
 
@@ -119,8 +121,6 @@ class Player:
             venue.restart(duration_ns(step.target) if step.target else 0)
         elif verb == "log-out-all":
             venue.log_out_all(f"{step.target} {step.rest}".strip())
-        elif verb == "control":
-            venue.control(step.target, *control_of([self._value(w) for w in step.rest.split()]))
         else:
             assert verb == "balance", verb
             self._balance(venue.balance(step.target, step.rest.split()[0]), step.rest.split()[1:])

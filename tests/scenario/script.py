@@ -4,7 +4,7 @@ One step a line; `|` stands for SOH; a line that ends in `\\` goes on in the nex
 
     # text                           a comment; `# scenario: 2b` names what the script plays
     given session ACME name=value    settings of the venue, before it starts (also `account`,
-                                     `venue`); accounts take balances as `USD=1000`
+                                     `venue`, `rate_tier`); accounts take balances as `USD=1000`
     connect ACME                     open a line; `ACME:2` is a second line of the same session
     logon ACME [fields]              connect, send a Logon and expect the Logon that answers it
     send ACME 35=D|11=$a|...         a message; 34, 49, 56, 52 and 60 are filled in if not given
@@ -38,17 +38,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+# Controls that a venue behind sockets is asked to do as well, over its control socket
+OF_MARKETS = {"status", "halt", "resume", "index", "band"}
+
 SCRIPTS = Path(__file__).parent / "scripts"
 
 # Steps that only a venue whose clock and process are in the test's hands can play
 CORE_ONLY = {
     "given", "advance", "jump", "restart", "configure", "log-out-all", "balance",
-    "control",
 }  # fmt: skip
 
 VERBS = CORE_ONLY | {
     "connect", "logon", "send", "raw", "expect", "exact", "expect-none", "expect-cut", "cut",
-    "next", "let",
+    "next", "let", "control",
 }  # fmt: skip
 
 _UNITS_NS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -85,7 +87,11 @@ class Script:
 
     @property
     def core_only(self) -> bool:
-        return any(step.verb in CORE_ONLY for step in self.steps)
+        return any(
+            step.verb in CORE_ONLY
+            or (step.verb == "control" and step.rest.split()[0] not in OF_MARKETS)
+            for step in self.steps
+        )
 
 
 def read_script(path: Path) -> Script:

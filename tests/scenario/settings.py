@@ -4,6 +4,7 @@ with two sub-accounts. The same firms as in a venue that is started without a co
 from __future__ import annotations
 
 from tidegate.model.instruments import built_in_instruments
+from tidegate.model.rates import RateTier
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.settings import AccountSettings, Deposit, SessionSettings, VenueSettings
 
@@ -78,6 +79,11 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
         _change_values(settings, text.split())
         return
     name, *changes = text.split()
+    if kind == "rate_tier":
+        tier = RateTier(name=name, decay_centi=0, threshold_centi=0, open_orders_per_pair=0)
+        settings.rates.tiers = [t for t in settings.rates.tiers if t.name != name] + [tier]
+        _change_values(tier, changes)
+        return
     if kind == "session":
         found = next((s for s in settings.sessions if s.sender_comp_id == name), None)
         if found is None:

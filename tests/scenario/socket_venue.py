@@ -7,9 +7,11 @@ import re
 import socket
 import time
 
+from tests.scenario.controls import request_of
 from tests.scenario.player import Player, framed
 from tests.scenario.script import Script
 from tests.venue_process import SessionInfo, VenueProcess
+from tidegate.control.client import ask
 from tidegate.wire.framing import Framer
 from tidegate.wire.signature import logon_password
 
@@ -44,6 +46,7 @@ class SocketVenue:
         self.lines: dict[str, _Line] = {}
         self.sessions: dict[str, SessionInfo] = {s.sender_comp_id: s for s in process.sessions}
         self.last_nonce = 0
+        self.undoing: list[list[str]] = []  # controls
 
     @property
     def now_ns(self) -> int:
@@ -95,7 +98,22 @@ class SocketVenue:
             pass
         line.socket.close()
 
+    def control(self, session: str, words: list[str]) -> None:
+        """Ask over the control socket. What is set is set back by `close`."""
+        assert session == "-"
+        command, parameters = request_of(words)
+        ask(self.process.directory, command, parameters)
+        if words[0] == "halt":
+            self.undoing.append(["resume"])
+        elif words[0] == "status":
+            self.undoing.append(["status", words[1], "online"])
+        elif words[0] == "band":
+            self.undoing.append(["band", words[1], "default"])
+
     def close(self) -> None:
+        for words in self.undoing:
+            ask(self.process.directory, *request_of(words))
+        self.undoing.clear()
         for label in self.lines:
             self.cut(label)
         self.lines.clear()

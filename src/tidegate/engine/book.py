@@ -18,7 +18,7 @@ class PriceLevel:
 
     def __init__(self, price: int) -> None:
         self.price = price
-        self.total_lots = 0  # sum of the orders' leaves
+        self.total_lots = 0  # of what the orders show
         self.count = 0
         self.first: Order | None = None
         self.last: Order | None = None
@@ -39,7 +39,7 @@ class PriceLevel:
         else:
             last.next = order
         self.last = order
-        self.total_lots += order.leaves_lots
+        self.total_lots += order.leaves_lots - order.hidden_lots
         self.count += 1
 
     def unlink(self, order: Order) -> None:
@@ -55,7 +55,7 @@ class PriceLevel:
             after.previous = before
         order.previous = None
         order.next = None
-        self.total_lots -= order.leaves_lots
+        self.total_lots -= order.leaves_lots - order.hidden_lots
         self.count -= 1
 
 
@@ -67,7 +67,7 @@ class BookSide:
         self._ladder = PriceLadder(descending=bids)
         self._levels: dict[int, PriceLevel] = {}
         self.best: PriceLevel | None = None
-        self.total_lots = 0  # of all levels: tells at once what can not fill
+        self.total_lots = 0  # of all orders, hidden or not: tells at once what can not fill
 
     def __len__(self) -> int:
         """The number of prices at which orders rest."""
@@ -108,9 +108,19 @@ class BookSide:
             if level is self.best:
                 self.best = self._levels[self._ladder.best()] if self._levels else None
 
-    def reduce(self, order: Order, lots: int) -> None:
+    def take(self, order: Order, lots: int) -> None:
         self._levels[order.price].total_lots -= lots
         self.total_lots -= lots
+
+    def reduce(self, order: Order, lots: int) -> None:
+        of_hidden = min(lots, order.hidden_lots)
+        order.hidden_lots -= of_hidden
+        self._levels[order.price].total_lots -= lots - of_hidden
+        self.total_lots -= lots
+
+    def hide(self, order: Order, lots: int) -> None:
+        order.hidden_lots += lots
+        self._levels[order.price].total_lots -= lots
 
 
 class OrderBook:
@@ -129,7 +139,13 @@ class OrderBook:
         return self.asks if side == BUY else self.bids
 
     def add(self, order: Order) -> None:
-        """Puts an order at the back of its price."""
+        """Puts an order at the back of its price; an iceberg shows its display quantity."""
+        if order.display_lots:
+            order.hidden_lots = max(0, order.leaves_lots - order.display_lots)
+        self.restore(order)
+
+    def restore(self, order: Order) -> None:
+        """Puts an order at the back of its price with what it shows and hides already."""
         assert not order.resting
         self.side(order.side).add(order)
         order.resting = True
@@ -140,10 +156,30 @@ class OrderBook:
         self.side(order.side).remove(order)
         order.resting = False
 
+    def take(self, order: Order, lots: int) -> None:
+        """A fill of what a resting order shows. The caller lowers its leaves by `lots`."""
+        assert order.resting
+        self.side(order.side).take(order, lots)
+
     def reduce(self, order: Order, lots: int) -> None:
-        """Makes a resting order smaller in its place. The caller lowers its leaves by `lots`."""
+        """Makes a resting order smaller in its place; an iceberg gives of its hidden part first.
+        The caller lowers its leaves by `lots`."""
         assert order.resting
         self.side(order.side).reduce(order, lots)
+
+    def uncover(self, order: Order, lots: int) -> None:
+        """Shows `lots` of what a resting iceberg hides. It keeps its place."""
+        assert order.resting
+        self.side(order.side).hide(order, -lots)
+
+    def set_display(self, order: Order, display_lots: int) -> None:
+        """Gives a resting iceberg another display quantity. It keeps its place: it shows less at
+        once, and more when it shows again."""
+        assert order.resting
+        order.display_lots = display_lots
+        shown = order.leaves_lots - order.hidden_lots
+        if shown > display_lots:
+            self.side(order.side).hide(order, shown - display_lots)
 
     def first_match(self, side: int, limit: int) -> Order | None:
         """The resting order that an order of `side` with price `limit` trades with first."""

@@ -1,102 +1,37 @@
 """Matching: price-time priority, trades at the resting price, self-trade prevention.
 
-Everything that a match does stands here: it shrinks holds, moves money, closes what is filled, and
-tells each step as an event. Acceptance, amends and cancels are in `spot`.
+What a match does to orders and books stands here: it closes what is filled and tells each step as
+an event. Its money is in `settlement`; acceptance, amends and cancels are in `spot`.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
-from tidegate.engine.book import OrderBook
-from tidegate.engine.events import Event, canceled_event, trade_event
-from tidegate.engine.holds import fee_money, held_asset, order_hold
-from tidegate.engine.ledger import HOUSE, Ledger
+from tidegate.engine.events import Event, canceled_event, expired_event, trade_event
+from tidegate.engine.holds import fee_asset, held_asset
+from tidegate.engine.ledger import Ledger
+from tidegate.engine.market import Market, price_limit
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
-from tidegate.model.instruments import Instrument
-from tidegate.model.market_state import MarketState
+from tidegate.engine.settlement import Settlement, SideMoney
 from tidegate.model.orders import (
-    BUY,
     MAKER,
-    MARKET,
     STP_CANCEL_NEWEST,
     STP_CANCEL_OLDEST,
     TAKER,
 )
 from tidegate.model.rejects import CANCELED_SELF_TRADE
-from tidegate.model.scaled import LOT_MONEY
-
-COST_LIMIT: Final = 10**60  # above every cost: for a walk that is about lots alone
-PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
-
-
-class Market:
-    """One instrument, its book, its state, and the count of its trades so far."""
-
-    def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self.book = OrderBook()
-        self.state = MarketState()
-        self.trade_count = 0
-
-
-class Reach:
-    """What an order would do on arrival: how many lots it would fill, and what they would cost a
-    buyer, taker fee included, in 1e-10 of the quote asset."""
-
-    def __init__(self, filled_lots: int, cost_money: int) -> None:
-        self.filled_lots = filled_lots
-        self.cost_money = cost_money
-
-
-def price_limit(order: Order) -> int:
-    """The worst price at which the order trades: its own, or none for market orders."""
-    if order.ord_type != MARKET:
-        return order.price
-    return PRICE_LIMIT if order.side == BUY else 0
-
-
-def reach(market: Market, order: Order, cost_max: int) -> Reach:
-    """Walks the book as `Matcher.match` would, to the lot and to the last unit of money, and
-    changes nothing. It goes no further once the cost is above `cost_max`: whoever can not pay
-    does not make the venue look through a whole book."""
-    limit = price_limit(order)
-    opposite = market.book.opposite(order.side)
-    wanted = order.leaves_lots
-    cost = 0
-    for level in opposite:
-        if not opposite.within(level.price, limit):
-            break
-        for maker in level:
-            if maker.stp_group == order.stp_group:
-                if order.stp_mode == STP_CANCEL_OLDEST:
-                    continue
-                return Reach(order.leaves_lots - wanted, cost)
-            lots = min(wanted, maker.leaves_lots)
-            money = market.instrument.money(level.price, lots)
-            cost += money + fee_money(money, order.taker_rate)
-            wanted -= lots
-            if wanted == 0 or cost > cost_max:
-                return Reach(order.leaves_lots - wanted, cost)
-    return Reach(order.leaves_lots - wanted, cost)
-
-
-def _hold_after(order: Order, lots: int, cost: int) -> int:
-    """What the order holds after a fill of `lots` that takes `cost`."""
-    if order.ord_type == MARKET and order.side == BUY:
-        return order.held_money - cost  # it holds the exact cost of all its fills
-    leaves = order.leaves_lots - lots
-    return 0 if leaves == 0 else order_hold(order, order.price, leaves)
 
 
 class Matcher:
-    """Matches orders against books. `events` collects what happened until it is taken."""
+    """Matches orders against books. `events` collects what happened until it is taken, `fired` the
+    orders that trades have triggered until they are released."""
 
     def __init__(self, ledger: Ledger, open_orders: OpenOrders) -> None:
         self._ledger = ledger
+        self._settlement = Settlement(ledger)
         self._open_orders = open_orders
         self.events: list[Event] = []
+        self.fired: list[Order] = []
         self.next_trade_number = 1
 
     def match(self, market: Market, order: Order, now_ns: int) -> bool:
@@ -109,7 +44,7 @@ class Matcher:
         others before that stand.
         """
         book = market.book
-        limit = price_limit(order)
+        limit = price_limit(market, order)
         while order.leaves_lots > 0:
             maker = book.first_match(order.side, limit)
             if maker is None:
@@ -129,6 +64,15 @@ class Matcher:
     def close(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
         """Ends an order, resting or not: frees its hold and tells it is canceled. What is filled
         stays filled."""
+        self._end(market, order)
+        self.events.append(canceled_event(order, now_ns, text))
+
+    def expire(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
+        """Ends an order as `close` does, because its time is over."""
+        self._end(market, order)
+        self.events.append(expired_event(order, now_ns, text))
+
+    def _end(self, market: Market, order: Order) -> None:
         if order.resting:
             market.book.remove(order)
         if self._open_orders.get(order.number) is not None:
@@ -136,78 +80,73 @@ class Matcher:
         if order.held_money != 0:
             self._ledger.release(order.account, held_asset(order), order.held_money)
             order.held_money = 0
-        self.events.append(canceled_event(order, now_ns, text))
 
     def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
         """A fill of a resting order at its price, whatever its place in the book. The other side is
-        the house, which is given exactly what it pays and pays no fee."""
+        the house. Of an iceberg it takes what is shown, then of what is hidden."""
+        shown = maker.leaves_lots - maker.hidden_lots
+        if lots > shown:
+            market.book.uncover(maker, lots - shown)
+        number = self._count_trade(market)
         money = market.instrument.money(maker.price, lots)
-        if maker.side == BUY:
-            paid_asset, paid = market.instrument.base, lots * LOT_MONEY
-        else:
-            paid_asset, paid = market.instrument.quote, money
-        market.book.reduce(maker, lots)
-        event = self._fill(maker, HOUSE, maker.price, lots, money, MAKER, now_ns)
-        event.trade_number = self.next_trade_number
-        self.next_trade_number += 1
-        market.trade_count += 1
-        event.pair_trade_number = market.trade_count
-        self._ledger.deposit(HOUSE, paid_asset, paid)
-        self._ledger.hold(HOUSE, paid_asset, paid)
-        self._ledger.settle(paid_asset, HOUSE, maker.account, paid, paid, 0)
-        if maker.leaves_lots == 0:
-            market.book.remove(maker)
-            self._open_orders.remove(maker)
+        self._settlement.by_house(number, maker, lots, money)
+        self._fill_maker(market, maker, maker.price, lots, money, now_ns)
 
     def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
         """One match: the maker's side first, then the taker's."""
-        lots = min(taker.leaves_lots, maker.leaves_lots)
+        lots = min(taker.leaves_lots, maker.leaves_lots - maker.hidden_lots)
         price = maker.price
-        money = market.instrument.money(price, lots)
-        trade_number = self.next_trade_number
-        self.next_trade_number += 1
-        market.trade_count += 1
+        number = self._count_trade(market)
         market.state.last_price = price
-        market.book.reduce(maker, lots)
-        event = self._fill(maker, taker.account, price, lots, money, MAKER, now_ns)
-        event.trade_number = trade_number
-        event.pair_trade_number = market.trade_count
-        event = self._fill(taker, maker.account, price, lots, money, TAKER, now_ns)
-        event.trade_number = trade_number
-        event.pair_trade_number = market.trade_count
-        if maker.leaves_lots == 0:
+        money = market.instrument.money(price, lots)
+        self._settlement.trade(number, maker, taker, lots, money)
+        self._fill_maker(market, maker, price, lots, money, now_ns)
+        self._fill(market, taker, self._settlement.taker, TAKER, price, lots, money, now_ns)
+        if market.by_trade.count:
+            market.by_trade.see(price, self.fired)
+
+    def _count_trade(self, market: Market) -> int:
+        """The number of the next trade."""
+        number = self.next_trade_number
+        self.next_trade_number = number + 1
+        market.trade_count += 1
+        return number
+
+    def _fill_maker(
+        self, market: Market, maker: Order, price: int, lots: int, money: int, now_ns: int
+    ) -> None:
+        """The resting side of a match: the fill, and what is left of the order in the book."""
+        market.book.take(maker, lots)
+        self._fill(market, maker, self._settlement.maker, MAKER, price, lots, money, now_ns)
+        if maker.leaves_lots == maker.hidden_lots:  # nothing that it showed is left
             market.book.remove(maker)
-            self._open_orders.remove(maker)
+            if maker.hidden_lots == 0:
+                self._open_orders.remove(maker)
+            else:
+                market.book.add(maker)
 
     def _fill(
         self,
+        market: Market,
         order: Order,
-        counterparty: int,
+        side: SideMoney,
+        liquidity: int,
         price: int,
         lots: int,
         money: int,
-        liquidity: int,
         now_ns: int,
-    ) -> Event:
-        """One side of a match: pays the other account and the fee, and tells the fill."""
-        amount = money if order.side == BUY else lots * LOT_MONEY
-        fee = fee_money(amount, order.maker_rate if liquidity == MAKER else order.taker_rate)
-        hold = _hold_after(order, lots, amount + fee)
-        asset = held_asset(order)
-        freed = order.held_money - hold
-        self._ledger.settle(asset, order.account, counterparty, freed, amount, fee)
-        order.held_money = hold
+    ) -> None:
+        """Tells one side of the trade that was counted last, and settled as `side`."""
         order.cum_lots += lots
         order.value += price * lots
-        order.gross_money += money
-        order.fee_money += fee
         order.amended = False  # a fill takes OrdStatus (39) from 5 back to 1 or 2
         event = trade_event(order, now_ns)
         event.last_price = price
         event.last_lots = lots
         event.last_money = money
-        event.last_fee_money = fee
-        event.fee_asset = asset
+        event.last_fee_money = side.fee_on_top + side.fee_of_proceeds
+        event.fee_asset = fee_asset(order)
         event.liquidity = liquidity
+        event.trade_number = self.next_trade_number - 1
+        event.pair_trade_number = market.trade_count
         self.events.append(event)
-        return event

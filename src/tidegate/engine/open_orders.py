@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from tidegate.engine.order import Order
+from tidegate.engine.timed import TimedOrders
+from tidegate.model.orders import SCHEDULED
+
+
+class _AccountOrders:
+    """The open orders of one account, by number and by ClOrdID (11), and how many there are of
+    the kinds that have a limit of their own."""
+
+    def __init__(self) -> None:
+        self.by_number: dict[int, Order] = {}
+        self.by_cl_ord_id: dict[bytes, Order] = {}
+        self.count_by_symbol: dict[str, int] = {}
+        self.scheduled_count = 0
 
 
 class OpenOrders:
-    """Indexes of open orders by number, account, session, and account with ClOrdID (11).
+    """Indexes of open orders by number, account, session, account with ClOrdID (11), and the time
+    at which something is due (`timed`).
 
     Dictionaries keep the order of insertion, and orders are added in the order of their numbers:
     that makes every listing one in entry order without sorting. The per-account and per-session
@@ -15,9 +29,9 @@ class OpenOrders:
 
     def __init__(self) -> None:
         self._by_number: dict[int, Order] = {}
-        self._by_account: dict[int, dict[int, Order]] = {}
+        self._by_account: dict[int, _AccountOrders] = {}
         self._by_session: dict[int, dict[int, Order]] = {}
-        self._by_cl_ord_id: dict[int, dict[bytes, Order]] = {}
+        self.timed = TimedOrders()
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -27,15 +41,15 @@ class OpenOrders:
 
     def find(self, account: int, cl_ord_id: bytes) -> Order | None:
         """The account's open order whose latest accepted ClOrdID is this one."""
-        names = self._by_cl_ord_id.get(account)
-        return None if names is None else names.get(cl_ord_id)
+        known = self._by_account.get(account)
+        return None if known is None else known.by_cl_ord_id.get(cl_ord_id)
 
     def all(self) -> list[Order]:
         return list(self._by_number.values())
 
     def of_account(self, account: int) -> list[Order]:
-        orders = self._by_account.get(account)
-        return [] if orders is None else list(orders.values())
+        known = self._by_account.get(account)
+        return [] if known is None else list(known.by_number.values())
 
     def of_session(self, session: int) -> list[Order]:
         orders = self._by_session.get(session)
@@ -45,6 +59,16 @@ class OpenOrders:
         orders = self._by_session.get(session)
         return 0 if orders is None else len(orders)
 
+    def count_of_pair(self, account: int, symbol: str) -> int:
+        """How many open orders the account has in one instrument."""
+        known = self._by_account.get(account)
+        return 0 if known is None else known.count_by_symbol.get(symbol, 0)
+
+    def count_of_scheduled(self, account: int) -> int:
+        """How many of the account's open orders wait for their EffectiveTime (168)."""
+        known = self._by_account.get(account)
+        return 0 if known is None else known.scheduled_count
+
     def add(self, order: Order) -> None:
         """Registers an order with a number above all others' and a ClOrdID that no other open
         order of the account has."""
@@ -52,44 +76,64 @@ class OpenOrders:
         self._by_number[number] = order
         account = self._by_account.get(order.account)
         if account is None:
-            account = {}
+            account = _AccountOrders()
             self._by_account[order.account] = account
-        account[number] = order
+        account.by_number[number] = order
+        symbol = order.instrument.symbol
+        account.count_by_symbol[symbol] = account.count_by_symbol.get(symbol, 0) + 1
+        if order.stage == SCHEDULED:
+            account.scheduled_count += 1
         session = self._by_session.get(order.session)
         if session is None:
             session = {}
             self._by_session[order.session] = session
         session[number] = order
-        self._name(order)
+        _name(account, order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def remove(self, order: Order) -> None:
         number = order.number
         del self._by_number[number]
-        del self._by_account[order.account][number]
+        account = self._by_account[order.account]
+        del account.by_number[number]
+        account.count_by_symbol[order.instrument.symbol] -= 1
+        if order.stage == SCHEDULED:
+            account.scheduled_count -= 1
         del self._by_session[order.session][number]
-        self._unname(order)
+        _unname(account, order)
+        if order.expire_ns or order.effective_ns:
+            self.timed.remove(order)
+
+    def set_stage(self, order: Order, stage: int) -> None:
+        """Gives an open order another stage; the only way to, lest the count of scheduled orders
+        goes wrong."""
+        account = self._by_account[order.account]
+        if order.stage == SCHEDULED:
+            account.scheduled_count -= 1
+        if stage == SCHEDULED:
+            account.scheduled_count += 1
+        order.stage = stage
 
     def rename(self, order: Order, cl_ord_id: bytes) -> None:
         """Gives an open order the ClOrdID of an accepted request; OrigClOrdID (41) becomes the one
         before. An empty one changes nothing."""
         if not cl_ord_id:
             return
-        self._unname(order)
+        account = self._by_account[order.account]
+        _unname(account, order)
         order.orig_cl_ord_id = order.cl_ord_id
         order.cl_ord_id = cl_ord_id
-        self._name(order)
+        _name(account, order)
 
-    def _name(self, order: Order) -> None:
-        cl_ord_id = order.cl_ord_id
-        if not cl_ord_id:  # orders that did not come by FIX may have none
-            return
-        names = self._by_cl_ord_id.get(order.account)
-        if names is None:
-            names = {}
-            self._by_cl_ord_id[order.account] = names
-        assert cl_ord_id not in names, "ClOrdID of another open order"
-        names[cl_ord_id] = order
 
-    def _unname(self, order: Order) -> None:
-        if order.cl_ord_id:
-            del self._by_cl_ord_id[order.account][order.cl_ord_id]
+def _name(account: _AccountOrders, order: Order) -> None:
+    cl_ord_id = order.cl_ord_id
+    if cl_ord_id:  # orders that did not come by FIX may have none
+        assert cl_ord_id not in account.by_cl_ord_id, "ClOrdID of another open order"
+        account.by_cl_ord_id[cl_ord_id] = order
+
+
+def _unname(account: _AccountOrders, order: Order) -> None:
+    if order.cl_ord_id:
+        del account.by_cl_ord_id[order.cl_ord_id]

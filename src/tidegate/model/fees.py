@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.scaled import MONEY_DECIMALS, POWERS_OF_TEN
 
 VOLUME_DAYS: Final = 30
 
@@ -58,3 +59,51 @@ class FeeSchedule:
                 for _ in range(decoder.uint())
             ],
         )
+
+
+# US dollars of volume; maker and taker in millionths
+_CRYPTO: Final = [
+    (0, 2_500, 4_000),
+    (10_000, 2_000, 3_500),
+    (50_000, 1_400, 2_400),
+    (100_000, 1_200, 2_200),
+    (250_000, 1_000, 2_000),
+    (500_000, 800, 1_800),
+    (1_000_000, 600, 1_600),
+    (2_500_000, 400, 1_400),
+    (5_000_000, 200, 1_200),
+    (10_000_000, 0, 1_000),
+]
+
+# Pairs whose base asset is a currency or stands for one. No numbers are public; these are ours.
+_FX: Final = [
+    (0, 2_000, 2_000),
+    (50_000, 1_600, 1_600),
+    (100_000, 1_200, 1_200),
+    (250_000, 800, 800),
+    (500_000, 400, 400),
+    (1_000_000, 200, 200),
+    (5_000_000, 0, 100),
+    (10_000_000, 0, 50),
+]
+
+CRYPTO: Final = "crypto"
+FX: Final = "fx"
+
+
+def built_in_fee_schedules() -> list[FeeSchedule]:
+    """The dialect's ladder, and the one for pairs of currencies."""
+    return [
+        FeeSchedule(
+            name=name,
+            tiers=[
+                FeeTier(
+                    volume_money=dollars * POWERS_OF_TEN[MONEY_DECIMALS],
+                    maker_rate=maker_rate,
+                    taker_rate=taker_rate,
+                )
+                for dollars, maker_rate, taker_rate in rows
+            ],
+        )
+        for name, rows in ((CRYPTO, _CRYPTO), (FX, _FX))
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.fees import CRYPTO, FX
 from tidegate.model.scaled import (
     LOT_DECIMALS,
     MONEY_DECIMALS,
@@ -65,6 +66,14 @@ class Instrument:
             return product * self.money_factor
         return product // self.money_divisor
 
+    def lots_for(self, price: int, money: int) -> int:
+        """The most lots at `price` (above 0) for which `self.money` asks no more than `money`; none
+        where one lot, not rounded, costs more. What is left after them does not buy another."""
+        unit = price * self.money_factor
+        if unit > money * self.money_divisor:
+            return 0
+        return ((money + 1) * self.money_divisor - 1) // unit
+
     def save(self, encoder: Encoder) -> None:
         encoder.text(self.symbol)
         encoder.text(self.base)
@@ -116,6 +125,18 @@ BUILT_IN: Final = [
     ("LTC/USD", 2, "0.01", "0.05", "0.5"),
 ]
 
+# Of pairs that may be traded on margin: the highest leverage, and the largest long and short
+# position of an account in the base asset.
+BUILT_IN_MARGIN: Final = {
+    "BTC/USD": (10, "350", "250"),
+    "SOL/USD": (10, "37000", "24000"),
+    "DOGE/USD": (10, "30000000", "30000000"),
+    "ETH/BTC": (5, "1000", "800"),
+}
+
+# Base assets whose pairs go by the fee schedule for currencies.
+CURRENCIES: Final = ("EUR", "USDT", "USDC")
+
 # Older spellings that orders may use; reports echo what the order was entered with.
 ASSET_ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE"}
 
@@ -133,7 +154,17 @@ def symbol_aliases(instrument: Instrument) -> list[str]:
 
 
 def make_instrument(
-    symbol: str, price_decimals: int, tick: str, qty_min: str, cost_min: str
+    symbol: str,
+    price_decimals: int,
+    tick: str,
+    qty_min: str,
+    cost_min: str,
+    *,
+    fee_schedule: str = "",
+    band: int = 0,
+    leverage_max: int = 0,
+    long_max: str = "0",
+    short_max: str = "0",
 ) -> Instrument:
     """An instrument from plain decimal texts. Raises `ValueError` naming the text at fault."""
     base, _, quote = symbol.partition("/")
@@ -145,8 +176,30 @@ def make_instrument(
         tick_units=from_text(tick, price_decimals),
         qty_min_lots=from_text(qty_min, LOT_DECIMALS),
         cost_min_money=from_text(cost_min, MONEY_DECIMALS),
+        fee_schedule=fee_schedule,
+        band=band,
+        leverage_max=leverage_max,
+        long_max_lots=from_text(long_max, LOT_DECIMALS),
+        short_max_lots=from_text(short_max, LOT_DECIMALS),
     )
 
 
+def built_in_fee_schedule(symbol: str) -> str:
+    """The fee schedule of a pair where nothing else is said: by its base asset."""
+    return FX if symbol.partition("/")[0] in CURRENCIES else CRYPTO
+
+
 def built_in_instruments() -> list[Instrument]:
-    return [make_instrument(*row) for row in BUILT_IN]
+    instruments: list[Instrument] = []
+    for row in BUILT_IN:
+        leverage_max, long_max, short_max = BUILT_IN_MARGIN.get(row[0], (0, "0", "0"))
+        instruments.append(
+            make_instrument(
+                *row,
+                fee_schedule=built_in_fee_schedule(row[0]),
+                leverage_max=leverage_max,
+                long_max=long_max,
+                short_max=short_max,
+            )
+        )
+    return instruments

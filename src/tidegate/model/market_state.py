@@ -6,6 +6,15 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.rejects import (
+    MARKET_CANCEL_ONLY,
+    MARKET_LIMIT_ONLY,
+    MARKET_MAINTENANCE,
+    MARKET_POST_ONLY,
+    MARKET_REDUCE_ONLY,
+    VENUE_HALTED,
+    Rule,
+)
 
 # Market status
 ONLINE: Final = 0
@@ -25,6 +34,7 @@ STATUS_NAMES: Final = {
 }
 
 BAND_OF_INSTRUMENT: Final = -1  # no operator has set another
+BAND_MAX: Final = 10_000_000  # ten times the reference
 
 
 class MarketState:
@@ -62,3 +72,25 @@ class MarketState:
         self.band = decoder.sint()
         self.index_price = decoder.uint()
         self.last_price = decoder.uint()
+
+
+def status_rule(
+    state: MarketState, *, limit: bool, post_only: bool, reduce_only: bool
+) -> Rule | None:
+    """Why the pair's status does not take an order that comes, is amended or released; `None`
+    where it does. `limit` is true of plain limit orders (OrdType 2) alone, `post_only` and
+    `reduce_only` of those that say so."""
+    if state.halted:
+        return VENUE_HALTED
+    status = state.status
+    if status == ONLINE:
+        return None
+    if status == MAINTENANCE:
+        return MARKET_MAINTENANCE
+    if status == CANCEL_ONLY:
+        return MARKET_CANCEL_ONLY
+    if status == POST_ONLY:
+        return None if limit and post_only else MARKET_POST_ONLY
+    if status == LIMIT_ONLY:
+        return None if limit else MARKET_LIMIT_ONLY
+    return None if reduce_only else MARKET_REDUCE_ONLY

@@ -67,39 +67,24 @@ CL_ORD_ID_TIME: Final = _rule(
 MESSAGE_TYPE: Final = _rule(
     "message_type", LAYER_ORDER_ENTRY, _UNSUPPORTED_TYPE, "Unsupported message type"
 )
-RATE_LIMIT: Final = _rule("rate_limit", LAYER_ORDER_ENTRY, _OTHER, "apiLimitExceeded")
 ACCOUNT_DISABLED: Final = _rule(
     "account_disabled", LAYER_ORDER_ENTRY, _NOT_AUTHORIZED, "EAccount:Invalid permissions"
 )
-ALLOCATION_MISSING: Final = _rule(
-    "allocation_missing",
-    LAYER_ORDER_ENTRY,
-    _NOT_AUTHORIZED,
-    "EGeneral:Permission denied:AllocAccount (79) required",
-)
-ALLOCATION_FOREIGN: Final = _rule(
-    "allocation_foreign",
-    LAYER_ORDER_ENTRY,
-    _NOT_AUTHORIZED,
-    "EGeneral:Permission denied:AllocAccount (79)",
-)
+RATE_LIMIT: Final = _rule("rate_limit", LAYER_ORDER_ENTRY, _OTHER, "apiLimitExceeded")
 CL_ORD_ID_NOT_INCREASING: Final = _rule(
     "cl_ord_id_not_increasing", LAYER_ORDER_ENTRY, _OTHER, "EOrder:ClOrdID not increasing"
+)
+FIELD_MISSING: Final = _rule(
+    "field_missing", LAYER_ORDER_ENTRY, _FIELD_MISSING, "Conditionally required field missing"
+)
+EXEC_INST: Final = _rule(
+    "exec_inst", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:ExecInst (18)"
 )
 CL_ORD_ID_IN_USE: Final = _rule(
     "cl_ord_id_in_use", LAYER_ORDER_ENTRY, _OTHER, "EOrder:ClOrdID already in use"
 )
 UNKNOWN_SYMBOL: Final = _rule(
     "unknown_symbol", LAYER_ORDER_ENTRY, _UNKNOWN_INSTRUMENT, "EQuery:Unknown asset pair"
-)
-ORD_TYPE: Final = _rule(
-    "ord_type", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:OrdType (40) not supported"
-)
-MARGIN: Final = _rule(
-    "margin", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:Leverage (5001) not supported"
-)
-OPTION_FIELD: Final = _rule(
-    "option_field", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:field not supported"
 )
 VENUE_HALTED: Final = _rule(
     "venue_halted", LAYER_ORDER_ENTRY, _NOT_AVAILABLE, "EService:Unavailable"
@@ -124,9 +109,6 @@ TIME_IN_FORCE: Final = _rule(
     LAYER_ORDER_ENTRY,
     _OTHER,
     "EGeneral:Invalid arguments:TimeInForce (59) does not go with OrdType (40)",
-)
-EXEC_INST: Final = _rule(
-    "exec_inst", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:ExecInst (18)"
 )
 POST_ONLY_COMBINATION: Final = _rule(
     "post_only_combination",
@@ -164,36 +146,17 @@ ICEBERG_COMBINATION: Final = _rule(
     _OTHER,
     "EGeneral:Invalid arguments:DisplayQty (1138) needs a limit order that can rest",
 )
-ICEBERG_SIZE: Final = _rule(
-    "iceberg_size",
+AMEND_DISPLAY: Final = _rule(
+    "amend_display",
     LAYER_ORDER_ENTRY,
     _OTHER,
-    "EGeneral:Invalid arguments:DisplayQty (1138) must be 1/15 of OrderQty (38) to all of it",
-)
-EXPIRE_TIME: Final = _rule(
-    "expire_time",
-    LAYER_ORDER_ENTRY,
-    _OTHER,
-    "EGeneral:Invalid arguments:ExpireTime (126) must lie ahead, at most 31 days",
+    "EGeneral:Invalid arguments:an order without DisplayQty (1138) can not become an iceberg",
 )
 EXPIRE_TIME_COMBINATION: Final = _rule(
     "expire_time_combination",
     LAYER_ORDER_ENTRY,
     _OTHER,
     "EGeneral:Invalid arguments:ExpireTime (126) needs TimeInForce (59) 6",
-)
-EFFECTIVE_TIME: Final = _rule(
-    "effective_time",
-    LAYER_ORDER_ENTRY,
-    _OTHER,
-    "EGeneral:Invalid arguments:EffectiveTime (168) must lie ahead, at most 31 days, and before "
-    "ExpireTime (126)",
-)
-VALID_UNTIL_TIME: Final = _rule(
-    "valid_until_time",
-    LAYER_ORDER_ENTRY,
-    _OTHER,
-    "EGeneral:Invalid arguments:ValidUntilTime (62) must be 2 to 60 s after SendingTime (52)",
 )
 TRIGGER_COMBINATION: Final = _rule(
     "trigger_combination",
@@ -202,19 +165,41 @@ TRIGGER_COMBINATION: Final = _rule(
     "EGeneral:Invalid arguments:StopPx (99) and DiscretionInst (388) need a stop, take-profit or "
     "trailing order",
 )
-FIELD_MISSING: Final = _rule(
-    "field_missing", LAYER_ORDER_ENTRY, _FIELD_MISSING, "Conditionally required field missing"
+QTY_INVALID: Final = _rule(
+    "qty_invalid", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:volume"
 )
 PRICE_INVALID: Final = _rule("price_invalid", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Invalid price")
 TICK_SIZE: Final = _rule("tick_size", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Tick size check failed")
-QTY_INVALID: Final = _rule(
-    "qty_invalid", LAYER_ORDER_ENTRY, _OTHER, "EGeneral:Invalid arguments:volume"
+ICEBERG_SIZE: Final = _rule(
+    "iceberg_size",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:DisplayQty (1138) must be 1/15 of OrderQty (38) to all of it",
 )
 ORDER_MINIMUM: Final = _rule(
     "order_minimum", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Order minimum not met"
 )
 COST_MINIMUM: Final = _rule(
     "cost_minimum", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Cost minimum not met"
+)
+EFFECTIVE_TIME: Final = _rule(
+    "effective_time",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:EffectiveTime (168) must lie ahead, at most 31 days, and before "
+    "ExpireTime (126)",
+)
+EXPIRE_TIME: Final = _rule(
+    "expire_time",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:ExpireTime (126) must lie ahead, at most 31 days",
+)
+VALID_UNTIL_TIME: Final = _rule(
+    "valid_until_time",
+    LAYER_ORDER_ENTRY,
+    _OTHER,
+    "EGeneral:Invalid arguments:ValidUntilTime (62) must be 2 to 60 s after SendingTime (52)",
 )
 ACCOUNT_RATE_LIMIT: Final = _rule(
     "account_rate_limit", LAYER_ORDER_ENTRY, _OTHER, "EOrder:Rate limit exceeded"
@@ -230,6 +215,18 @@ SCHEDULED_ORDERS_LIMIT: Final = _rule(
     LAYER_ORDER_ENTRY,
     _OTHER,
     "EOrder:Scheduled orders limit exceeded",
+)
+ALLOCATION_MISSING: Final = _rule(
+    "allocation_missing",
+    LAYER_ORDER_ENTRY,
+    _NOT_AUTHORIZED,
+    "EGeneral:Permission denied:AllocAccount (79) required",
+)
+ALLOCATION_FOREIGN: Final = _rule(
+    "allocation_foreign",
+    LAYER_ORDER_ENTRY,
+    _NOT_AUTHORIZED,
+    "EGeneral:Permission denied:AllocAccount (79)",
 )
 
 # Layer 3, in the order in which the checks run. Only the engine knows which orders there are.
@@ -306,6 +303,7 @@ CANCELED_BY_DISCONNECT: Final = b"Order canceled on disconnect"
 CANCELED_BY_LOGOUT: Final = b"Order canceled on logout"
 CANCELED_BY_ROLLOVER: Final = b"Order canceled on rollover"
 CANCELED_BY_VENUE: Final = b"Order canceled by the venue"
+CANCELED_DISABLED: Final = b"Order canceled: account or session disabled"
 CANCELED_BY_AMEND: Final = b"Order quantity amended to executed quantity"
 CANCELED_SELF_TRADE: Final = b"Cannot trade with self"
 CANCELED_IOC: Final = b"Immediate or cancel"

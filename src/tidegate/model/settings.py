@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
-from tidegate.model.fees import FeeSchedule
+from tidegate.model.fees import FeeSchedule, built_in_fee_schedules
 from tidegate.model.instruments import Instrument
 from tidegate.model.limits import OPEN_ORDERS_PER_SESSION, POSITIONS_MAX, SCHEDULED_ORDERS_MAX
 from tidegate.model.rates import RateRules, built_in_rates
@@ -253,7 +253,7 @@ class VenueSettings:
         self.accounts = accounts
         self.sessions = sessions
         self.rates: RateRules = rates or built_in_rates()
-        self.fee_schedules: list[FeeSchedule] = fee_schedules or []
+        self.fee_schedules: list[FeeSchedule] = fee_schedules or built_in_fee_schedules()
         self.usd_prices: list[Deposit] = usd_prices or []
         self.margin_pools: list[Deposit] = margin_pools or []
 

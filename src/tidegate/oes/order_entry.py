@@ -1,71 +1,57 @@
 """Layer 2: from a well-formed message to a command for the engine, or a refusal.
 
-The order of the checks is account, permission, ClOrdID, instrument, instructions, precision,
-limits; the first rule that fires is the answer. Nothing here touches a balance or a book.
+The order of the checks is that of the catalogue (`model.rejects`); the first rule that fires is the
+answer. Nothing here touches a balance or a book.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from mypy_extensions import mypyc_attr
 
 from tidegate.model.codec import Decoder, Encoder
-from tidegate.model.instruments import Instrument
 from tidegate.model.limits import OPEN_ORDERS_MAX
-from tidegate.model.market_state import MarketState
-from tidegate.model.orders import (
-    BUY,
-    FOK,
-    GTC,
-    IOC,
-    LAST_TRADE,
-    LIMIT,
-    MARKET,
-    STP_CANCEL_NEWEST,
-)
+from tidegate.model.market_state import MarketState, status_rule
+from tidegate.model.orders import FOK, IOC, LIMIT, MARKET
 from tidegate.model.rejects import (
     ACCOUNT_DISABLED,
     ALLOCATION_FOREIGN,
     ALLOCATION_MISSING,
+    AMEND_DISPLAY,
     CL_ORD_ID_FORM,
     CL_ORD_ID_IN_USE,
-    COST_MINIMUM,
     EXEC_INST,
-    FIELD_MISSING,
-    MARGIN,
-    OPTION_FIELD,
-    ORD_TYPE,
-    ORDER_MINIMUM,
     ORDERS_LIMIT,
     POST_ONLY_COMBINATION,
-    PRICE_INVALID,
-    QTY_INVALID,
     RATE_LIMIT,
-    TICK_SIZE,
-    TIME_IN_FORCE,
+    SCHEDULED_ORDERS_LIMIT,
+    TRIGGER_COMBINATION,
     UNKNOWN_SYMBOL,
     Refusal,
     Rule,
     refuse,
 )
-from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.model.settings import SessionSettings
+from tidegate.model.time import parse_utc_timestamp
 from tidegate.oes.cl_ord_id import ClOrdIds, has_form
 from tidegate.oes.directory import Account, Directory
+from tidegate.oes.instructions import (
+    EXEC_INST_FAULT,
+    HAS_DISPLAY_QTY,
+    HAS_STOP_PX,
+    HAS_VALID_UNTIL_TIME,
+    POST_ONLY,
+    REDUCE_ONLY,
+    exec_inst_bits,
+    fill_instructions,
+    missing_field,
+    rare_fields,
+)
+from tidegate.oes.rates import Rates
+from tidegate.oes.requests import Amend, AmendTarget, NewOrder
+from tidegate.oes.sizes import deadline_rule, fill_amend_sizes, fill_sizes, fill_times
 from tidegate.oes.token_bucket import COSTS, TokenBucket
 from tidegate.wire import tags
-from tidegate.wire.message import NUMBER_TOO_PRECISE, Message
-
-# Fields of order types and instructions that this venue does not trade.
-_UNSUPPORTED_OPTIONS: Final = [
-    (tags.STOP_PX, b"StopPx (99)"),
-    (tags.DISPLAY_QTY, b"DisplayQty (1138)"),
-    (tags.EXPIRE_TIME, b"ExpireTime (126)"),
-    (tags.EFFECTIVE_TIME, b"EffectiveTime (168)"),
-    (tags.VALID_UNTIL_TIME, b"ValidUntilTime (62)"),
-    (tags.DISCRETION_INST, b"DiscretionInst (388)"),
-]
+from tidegate.wire.message import Message
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -84,55 +70,21 @@ class EnginePort:
         """How many open orders there are."""
         raise NotImplementedError
 
+    def pair_count(self, account: int, symbol: str) -> int:
+        """How many open orders the account has in one instrument."""
+        raise NotImplementedError
+
+    def scheduled_count(self, account: int) -> int:
+        """How many of the account's open orders wait for their EffectiveTime (168)."""
+        raise NotImplementedError
+
+    def aged_ns(self, account: int, cl_ord_id: bytes) -> int:
+        """From when the age of the account's open order of this ClOrdID counts, -1 for none."""
+        raise NotImplementedError
+
     def market_state(self, symbol: str) -> MarketState:
         """Status and prices of an instrument."""
         raise NotImplementedError
-
-
-@mypyc_attr(acyclic=True)
-class NewOrder:
-    """A NewOrderSingle that passed layer 2. Units as in `engine.order.Order`."""
-
-    def __init__(self, message: Message, account: Account, instrument: Instrument) -> None:
-        self.account = account
-        self.instrument = instrument
-        self.cl_ord_id = message.get(tags.CL_ORD_ID)
-        self.symbol = message.get(tags.SYMBOL)
-        self.side = message.char(tags.SIDE)
-        self.ord_type = message.char(tags.ORD_TYPE)
-        self.time_in_force = message.char(tags.TIME_IN_FORCE)
-        self.exec_inst = message.get(tags.EXEC_INST)
-        self.alloc_account = message.get(tags.ALLOC_ACCOUNT)
-        self.sender_sub_id = message.get(tags.SENDER_SUB_ID)
-        self.post_only = False
-        self.stp_mode = STP_CANCEL_NEWEST
-        self.price = 0
-        self.qty_lots = 0
-        self.stop_price = 0  # of trailing orders: the distance
-        self.reference = LAST_TRADE
-        self.display_lots = 0
-        self.quote_money = 0
-        self.fee_in_base = self.side != BUY
-        self.single_fee = False
-        self.margin = False
-        self.reduce_only = False
-        self.effective_ns = 0
-        self.expire_ns = 0
-        self.valid_until_ns = 0
-
-
-class Amend:
-    """What an OrderCancelReplaceRequest that passed layer 2 asks for. `stop_price` and
-    `display_lots` are 0 where they stay as they are; of trailing orders `stop_price` and `price`
-    are distances."""
-
-    def __init__(self, price: int, qty_lots: int, *, post_only: bool) -> None:
-        self.price = price
-        self.qty_lots = qty_lots
-        self.post_only = post_only
-        self.stop_price = 0
-        self.display_lots = 0
-        self.valid_until_ns = 0
 
 
 class SessionBook:
@@ -158,6 +110,8 @@ class OrderEntry:
         self.directory = directory
         self.engine = engine
         self.books: list[SessionBook] = []  # by session index
+        self.rates = Rates()
+        self._too_many: Rule | None = None  # of the request at hand: told at its place, later
 
     def add_sessions(self) -> None:
         """Make room for sessions that the directory has learnt of."""
@@ -182,136 +136,156 @@ class OrderEntry:
                 time_ns=time_ns,
             ):
                 return refuse(RATE_LIMIT)
+        self._too_many = None
+        if self.rates.active:
+            self._too_many = self._charge(session, message, msg_type, time_ns)
         if msg_type == b"H":  # its ClOrdID is the order's own, so only its form is looked at
             return None if has_form(message.get(tags.CL_ORD_ID)) else refuse(CL_ORD_ID_FORM)
         rule = book.cl_ord_ids.check(message.get(tags.CL_ORD_ID), session.cl_ord_id_policy, time_ns)
         return None if rule is None else refuse(rule)
 
-    def new_order(self, session_index: int, message: Message) -> NewOrder | Refusal:
+    def _charge(
+        self, session: SessionSettings, message: Message, msg_type: bytes, time_ns: int
+    ) -> Rule | None:
+        """Charge a new order or an amend on receipt, whatever becomes of it; or the rule by which
+        it is too many. One whose account or pair there is not is charged to nothing."""
+        if msg_type != b"D" and msg_type != b"G":
+            return None
+        instrument = self.directory.instrument_by_symbol.get(message.get(tags.SYMBOL))
+        if instrument is None:
+            return None
+        if msg_type == b"D":
+            account = self._account(session, message)
+            if account is None:
+                return None
+            return self.rates.receive(account.index, instrument, time_ns)
+        orig_cl_ord_id = message.get(tags.ORIG_CL_ORD_ID)
+        for account in self.directory.trading_accounts(session):
+            aged_ns = self.engine.aged_ns(account.index, orig_cl_ord_id)
+            if aged_ns >= 0 or not session.broker:
+                return self.rates.receive(
+                    account.index, instrument, time_ns, amends=True, aged_ns=aged_ns
+                )
+        return None
+
+    def new_order(self, session_index: int, message: Message, time_ns: int) -> NewOrder | Refusal:
         """35=D after `admit`."""
         session = self.directory.sessions[session_index]
+        rare = rare_fields(message)
+        ord_type = message.char(tags.ORD_TYPE)
+        refusal = missing_field(message, ord_type, message.char(tags.TIME_IN_FORCE), rare)
+        if refusal is not None:
+            return refusal
+        exec_inst = exec_inst_bits(message.get(tags.EXEC_INST))
+        if exec_inst == EXEC_INST_FAULT:
+            return refuse(EXEC_INST)
         account = self._account(session, message)
-        if isinstance(account, Rule):
-            return refuse(account)
         cl_ord_id = message.get(tags.CL_ORD_ID)
-        if self.engine.is_open(account.index, cl_ord_id):
+        if account is not None and self.engine.is_open(account.index, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
         instrument = self.directory.instrument_by_symbol.get(message.get(tags.SYMBOL))
         if instrument is None:
             return refuse(UNKNOWN_SYMBOL)
-        order = NewOrder(message, account, instrument)
-        refusal = self._instructions(order, message)
-        if refusal is not None:
-            return refusal
-        refusal = self._sizes(order, message)
-        if refusal is not None:
-            return refusal
+        rule = status_rule(
+            self.engine.market_state(instrument.symbol),
+            limit=ord_type == LIMIT,
+            post_only=exec_inst & POST_ONLY != 0,
+            reduce_only=exec_inst & REDUCE_ONLY != 0,
+        )
+        if rule is not None:
+            return refuse(rule)
+        own = self.directory.session_account(session)
+        order = NewOrder(message, own if account is None else account, instrument)
+        rule = fill_instructions(order, message, rare, exec_inst)
+        if rule is None:
+            rule = fill_sizes(order, message, rare, exec_inst)
+        if rule is None and rare:
+            rule = fill_times(order, message, rare, time_ns)
+        if rule is None:
+            rule = self._too_many
+        if rule is None:
+            rule = self._count_rule(session_index, order)
+        if rule is None and account is None:
+            rule = self._allocation_rule(session, message)
+        if rule is None and not order.account.settings.enabled:
+            rule = ACCOUNT_DISABLED
+        return order if rule is None else refuse(rule)
+
+    def _count_rule(self, session_index: int, order: NewOrder) -> Rule | None:
+        """How many open orders there may be: of the session, of the venue, of the account in a
+        pair, and scheduled ones of the account."""
         engine = self.engine
         if (
-            engine.open_count(session_index) >= session.open_orders_max
+            engine.open_count(session_index)
+            >= self.directory.sessions[session_index].open_orders_max
             or engine.open_count_of_all() >= OPEN_ORDERS_MAX
         ):
-            return refuse(ORDERS_LIMIT)
-        return order
+            return ORDERS_LIMIT
+        account = order.account
+        if self.rates.active:
+            most = self.rates.open_orders_max(account.index)
+            if most and engine.pair_count(account.index, order.instrument.symbol) >= most:
+                return ORDERS_LIMIT
+        if order.effective_ns:
+            if engine.scheduled_count(account.index) >= account.settings.scheduled_orders_max:
+                return SCHEDULED_ORDERS_LIMIT
+        return None
 
-    def _account(self, session: SessionSettings, message: Message) -> Account | Rule:
-        """The account an order is for: the session's, or a broker's sub-account by 78/79."""
+    def _account(self, session: SessionSettings, message: Message) -> Account | None:
+        """The account an order is for: the session's, or a broker's sub-account by 78/79; `None`
+        where `_allocation_rule` says why there is none."""
         own = self.directory.session_account(session)
         alloc_account = message.get(tags.ALLOC_ACCOUNT)
         if not session.broker:
-            return ALLOCATION_FOREIGN if alloc_account else own
-        if not alloc_account:
-            return ALLOCATION_MISSING
+            return None if alloc_account else own
         account = self.directory.account_by_name.get(alloc_account)
         if account is None or account.settings.parent != own.settings.account:
-            return ALLOCATION_FOREIGN
-        return account if account.settings.enabled else ACCOUNT_DISABLED
+            return None
+        return account
 
-    def _instructions(self, order: NewOrder, message: Message) -> Refusal | None:
-        """Order type, time in force, ExecInst and what may stand together."""
-        if order.ord_type != MARKET and order.ord_type != LIMIT:
-            return refuse(ORD_TYPE)
-        tif = order.time_in_force
-        if tif != GTC and tif != IOC and tif != FOK:
-            return refuse(TIME_IN_FORCE)
-        if order.exec_inst:
-            if order.exec_inst != b"P":
-                return refuse(EXEC_INST)
-            if order.ord_type == MARKET or tif != GTC:
-                return refuse(POST_ONLY_COMBINATION)
-            order.post_only = True
-        if message.has(tags.LEVERAGE) and message.get(tags.LEVERAGE) != b"0":
-            return refuse(MARGIN)
-        refusal = unsupported_option(message)
+    def _allocation_rule(self, session: SessionSettings, message: Message) -> Rule:
+        """A sub-account that there is not is told like one of another broker."""
+        if session.broker and not message.has(tags.ALLOC_ACCOUNT):
+            return ALLOCATION_MISSING
+        return ALLOCATION_FOREIGN
+
+    def amend(self, message: Message, target: AmendTarget) -> Amend | Refusal:
+        """The changes that 35=G asks of an open order, after `admit`."""
+        rare = rare_fields(message)
+        ord_type = target.ord_type
+        refusal = missing_field(message, ord_type, 0, rare)
         if refusal is not None:
             return refusal
-        if message.has(tags.SELF_TRADE_PREVENTION):
-            order.stp_mode = message.integer(tags.SELF_TRADE_PREVENTION)
-        return None
-
-    def _sizes(self, order: NewOrder, message: Message) -> Refusal | None:
-        """Precision and minimums."""
-        instrument = order.instrument
-        order.qty_lots = message.scaled(tags.ORDER_QTY, LOT_DECIMALS)
-        if order.qty_lots <= 0:
-            return refuse(QTY_INVALID)
-        if order.ord_type == LIMIT:
-            price = limit_price(message, instrument)
-            if isinstance(price, Refusal):
-                return price
-            order.price = price
-        if order.qty_lots < instrument.qty_min_lots:
-            return refuse(ORDER_MINIMUM)
-        if order.ord_type == LIMIT:
-            if instrument.money(order.price, order.qty_lots) < instrument.cost_min_money:
-                return refuse(COST_MINIMUM)
-        return None
-
-    def amend(
-        self, message: Message, instrument: Instrument, ord_type: int, cum_lots: int
-    ) -> Amend | Refusal:
-        """The changes that 35=G asks of an open order of that instrument and type. A quantity that
-        is already executed ends the order, so no minimum holds for it."""
-        exec_inst = message.get(tags.EXEC_INST)
-        if exec_inst and exec_inst != b"P":
+        exec_inst = exec_inst_bits(message.get(tags.EXEC_INST))
+        if exec_inst != 0 and exec_inst != POST_ONLY:
             return refuse(EXEC_INST)
-        refusal = unsupported_option(message)
-        if refusal is not None:
-            return refusal
-        qty_lots = message.scaled(tags.ORDER_QTY, LOT_DECIMALS)
-        if qty_lots <= 0:
-            return refuse(QTY_INVALID)
-        price = 0
-        if ord_type == LIMIT:
-            stated = limit_price(message, instrument)
-            if isinstance(stated, Refusal):
-                return stated
-            price = stated
-        if qty_lots <= cum_lots:
-            return Amend(price, qty_lots, post_only=False)
-        if qty_lots < instrument.qty_min_lots:
-            return refuse(ORDER_MINIMUM)
-        if price and instrument.money(price, qty_lots) < instrument.cost_min_money:
-            return refuse(COST_MINIMUM)
-        return Amend(price, qty_lots, post_only=exec_inst == b"P")
+        rule = status_rule(
+            self.engine.market_state(target.instrument.symbol),
+            limit=ord_type == LIMIT,
+            post_only=exec_inst != 0,
+            reduce_only=target.reduce_only,
+        )
+        if rule is None:
+            rule = _amend_combination(target, rare, exec_inst)
+        change = Amend(0, 0, post_only=exec_inst != 0)
+        if rule is None:
+            rule = fill_amend_sizes(change, target, message, rare)
+        if rule is None and rare & HAS_VALID_UNTIL_TIME:
+            change.valid_until_ns = parse_utc_timestamp(message.get(tags.VALID_UNTIL_TIME))
+            rule = deadline_rule(change.valid_until_ns, message)
+        if rule is None:
+            rule = self._too_many
+        return change if rule is None else refuse(rule)
 
 
-def unsupported_option(message: Message) -> Refusal | None:
-    for tag, name in _UNSUPPORTED_OPTIONS:
-        if message.has(tag):
-            return Refusal(OPTION_FIELD, b"EGeneral:Invalid arguments:" + name + b" not supported")
+def _amend_combination(target: AmendTarget, rare: int, exec_inst: int) -> Rule | None:
+    """What an amend may not ask of an order of the target's kind."""
+    ord_type = target.ord_type
+    tif = target.time_in_force
+    if exec_inst and (ord_type != LIMIT or tif == IOC or tif == FOK):
+        return POST_ONLY_COMBINATION
+    if rare & HAS_DISPLAY_QTY and target.display_lots == 0:
+        return AMEND_DISPLAY
+    if rare & HAS_STOP_PX and (ord_type == LIMIT or ord_type == MARKET):
+        return TRIGGER_COMBINATION
     return None
-
-
-def limit_price(message: Message, instrument: Instrument) -> int | Refusal:
-    """Price (44) in the instrument's units: there, positive, on the tick, of sane size."""
-    if not message.has(tags.PRICE):
-        return Refusal(FIELD_MISSING, b"Conditionally required field missing: Price (44)")
-    price = message.scaled(tags.PRICE, instrument.price_decimals)
-    if price == NUMBER_TOO_PRECISE:
-        return refuse(TICK_SIZE)
-    if price <= 0:
-        return refuse(PRICE_INVALID)
-    if price % instrument.tick_units != 0:
-        return refuse(TICK_SIZE)
-    return price

@@ -24,12 +24,14 @@ from tidegate.venue.trading import Trading
 @mypyc_attr(acyclic=True)
 class SessionLife:
     """What is kept of a session beside the session machine's own state. `grace_until_ns` is when
-    its orders are cancelled unless it is established before; 0 while no grace runs."""
+    its orders are cancelled unless it is established before; 0 while no grace runs. `api_key` is
+    the one of its latest Logon."""
 
     def __init__(self) -> None:
         self.established = False
         self.cancel_on_disconnect = False  # in force: by the latest Logon
         self.grace_until_ns = 0
+        self.api_key: bytes = b""
 
 
 class Disconnects:
@@ -43,11 +45,12 @@ class Disconnects:
     def add_session(self) -> None:
         self.lives.append(SessionLife())
 
-    def established(self, session: Session, *, cancel_on_disconnect: bool) -> None:
+    def established(self, session: Session, *, cancel_on_disconnect: bool, api_key: bytes) -> None:
         """A logon is complete: what a grace time would have cancelled stays."""
         life = self.lives[session.index]
         life.established = True
         life.cancel_on_disconnect = cancel_on_disconnect
+        life.api_key = api_key
         life.grace_until_ns = 0
 
     def ended(self, session: Session, time_ns: int, *, orderly: bool, rolling_over: bool) -> None:
@@ -98,9 +101,11 @@ class Disconnects:
         encoder.flag(value=life.established)
         encoder.flag(value=life.cancel_on_disconnect)
         encoder.uint(life.grace_until_ns)
+        encoder.blob(life.api_key)
 
     def load(self, session_index: int, decoder: Decoder) -> None:
         life = self.lives[session_index]
         life.established = decoder.flag()
         life.cancel_on_disconnect = decoder.flag()
         life.grace_until_ns = decoder.uint()
+        life.api_key = decoder.blob()

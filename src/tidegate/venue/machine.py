@@ -30,6 +30,7 @@ from tidegate.venue.controls import read_control
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
+from tidegate.venue.operated import Operated
 from tidegate.venue.records import Record, read_records, write_record
 from tidegate.venue.rollover import Rollover
 from tidegate.venue.saving import load_venue, save_venue
@@ -63,6 +64,16 @@ class _Engine(EnginePort):
     def open_count_of_all(self) -> int:
         return self.engine.open_order_count
 
+    def pair_count(self, account: int, symbol: str) -> int:
+        return self.engine.pair_order_count(account, symbol)
+
+    def scheduled_count(self, account: int) -> int:
+        return self.engine.scheduled_order_count(account)
+
+    def aged_ns(self, account: int, cl_ord_id: bytes) -> int:
+        order = self.engine.order_by_cl_ord_id(account, cl_ord_id)
+        return -1 if order is None else order.aged_ns
+
     def market_state(self, symbol: str) -> MarketState:
         return self.engine.market_state(symbol)
 
@@ -80,6 +91,7 @@ class Venue(SessionHost):
         self.settings = VenueSettings(
             rollover_s=0, rollover_length_s=0, instruments=[], accounts=[], sessions=[]
         )
+        self.operated = Operated()
         self.directory = Directory()
         # By symbol, those included that the settings no longer name: orders in them may be open.
         self.instruments: dict[str, Instrument] = {}
@@ -94,6 +106,7 @@ class Venue(SessionHost):
         self.refusals: list[RefusalNote] = self.trading.refusals
         self.session_notes: list[SessionNote] = []
         self._logon_cancel_on_disconnect = False
+        self._logon_api_key: bytes = b""
         self._turn = BytesWriter()
         self._turn_records = 0
         self._outbox = Outbox()
@@ -146,6 +159,7 @@ class Venue(SessionHost):
                 self._answer(session, link, frame)
                 return
             session.expel(_DISPLACED, self.now_ns)
+        self._logon_api_key = api_key
         request = Message()
         request.scan(frame)
         choice = request.char(tags.CANCEL_ORDERS_ON_DISCONNECT)
@@ -178,7 +192,7 @@ class Venue(SessionHost):
         """Time has passed. Recorded only when something is due, so calling it often is cheap."""
         if not self.settings_bytes:
             return
-        due_ns = self.next_deadline_ns
+        due_ns = min(self.next_deadline_ns, self.engine.due_ns)
         if time_ns >= due_ns or self.has_more_to_do:
             due_ns = self.deadline_ns()
         if time_ns < due_ns:
@@ -195,6 +209,10 @@ class Venue(SessionHost):
         self.trading.go_on_cancelling(self.sessions, self.now_ns)
         self.next_deadline_ns = 0
 
+    def check_control(self, kind: int, session_index: int, data: bytes) -> None:
+        """Raises `ControlRefused` where `control` would."""
+        read_control(kind, data).check(self, session_index)
+
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out, as an orderly end: the process is about to stop."""
         self._input(records.LOGOUT_ALL, time_ns, 0, 0, 0, text)
@@ -205,16 +223,16 @@ class Venue(SessionHost):
     def control(self, kind: int, session_index: int, data: bytes, time_ns: int) -> None:
         """Do what an operator or a test asks for (`venue.controls`). Raises `ControlRefused`, and
         changes nothing, where it can not be done."""
-        control = read_control(kind, data)
-        control.check(self, session_index)
-        self._input(records.CONTROL, time_ns, session_index, 0, kind, data)
-        control.apply(self, session_index, self.now_ns)
-        self.next_deadline_ns = 0
+        if self.engine.due_ns <= max(time_ns, self.now_ns):
+            self.tick(time_ns)  # what is due comes first, also before the check
+        read_control(kind, data).check(self, session_index)
+        self._control(kind, session_index, data, time_ns)
 
     @property
     def has_more_to_do(self) -> bool:
-        """Whether `tick` should be called again at once: cancels that did not fit their record."""
-        return self.trading.cancels.pending
+        """Whether `tick` should be called again at once: cancels, or orders that are due, that did
+        not fit their record."""
+        return self.trading.cancels.pending or self.engine.due_ns <= self.now_ns
 
     # --- outputs ---------------------------------------------------------------------------------
 
@@ -286,7 +304,7 @@ class Venue(SessionHost):
         elif kind == records.LOGOUT_ALL:
             self.log_out_all(record.data, record.time_ns)
         elif kind == records.CONTROL:
-            self.control(record.number, record.session, record.data, record.time_ns)
+            self._control(record.number, record.session, record.data, record.time_ns)
         else:
             raise ValueError(f"record kind {kind} is not known to this version")
 
@@ -408,7 +426,11 @@ class Venue(SessionHost):
         )
 
     def established(self, session: Session, time_ns: int) -> None:
-        self.disconnects.established(session, cancel_on_disconnect=self._logon_cancel_on_disconnect)
+        self.disconnects.established(
+            session,
+            cancel_on_disconnect=self._logon_cancel_on_disconnect,
+            api_key=self._logon_api_key,
+        )
         self.session_notes.append(SessionNote(session.index, session.link, b"logon", b""))
 
     def was_reset(self, session: Session) -> None:
@@ -429,11 +451,26 @@ class Venue(SessionHost):
     def _input(
         self, kind: int, time_ns: int, session: int, link: int, number: int, data: bytes
     ) -> None:
+        """Record an input. What is due at its time happens before anything else does."""
+        self._record(kind, time_ns, session, link, number, data)
+        if self.engine.due_ns <= self.now_ns:
+            self.trading.run_due(self.sessions, self.now_ns)
+
+    def _record(
+        self, kind: int, time_ns: int, session: int, link: int, number: int, data: bytes
+    ) -> None:
         if time_ns > self.now_ns:
             self.now_ns = time_ns
         self.trading.cancels.begin_record()
         write_record(self._turn, kind, self.now_ns, session, link, number, data)
         self._turn_records += 1
+
+    def _control(self, kind: int, session_index: int, data: bytes, time_ns: int) -> None:
+        """A control that has been checked against the venue as it is. Orders that are due wait
+        for the next record: a control may name one of them."""
+        self._record(records.CONTROL, time_ns, session_index, 0, kind, data)
+        read_control(kind, data).apply(self, session_index, self.now_ns)
+        self.next_deadline_ns = 0
 
     def _output(self, kind: int, session: int, link: int, number: int, data: bytes) -> None:
         write_record(self._turn, kind, self.now_ns, session, link, number, data)
@@ -459,12 +496,15 @@ class Venue(SessionHost):
         if self.has_more_to_do:
             return 0
         due_ns = min(self.rollover.deadline_ns(), self.disconnects.deadline_ns())
+        due_ns = min(due_ns, self.engine.due_ns)
         for session in self.sessions:
             due_ns = min(due_ns, session.deadline_ns())
         return due_ns
 
     def adopt(self, settings_bytes: bytes, settings: VenueSettings) -> None:
-        """Make settings the ones in force: a step of `configure` and of loading a snapshot."""
+        """Make settings the ones in force, with what operators have changed: a step of `configure`
+        and of loading a snapshot."""
+        self.operated.amend(settings)
         self.settings_bytes = settings_bytes
         self.settings = settings
         self.directory.adopt(settings)
@@ -473,6 +513,14 @@ class Venue(SessionHost):
             self.instruments[instrument.symbol] = instrument
         self.rollover.adopt(settings)
         self.adopt_sessions()
+        self.trading.fee_volumes.adopt(settings)
+        self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
+
+    def adopt_again(self) -> None:
+        """Put in force what an operator has changed."""
+        settings = VenueSettings.decode(self.settings_bytes)
+        settings.instruments = self.settings.instruments  # the same objects: nothing to do for them
+        self.adopt(self.settings_bytes, settings)
 
     def adopt_sessions(self) -> None:
         """Make room for the sessions that the directory has learnt of, and give each its settings;

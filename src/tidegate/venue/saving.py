@@ -25,6 +25,7 @@ def save_venue(venue: Venue) -> bytes:
     encoder.blob(venue.settings_bytes)
     encoder.uint(venue.now_ns)
     encoder.uint(venue.last_link)
+    venue.operated.save(encoder)
     venue.rollover.save(encoder)
     encoder.uint(len(venue.last_nonces))
     for api_key, nonce in venue.last_nonces.items():
@@ -42,6 +43,7 @@ def save_venue(venue: Venue) -> bytes:
         session.save(encoder)
         venue.order_entry.books[index].save(encoder)
         venue.disconnects.save(index, encoder)
+    venue.order_entry.rates.save(encoder, venue.now_ns)
     venue.trading.save(encoder)
     venue.engine.save(encoder)
     return encoder.value()
@@ -56,6 +58,7 @@ def load_venue(venue: Venue, saved: bytes) -> None:
     settings_bytes = decoder.blob()
     venue.now_ns = decoder.uint()
     venue.last_link = decoder.uint()
+    venue.operated.load(decoder)
     venue.rollover.load(decoder)
     for _ in range(decoder.uint()):
         api_key = decoder.blob()
@@ -74,6 +77,7 @@ def load_venue(venue: Venue, saved: bytes) -> None:
         venue.order_entry.books[index].load(decoder)
         venue.disconnects.load(index, decoder)
     venue.adopt(settings_bytes, VenueSettings.decode(settings_bytes))
+    venue.order_entry.rates.load(decoder)
     venue.trading.load(decoder)
     venue.engine.load(decoder)
     if not decoder.at_end():

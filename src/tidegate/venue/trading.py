@@ -9,13 +9,21 @@ from __future__ import annotations
 from librt.strings import BytesWriter
 
 from tidegate.engine.events import Event, status_event
+from tidegate.engine.fee_volumes import FeeVolumes
 from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
-from tidegate.model.orders import TRAILING_STOP, TRAILING_STOP_LIMIT, order_number
+from tidegate.model.orders import (
+    EXEC_NEW,
+    EXEC_TRADE,
+    TRAILING_STOP,
+    TRAILING_STOP_LIMIT,
+    order_number,
+)
 from tidegate.model.rejects import (
     AMEND_MISMATCH,
+    AMEND_QUOTE_QTY,
     CANCELED_BY_MASS,
     CANCELED_BY_USER,
     CANCELED_BY_VENUE,
@@ -35,7 +43,8 @@ from tidegate.model.rejects import (
     refuse,
 )
 from tidegate.oes.directory import Directory
-from tidegate.oes.order_entry import NewOrder, OrderEntry
+from tidegate.oes.order_entry import OrderEntry
+from tidegate.oes.requests import AmendTarget, NewOrder
 from tidegate.session.machine import MessageTools, Session
 from tidegate.venue.cancels import Cancels
 from tidegate.venue.effects import RefusalNote
@@ -62,6 +71,8 @@ class Trading:
     ) -> None:
         self.directory = directory
         self.order_entry = order_entry
+        self.rates = order_entry.rates
+        self.fee_volumes = FeeVolumes(engine)
         self.engine = engine
         self.tools = tools
         self.next_exec_number = 1
@@ -130,7 +141,7 @@ class Trading:
     # --- requests --------------------------------------------------------------------------------
 
     def _new_order(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
-        request = self.order_entry.new_order(session.index, message)
+        request = self.order_entry.new_order(session.index, message, time_ns)
         if isinstance(request, Refusal):
             return request
         injected: Rule | None = None
@@ -150,6 +161,11 @@ class Trading:
     def _order(self, session: Session, request: NewOrder, time_ns: int) -> Order:
         account = request.account
         group = request.sender_sub_id or session.settings.stp_group.encode()
+        maker_rate, taker_rate = account.settings.maker_rate, account.settings.taker_rate
+        if account.settings.fees_by_volume:
+            tier = self.fee_volumes.tier(account.index, request.instrument, time_ns)
+            if tier is not None:
+                maker_rate, taker_rate = tier.maker_rate, tier.taker_rate
         return Order(
             number=self.engine.next_order_number,
             account=account.index,
@@ -160,7 +176,7 @@ class Trading:
             ord_type=request.ord_type,
             time_in_force=request.time_in_force,
             price=0 if request.ord_type == TRAILING_STOP_LIMIT else request.price,
-            qty_lots=request.qty_lots,
+            qty_lots=request.qty_lots or 1,  # 18=v: the book will say how many
             post_only=request.post_only,
             stp_mode=request.stp_mode,
             stp_group=account.name + b"\x01" + group if group else account.name,
@@ -168,8 +184,8 @@ class Trading:
             symbol=request.symbol,
             exec_inst=request.exec_inst,
             alloc_account=request.alloc_account,
-            maker_rate=account.settings.maker_rate,
-            taker_rate=account.settings.taker_rate,
+            maker_rate=maker_rate,
+            taker_rate=taker_rate,
             entered_ns=time_ns,
             trigger=None if request.stop_price == 0 else _trigger(request),
             display_lots=request.display_lots,
@@ -201,6 +217,7 @@ class Trading:
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
         self.engine.cancel(order, time_ns, CANCELED_BY_USER, cl_ord_id)
+        self._charge_cancel(order, time_ns)
         return None
 
     def _amend(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
@@ -215,12 +232,16 @@ class Trading:
             is not order.instrument
         ):
             return refuse(AMEND_MISMATCH)
+        if order.quote_money:
+            return refuse(AMEND_QUOTE_QTY)
         cl_ord_id = message.get(tags.CL_ORD_ID)
         if self._is_in_use(order, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
-        change = self.order_entry.amend(message, order.instrument, order.ord_type, order.cum_lots)
+        change = self.order_entry.amend(message, _amend_target(order))
         if isinstance(change, Refusal):
             return change
+        aged_ns = order.aged_ns
+        ended = change.qty_lots <= order.cum_lots
         rule = self.engine.amend(
             order,
             cl_ord_id=cl_ord_id,
@@ -232,7 +253,11 @@ class Trading:
             valid_until_ns=change.valid_until_ns,
             now_ns=time_ns,
         )
-        return None if rule is None else refuse(rule)
+        if rule is not None:
+            return refuse(rule)
+        if self.rates.active:
+            self.rates.amended(order.account, order.instrument, aged_ns, time_ns, ended=ended)
+        return None
 
     def _mass_cancel(self, session: Session, message: Message, time_ns: int) -> Refusal | None:
         reach = message.char(tags.MASS_CANCEL_REQUEST_TYPE)
@@ -243,8 +268,17 @@ class Trading:
                 return Refusal(FIELD_MISSING, b"Conditionally required field missing: Symbol (55)")
             if instrument is None:
                 return refuse(UNKNOWN_SYMBOL)
-        self.cancels.cancel(self._reached(session, reach, instrument), CANCELED_BY_MASS, time_ns)
+        orders = self._reached(session, reach, instrument)
+        if self.rates.active:
+            for order in orders:
+                self._charge_cancel(order, time_ns)
+        self.cancels.cancel(orders, CANCELED_BY_MASS, time_ns)
         return None
+
+    def _charge_cancel(self, order: Order, time_ns: int) -> None:
+        """What an owner pays who cancels an order; cancels by the venue cost nothing."""
+        if self.rates.active:
+            self.rates.canceled(order.account, order.instrument, order.aged_ns, time_ns)
 
     def _reached(self, session: Session, reach: int, instrument: Instrument | None) -> list[Order]:
         """The open orders that a mass cancel means."""
@@ -286,10 +320,31 @@ class Trading:
         self.engine.fill_by_house(order, lots, time_ns)
         self._report(sessions, time_ns)
 
+    def cancel_orders(
+        self, sessions: list[Session], orders: list[Order], text: bytes, time_ns: int
+    ) -> None:
+        """Cancel open orders, whosoever they are: as many as this record may, the rest later."""
+        self.cancels.cancel(orders, text, time_ns)
+        self._report(sessions, time_ns)
+
+    def report_events(self, sessions: list[Session], time_ns: int) -> None:
+        """Tell what a control has done to the engine."""
+        self._report(sessions, time_ns)
+
     def go_on_cancelling(self, sessions: list[Session], time_ns: int) -> None:
         """The next share of cancels that did not fit their record."""
         self.cancels.go_on(time_ns)
         self._report(sessions, time_ns)
+
+    def run_due(self, sessions: list[Session], time_ns: int) -> None:
+        """Do what is due by the venue's time, as much as one record may. The engine does not know
+        the text of a New report; an order's quantity and prices are still those it was entered
+        with, or amended to."""
+        self.engine.run_due(time_ns)
+        for event in self.engine.take_events():
+            if event.exec_type == EXEC_NEW:
+                event.text = descriptor(self._scratch, event.order)
+            self._report_event(sessions[event.order.session], event, time_ns)
 
     # --- which orders a session reaches ----------------------------------------------------------
 
@@ -331,6 +386,8 @@ class Trading:
     def _report(self, sessions: list[Session], time_ns: int) -> None:
         """One ExecutionReport for each event, on the session of the event's order."""
         for event in self.engine.take_events():
+            if event.exec_type == EXEC_TRADE:
+                self.fee_volumes.traded(event)
             self._report_event(sessions[event.order.session], event, time_ns)
 
     def _report_event(self, session: Session, event: Event, time_ns: int) -> None:
@@ -369,6 +426,7 @@ class Trading:
         encoder.uint(self.next_exec_number)
         for number in self.first_order_numbers:
             encoder.uint(number)
+        self.fee_volumes.save(encoder)
         self.cancels.save(encoder)
         self.injected.save(encoder)
 
@@ -376,6 +434,7 @@ class Trading:
         self.next_exec_number = decoder.uint()
         for index in range(len(self.first_order_numbers)):
             self.first_order_numbers[index] = decoder.uint()
+        self.fee_volumes.load(decoder)
         self.cancels.load(decoder)
         self.injected.load(decoder)
 
@@ -393,4 +452,15 @@ def _trigger(request: NewOrder) -> Trigger:
         )
     return Trigger(
         kind=request.ord_type, stop_price=request.stop_price, reference=request.reference
+    )
+
+
+def _amend_target(order: Order) -> AmendTarget:
+    return AmendTarget(
+        instrument=order.instrument,
+        ord_type=order.ord_type,
+        time_in_force=order.time_in_force,
+        cum_lots=order.cum_lots,
+        display_lots=order.display_lots,
+        reduce_only=order.reduce_only,
     )

@@ -10,13 +10,29 @@ from tidegate.lab.sim.violation import require
 from tidegate.model.codec import Decoder
 from tidegate.model.time import NS_PER_MS
 from tidegate.venue.controls import (
+    ADD_ACCOUNT,
+    ADD_FIRM,
+    ADD_KEY,
+    ADD_SESSION,
     CANCEL_ORDER,
+    DEPOSIT_MONEY,
     DROP_SESSION,
+    ENABLE_ACCOUNT,
+    ENABLE_FIRM,
+    ENABLE_KEY,
+    ENABLE_SESSION,
     FILL_ORDER,
     MUTE_HEARTBEATS,
     NO_SESSION,
     REJECT_NEXT,
+    SET_ACCOUNT_FEES,
+    SET_BAND,
+    SET_FEE_SCHEDULE,
+    SET_HALTED,
+    SET_INDEX,
+    SET_STATUS,
     SKIP_NUMBER,
+    WITHDRAW_MONEY,
     CancelOrder,
     Control,
     DropSession,
@@ -37,7 +53,27 @@ CONTROL_NAMES: Final = {
     CANCEL_ORDER: "cancel_order",
     FILL_ORDER: "fill_order",
     DROP_SESSION: "drop_session",
+    DEPOSIT_MONEY: "deposit_money",
+    WITHDRAW_MONEY: "withdraw_money",
+    SET_STATUS: "set_status",
+    SET_HALTED: "set_halted",
+    SET_INDEX: "set_index",
+    SET_BAND: "set_band",
+    SET_ACCOUNT_FEES: "set_account_fees",
+    SET_FEE_SCHEDULE: "set_fee_schedule",
+    ADD_FIRM: "add_firm",
+    ENABLE_FIRM: "enable_firm",
+    ADD_ACCOUNT: "add_account",
+    ENABLE_ACCOUNT: "enable_account",
+    ADD_SESSION: "add_session",
+    ENABLE_SESSION: "enable_session",
+    ADD_KEY: "add_key",
+    ENABLE_KEY: "enable_key",
 }
+# What the fault `control` draws from.
+DRAWN: Final = (
+    MUTE_HEARTBEATS, SKIP_NUMBER, REJECT_NEXT, CANCEL_ORDER, FILL_ORDER, DROP_SESSION,
+)  # fmt: skip
 VENUE_CANCEL_TEXT: Final = b"Order canceled by the venue"
 _MUTED_MS_MAX: Final = 20_000
 _REFUSED_AFTER_ALL = 0.1  # so often the parameters of an order's control can not be right
@@ -47,7 +83,7 @@ def control(world: World, random: Random) -> bool:
     """A fault: an operator does one thing to the venue. Tells whether it was accepted."""
     if not world.serving:
         return False
-    kind = random.choice(list(CONTROL_NAMES))
+    kind = random.choice(DRAWN)
     session = world.session_index(random.choice(world.clients).name)
     wanted: Control
     if kind in (CANCEL_ORDER, FILL_ORDER):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tidegate.lab.sim.control import CONTROL_NAMES
+from tidegate.lab.sim.control import CONTROL_NAMES, DRAWN
 from tidegate.lab.sim.scenario import FAULTS
 from tidegate.model.rejects import ALL_RULES
 
@@ -63,7 +63,7 @@ def wanted() -> dict[str, list[str]]:
         "execution reports": [f"report {exec_type}" for exec_type in REPORTS],
         "cancels": [f"cancel {text}" for text in CANCELS],
         "records": [f"record {name}" for name in RECORDS],
-        "controls": [f"control {name}" for name in CONTROL_NAMES.values()],
+        "controls": [f"control {CONTROL_NAMES[kind]}" for kind in DRAWN],
         "grace times": list(GRACES),
         "recovery": list(RECOVERIES),
         "ends of a session": [f"close {text}" for text in ENDS],

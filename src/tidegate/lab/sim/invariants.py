@@ -68,9 +68,9 @@ def check_books(venue: Venue) -> None:
         for side in (book.bids, book.asks):
             total = 0
             for level in side:
-                lots = sum(order.leaves_lots for order in level)
+                lots = sum(order.leaves_lots - order.hidden_lots for order in level)
                 require(lots == level.total_lots > 0, "levels", f"{symbol} {level.price}: {lots}")
-                total += lots
+                total += sum(order.leaves_lots for order in level)
             require(total == side.total_lots, "levels", f"{symbol}: {total}")
 
 
