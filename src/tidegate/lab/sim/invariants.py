@@ -6,9 +6,12 @@ from collections import Counter
 
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import EXTERNAL, HOUSE
+from tidegate.engine.order import Order
+from tidegate.lab.sim import waiting
 from tidegate.lab.sim.fold import Fold
 from tidegate.lab.sim.orders import Orders
 from tidegate.lab.sim.violation import require
+from tidegate.model.orders import BUY, LIVE, MARKET, SCHEDULED, UNTRIGGERED
 from tidegate.model.settings import VenueSettings
 from tidegate.venue.machine import Venue
 
@@ -41,24 +44,49 @@ def check_money(
 
 
 def check_holds(venue: Venue) -> None:
-    """What is held is what the open orders need, to the last unit."""
+    """What is held is what the open orders and positions need, to the last unit."""
     engine = venue.engine
     for account in venue.directory.accounts:
         exposure: dict[str, int] = {}
         for order in engine.account_orders(account.index):
-            hold = order_hold(order, order.price, order.leaves_lots)
-            said = f"order {order.number} holds {order.held_money}, needs {hold}"
-            require(order.held_money == hold, "holds", said)
-            asset = held_asset(order)
-            exposure[asset] = exposure.get(asset, 0) + hold
+            if not order.margin:
+                _check_hold(order)
+            asset = order.instrument.quote if order.margin else held_asset(order)
+            exposure[asset] = exposure.get(asset, 0) + order.held_money
         for asset in sorted({*exposure, *engine.ledger.assets(account.index)}):
             held = engine.ledger.held(account.index, asset)
             needed = exposure.get(asset, 0)
             require(held == needed, "holds", f"{account.name!r}: {held} {asset}, not {needed}")
 
 
+def _check_hold(order: Order) -> None:
+    """What an order that is not on margin holds. The price that a trailing buy is held for is the
+    one at its entry, which it can only come below; a market order that is scheduled, or an amount
+    to spend, is held for at the market's price of that time."""
+    trigger = order.trigger
+    price = order.price
+    at_least = False
+    if trigger is not None and trigger.fired_price == 0:
+        if trigger.distance:
+            price = max(0, trigger.best) + trigger.distance + trigger.limit_distance
+            at_least = True
+        else:
+            price = price or trigger.stop_price
+    elif order.ord_type == MARKET:
+        return
+    hold = order_hold(order, price, order.leaves_lots)
+    if at_least and order.side == BUY:
+        require(order.held_money >= hold, "holds", _said(order, hold))
+    else:
+        require(order.held_money == hold, "holds", _said(order, hold))
+
+
+def _said(order: Order, hold: int) -> str:
+    return f"order {order.number} holds {order.held_money}, needs {hold}"
+
+
 def check_books(venue: Venue) -> None:
-    """No book is crossed, and each level has the quantity of its orders."""
+    """No book is crossed, each level shows what its orders show, and only live orders are there."""
     for symbol in venue.instruments:
         book = venue.engine.book(symbol)
         assert book is not None
@@ -68,9 +96,16 @@ def check_books(venue: Venue) -> None:
         for side in (book.bids, book.asks):
             total = 0
             for level in side:
-                lots = sum(order.leaves_lots - order.hidden_lots for order in level)
-                require(lots == level.total_lots > 0, "levels", f"{symbol} {level.price}: {lots}")
-                total += sum(order.leaves_lots for order in level)
+                shown = 0
+                for order in level:
+                    said = f"{symbol} {level.price}: order {order.number}"
+                    visible = order.leaves_lots - order.hidden_lots
+                    require(order.stage == LIVE and visible > 0, "levels", said)
+                    within = order.display_lots == 0 or visible <= order.display_lots
+                    require(within or order.hidden_lots == 0, "levels", said)
+                    shown += visible
+                    total += order.leaves_lots
+                require(shown == level.total_lots > 0, "levels", f"{symbol} {level.price}: {shown}")
             require(total == side.total_lots, "levels", f"{symbol}: {total}")
 
 
@@ -87,11 +122,17 @@ def check_orders(venue: Venue, known: Orders) -> None:
             told = known.open.get(order.order_id)
             require(told is not None, "orders", f"nobody was told of {order.order_id.decode()}")
             assert told is not None
+            done, asked = order.cum_lots, order.qty_lots
+            if order.quote_money:
+                done, asked = order.gross_money, order.quote_money
             require(
-                (order.cum_lots, order.qty_lots, order.epoch) == (told.cum, told.qty, told.epoch),
-                "orders", f"{order.order_id.decode()} has {order.cum_lots} of {order.qty_lots}, "
-                f"reports say {told.cum} of {told.qty}",
+                (done, asked, order.epoch) == (told.cum, told.qty, told.epoch),
+                "orders", f"{told.name} has {done} of {asked}, reports say {told.cum}, {told.qty}",
             )  # fmt: skip
+            stages = {SCHEDULED: waiting.SCHEDULED, UNTRIGGERED: waiting.UNTRIGGERED}
+            stage = stages.get(order.stage, waiting.LIVE)
+            known_stage = told.entry.wait.stage
+            require(stage == known_stage, "orders", f"{told.name} is {stage}, not {known_stage}")
 
 
 def check_sessions(venue: Venue, fold: Fold) -> None:
