@@ -107,13 +107,15 @@ class OpenOrders:
 
     def set_stage(self, order: Order, stage: int) -> None:
         """Gives an open order another stage; the only way to, lest the count of scheduled orders
-        goes wrong."""
+        or its next time goes wrong."""
         account = self._by_account[order.account]
         if order.stage == SCHEDULED:
             account.scheduled_count -= 1
         if stage == SCHEDULED:
             account.scheduled_count += 1
         order.stage = stage
+        if order.expire_ns or order.effective_ns:
+            self.timed.add(order)
 
     def rename(self, order: Order, cl_ord_id: bytes) -> None:
         """Gives an open order the ClOrdID of an accepted request; OrigClOrdID (41) becomes the one

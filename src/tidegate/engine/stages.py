@@ -203,7 +203,6 @@ class Stages:
         trigger = order.trigger
         self._open_orders.set_stage(order, LIVE if trigger is None else UNTRIGGERED)
         order.amended = False
-        self._open_orders.timed.add(order)
         self._matcher.events.append(new_event(order, now_ns, b""))
         if trigger is None:
             self._go_live(market, order, now_ns)
