@@ -70,6 +70,10 @@ endif
 sabotage: $(VENV)/.dev ## break a copy of the source on purpose, see the simulation notice; writes docs/sabotages.md
 	$(BIN)/python -m tests.sabotage.hunt $(ARGS)
 
+.PHONY: rejects
+rejects: $(VENV)/.dev ## write docs/rejects.md: every refusal, with an order that provokes it
+	$(BIN)/python -m tests.scenario.rejects_document
+
 .PHONY: bench
 bench: $(VENV)/.bench ## measure the running venue against two peers in the same run
 	$(BIN)/python -m benchmarks.run $(ARGS)

@@ -1,8 +1,9 @@
 """Codec and core alone: operations a second in one thread, no socket and no disk.
 
 `python -m benchmarks.core` prints a table, `--json` one object `{name: operations per second}`.
-Each figure is the best of several passes over resting limit orders like those of the canonical
-workload. With `TIDEGATE_PURE=1` the same measures the interpreted core.
+Each figure is the best of several passes over limit orders like those of the canonical workload,
+which rest, or every other one of which trades with the one before. With `TIDEGATE_PURE=1` the same
+measures the interpreted core.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ class _NoSecrets:
         return b"secret"
 
 
-def _frame(number: int, msg_type: bytes, body: bytes) -> bytes:
+def _frame(number: int, msg_type: bytes, body: bytes, sender: bytes = b"ACME") -> bytes:
     return frame_of(
-        b"35=%s\x0134=%d\x0149=ACME\x0156=KRAKEN-TRD\x0152=%s\x01%s"
-        % (msg_type, number, NOW_TEXT, body)
+        b"35=%s\x0134=%d\x0149=%s\x0156=KRAKEN-TRD\x0152=%s\x01%s"
+        % (msg_type, number, sender, NOW_TEXT, body)
     )
 
 
@@ -62,12 +63,28 @@ def _orders(count: int) -> list[bytes]:
     return frames
 
 
+def _crossing(count: int, sender: bytes, side: int) -> list[bytes]:
+    """Orders of one firm, all at one price."""
+    return [
+        _frame(
+            place + 2,
+            b"D",
+            b"11=%d\x0155=BTC/USD\x0154=%d\x0140=2\x0144=84000\x0138=0.001\x0159=1\x0160=%s\x01"
+            % (place + 1, side, NOW_TEXT),
+            sender,
+        )
+        for place in range(count)
+    ]
+
+
 def _venue() -> Venue:
-    """A venue with one session logged on."""
+    """A venue with two sessions logged on."""
     venue = Venue()
     venue.configure(load("", _NoSecrets()).settings.encode(), NOW_NS)
     venue.start(NOW_NS)
-    venue.logon(0, 1, b"key", 1, _frame(1, b"A", b"98=0\x01108=60\x01"), NOW_NS)
+    for session, sender in enumerate((b"ACME", b"BETA")):
+        body = b"98=0\x01108=60\x01"
+        venue.logon(session, session + 1, b"key", 1, _frame(1, b"A", body, sender), NOW_NS)
     venue.take_turn()
     venue.commit(0)
     return venue
@@ -116,11 +133,26 @@ def measure(orders: int = ORDERS) -> dict[str, float]:
             position += len(turn)
         assert venue.engine.open_order_count == orders
 
+    half = orders // 2
+    pairs = list(zip(_crossing(half, b"ACME", 1), _crossing(half, b"BETA", 2), strict=True))
+
+    def crossing() -> None:
+        venue = _venue()
+        position = 0
+        for buy, sell in pairs:
+            venue.frames(0, 1, [buy], NOW_NS)
+            venue.frames(1, 2, [sell], NOW_NS)
+            turn = venue.take_turn()
+            venue.commit(position)
+            position += len(turn)
+        assert venue.engine.open_order_count == 0
+
     return {
         "frames found": _best(orders, framing),
         "frames scanned": _best(orders, scanning),
         "frames scanned and validated": _best(orders, validating),
         "resting orders, bytes in to bytes out": _best(orders, core),
+        "orders that trade in pairs, bytes in to bytes out": _best(2 * half, crossing),
     }
 
 
@@ -134,7 +166,7 @@ def main() -> None:
         return
     print(f"core {'compiled' if COMPILED else 'interpreted'}, best of {PASSES} passes")
     for name, figure in figures.items():
-        print(f"{name:<40}{figure:>14,.0f} /s")
+        print(f"{name:<52}{figure:>14,.0f} /s")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ be a Logon of a known session; turns go to the log, then what they ask for goes 
 from __future__ import annotations
 
 from tests.scenario.controls import control_of
+from tests.scenario.outgoing import fault_of
 from tests.scenario.settings import TARGET, change, venue_settings
 from tidegate.model.time import parse_utc_timestamp, utc_timestamp
 from tidegate.session.logon import (
@@ -211,7 +212,11 @@ class CoreVenue:
             return
         if dispatch.kind == SWEEP:
             data = self._sweep(dispatch)
-        line.inbox += line.from_venue.feed(data)
+        frames = line.from_venue.feed(data)
+        for frame in frames:
+            fault = fault_of(frame)
+            assert not fault, (fault, frame)
+        line.inbox += frames
         assert line.from_venue.waiting_bytes == 0
         assert line.from_venue.garbled_count == 0
         if dispatch.kind == ANSWER:

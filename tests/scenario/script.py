@@ -4,7 +4,8 @@ One step a line; `|` stands for SOH; a line that ends in `\\` goes on in the nex
 
     # text                           a comment; `# scenario: 2b` names what the script plays
     given session ACME name=value    settings of the venue, before it starts (also `account`,
-                                     `venue`, `rate_tier`); accounts take balances as `USD=1000`
+                                     `instrument`, `venue`, `rate_tier`); accounts take balances as
+                                     `USD=1000`; amounts are listed: `margin_pools=USD:100,BTC:2`
     connect ACME                     open a line; `ACME:2` is a second line of the same session
     logon ACME [fields]              connect, send a Logon and expect the Logon that answers it
     send ACME 35=D|11=$a|...         a message; 34, 49, 56, 52 and 60 are filled in if not given

@@ -79,10 +79,16 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
         _change_values(settings, text.split())
         return
     name, *changes = text.split()
+    if kind == "instrument":
+        _change_values(next(i for i in settings.instruments if i.symbol == name), changes)
+        return
     if kind == "rate_tier":
         tier = RateTier(name=name, decay_centi=0, threshold_centi=0, open_orders_per_pair=0)
         settings.rates.tiers = [t for t in settings.rates.tiers if t.name != name] + [tier]
         _change_values(tier, changes)
+        return
+    if kind == "instrument":
+        _change_values(next(i for i in settings.instruments if i.symbol == name), changes)
         return
     if kind == "session":
         found = next((s for s in settings.sessions if s.sender_comp_id == name), None)
@@ -109,11 +115,19 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
     _change_values(known, [pair for pair in changes if pair not in money])
 
 
+def _deposit(text: str) -> Deposit:
+    """`USD:100.5`"""
+    asset, _, amount = text.partition(":")
+    return Deposit(asset=asset, amount=from_text(amount, MONEY_DECIMALS))
+
+
 def _change_values(target: object, pairs: list[str]) -> None:
     for pair in pairs:
         name, _, text = pair.partition("=")
         old = getattr(target, name)
-        if isinstance(old, bool):
+        if isinstance(old, list):
+            setattr(target, name, [_deposit(part) for part in text.split(",")])
+        elif isinstance(old, bool):
             assert text in ("Y", "N"), pair
             setattr(target, name, text == "Y")
         else:

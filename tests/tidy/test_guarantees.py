@@ -22,6 +22,6 @@ def test_every_named_test_exists() -> None:
 
 def test_every_named_scenario_exists() -> None:
     scripts = ROOT / "tests" / "scenario" / "scripts"
-    named = re.findall(r"`((?:orders|session|museum|controls)/\w+)`", TEXT)
+    named = re.findall(r"`((?:orders|spot|rejects|session|museum|controls)/\w+)`", TEXT)
     assert named
     assert [name for name in named if not (scripts / f"{name}.scenario").is_file()] == []

@@ -99,6 +99,26 @@ def test_required_fields(msg_type: bytes, required: set[str]) -> None:
     assert names(MESSAGES[msg_type].members, "Y") == required
 
 
+@pytest.mark.parametrize(
+    ("msg_type", "others"),
+    [
+        (b"D", {44, 99, 126, 168, 18, 1138, 388, 5001, 7928, 78, 62}),
+        (b"F", {37, 41}),
+        (b"G", {44, 99, 1138, 18, 62}),
+        (b"q", {55}),
+        (b"H", set()),
+        (
+            b"8",
+            {18, 31, 32, 41, 44, 58, 78, 99, 118, 136, 378, 381, 527, 1003, 1102, 1138, 5050},
+        ),
+        (b"j", {379, 58}),
+    ],
+)
+def test_fields_that_are_not_always_required(msg_type: bytes, others: set[int]) -> None:
+    members = MESSAGES[msg_type].members
+    assert {m.field.tag for m in members if m.presence != "Y"} == others
+
+
 def test_header_and_trailer() -> None:
     assert [member.field.tag for member in HEADER] == [8, 9, 35, 34, 49, 56, 52, 43, 122, 50, 97]
     assert [member.field.tag for member in HEADER if member.presence == "Y"] == [

@@ -7,12 +7,14 @@ text.
 
 from __future__ import annotations
 
-from tidegate.engine.arrival import plan_arrival
+from tidegate.engine.arrival import COST_LIMIT, plan_arrival, reach
 from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
+from tidegate.engine.margin import Margin
+from tidegate.engine.margin_needs import Need, Walk
 from tidegate.engine.market import Market, outside_band
 from tidegate.engine.order import Order, Trigger
-from tidegate.model.orders import BUY, FOK, INDEX_PRICE, LIMIT, MARKET
+from tidegate.model.orders import BUY, FOK, INDEX_PRICE, LIMIT, MARKET, SELL
 from tidegate.model.rejects import (
     INDEX_UNAVAILABLE,
     INSUFFICIENT_FUNDS,
@@ -53,18 +55,32 @@ class Admission:
     has let pass holds from then on, and `kill` whether it is a fill-or-kill order that can not be
     filled."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, margin: Margin) -> None:
         self._ledger = ledger
+        self._margin = margin
+        self._need: Need | None = None  # of a margin order: `hold` and more
         self.hold = 0
         self.kill = False
 
     def available(self, order: Order) -> int:
         """What the account could bind to the order, that which it holds already included."""
-        return self._ledger.available(order.account, held_asset(order)) + order.held_money
+        asset = order.instrument.quote if order.margin else held_asset(order)
+        return self._ledger.available(order.account, asset) + order.held_money
 
     def live(self, market: Market, order: Order) -> Rule | None:
-        """An order that is about to meet the book: INSUFFICIENT_FUNDS, PRICE_BAND or POST_ONLY. A
-        market buy holds what it is going to pay."""
+        """An order that is about to meet the book: INSUFFICIENT_FUNDS or what `Margin` refuses,
+        PRICE_BAND or POST_ONLY."""
+        rule = self._margin_live(market, order) if order.margin else self._money_live(market, order)
+        if rule is not None:
+            return rule
+        if order.ord_type != MARKET and outside_band(market, order.side, order.price):
+            return PRICE_BAND
+        if order.post_only and market.book.first_match(order.side, order.price) is not None:
+            return POST_ONLY
+        return None
+
+    def _money_live(self, market: Market, order: Order) -> Rule | None:
+        """A market buy holds what it is going to pay."""
         available = self.available(order)
         kill = False
         if order.ord_type == LIMIT and order.time_in_force != FOK:
@@ -75,12 +91,52 @@ class Admission:
             kill = arrival.kills
         if hold > available:
             return INSUFFICIENT_FUNDS
-        if order.ord_type != MARKET and outside_band(market, order.side, order.price):
-            return PRICE_BAND
-        if order.post_only and market.book.first_match(order.side, order.price) is not None:
-            return POST_ONLY
         self.hold = hold
         self.kill = kill
+        return None
+
+    def _margin_live(self, market: Market, order: Order) -> Rule | None:
+        """A market order, and a sell that trades for more than its price, needs what its trades
+        say. A walk through the book ends where the account certainly can not pay any more."""
+        lots = order.leaves_lots
+        fok = order.time_in_force == FOK
+        walk: Walk | None = None
+        kill = False
+        if fok or order.ord_type == MARKET or order.side == SELL:
+            cost_max = COST_LIMIT
+            if self._margin.closable(order) == 0:
+                leverage = self._margin.leverage(order.account, order.instrument)
+                cost_max = self.available(order) * leverage
+            reached = reach(market, order, cost_max)
+            kill = fok and reached.filled_lots < lots and reached.cost_money <= cost_max
+            if not kill and (order.ord_type == MARKET or order.side == SELL):
+                walk = reached.walk
+        price = 0 if order.ord_type == MARKET else order.price
+        rule = self._margin_rule(order, price, lots, walk)
+        self.kill = kill
+        return rule
+
+    def _margin_rule(
+        self, order: Order, price: int, lots: int, walk: Walk | None, *, amended: bool = False
+    ) -> Rule | None:
+        need = self._margin.need(order, price, lots, walk)
+        rule = self._margin.refusal(order, need, lots, amended=amended)
+        self._need = need
+        self.hold = need.hold_money
+        return rule
+
+    def amended(self, market: Market, order: Order, price: int, lots: int) -> Rule | None:
+        """A live order that would have another price and leaves: INSUFFICIENT_FUNDS or what
+        `Margin` refuses."""
+        if order.margin:
+            walk: Walk | None = None
+            if order.side == SELL and price != order.price:
+                walk = reach(market, order, COST_LIMIT, price, lots).walk
+            return self._margin_rule(order, price, lots, walk, amended=True)
+        hold = order_hold(order, price, lots)
+        if hold > self.available(order):
+            return INSUFFICIENT_FUNDS
+        self.hold = hold
         return None
 
     def waiting(self, market: Market, order: Order) -> Rule | None:
@@ -102,17 +158,24 @@ class Admission:
     ) -> Rule | None:
         """The same with another quantity, price and stop price (see `hold_price`)."""
         at = hold_price(order, price, stop_price, anchor)
-        if at <= 0 and not order.quote_money and (anchor != 0 or order.side == BUY):
-            return TRIGGER_PRICE
+        if at <= 0 and not order.quote_money:
+            if anchor != 0 or order.side == BUY or order.margin:
+                return TRIGGER_PRICE
+        self.kill = False
+        if order.margin:
+            return self._margin_rule(order, at, lots, None, amended=True)
         hold = order_hold(order, at, lots)
         if hold > self.available(order):
             return INSUFFICIENT_FUNDS
         self.hold = hold
-        self.kill = False
         return None
 
     def bind(self, order: Order) -> None:
         """The order holds what the latest check has found."""
+        if order.margin:
+            assert self._need is not None
+            self._margin.bind(order, self._need)
+            return
         more = self.hold - order.held_money
         if more > 0:
             self._ledger.hold(order.account, held_asset(order), more)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from tidegate.engine.admission import Admission, reference_price
 from tidegate.engine.events import replaced_event
-from tidegate.engine.holds import order_hold
-from tidegate.engine.market import Market, outside_band
+from tidegate.engine.market import Market, outside_band, triggers_of
 from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order, Trigger
-from tidegate.engine.stages import triggers_of
+from tidegate.engine.position_orders import PositionOrders
 from tidegate.engine.triggers import is_reached
 from tidegate.model.orders import BUY, INDEX_PRICE, SCHEDULED, UNTRIGGERED
 from tidegate.model.rejects import (
@@ -18,7 +17,6 @@ from tidegate.model.rejects import (
     CL_ORD_ID_IN_USE,
     DEADLINE_ELAPSED,
     INDEX_UNAVAILABLE,
-    INSUFFICIENT_FUNDS,
     POST_ONLY,
     PRICE_BAND,
     TRIGGER_PRICE,
@@ -54,7 +52,14 @@ class Amend:
 class Amends:
     """See `SpotEngine.amend` for the rules."""
 
-    def __init__(self, open_orders: OpenOrders, matcher: Matcher, admission: Admission) -> None:
+    def __init__(
+        self,
+        open_orders: OpenOrders,
+        matcher: Matcher,
+        admission: Admission,
+        position_orders: PositionOrders,
+    ) -> None:
+        self._position_orders = position_orders
         self._open_orders = open_orders
         self._matcher = matcher
         self._admission = admission
@@ -84,16 +89,15 @@ class Amends:
     ) -> Rule | None:
         price = amend.price
         qty_lots = amend.qty_lots
-        hold = order_hold(order, price, qty_lots - order.cum_lots)
-        if hold > self._admission.available(order):
-            return INSUFFICIENT_FUNDS
+        rule = self._admission.amended(market, order, price, qty_lots - order.cum_lots)
+        if rule is not None:
+            return rule
         if price != order.price and outside_band(market, order.side, price):
             return PRICE_BAND
         matches = price != order.price and market.book.first_match(order.side, price) is not None
         if matches and amend.post_only:
             return POST_ONLY
 
-        self._admission.hold = hold
         self._accept(order, amend, now_ns)
         if price == order.price and qty_lots <= order.qty_lots:
             market.book.reduce(order, order.qty_lots - qty_lots)
@@ -110,6 +114,7 @@ class Amends:
         self._matcher.events.append(replaced_event(order, now_ns))
         if matches and self._matcher.match(market, order, now_ns):
             market.book.add(order)
+        self._position_orders.traded(order, now_ns)
         return None
 
     def _apply_to_waiting(

@@ -11,6 +11,7 @@ from typing import Final
 
 from tidegate.engine.book import PriceLevel
 from tidegate.engine.holds import fee_is_on_top, fee_money, order_hold
+from tidegate.engine.margin_needs import Walk
 from tidegate.engine.market import Market, price_limit
 from tidegate.engine.order import Order
 from tidegate.model.orders import BUY, FOK, MARKET, STP_CANCEL_OLDEST
@@ -21,12 +22,14 @@ COST_LIMIT: Final = 10**60  # above every cost: for a walk that is about lots al
 class Reach:
     """How many lots an order would fill, and what they would cost a buyer, with the fee if it is
     on top, in 1e-10 of the quote asset. Of an order with 18=v `spent` tells that what would be
-    left of its amount does not buy a lot."""
+    left of its amount does not buy a lot. `walk` tells of margin orders on the way, if there are
+    any."""
 
     def __init__(self, market: Market, order: Order, wanted: int, cost_max: int) -> None:
         self.filled_lots = 0
         self.cost_money = 0
         self.spent = False
+        self.walk = Walk(market.positions, market.instrument.symbol)
         self._instrument = market.instrument
         self._order = order
         self._wanted = wanted
@@ -47,7 +50,7 @@ class Reach:
                 if order.stp_mode == STP_CANCEL_OLDEST:
                     continue
                 return False
-            if not self._take(level.price, maker.leaves_lots - maker.hidden_lots):
+            if not self._take(maker, level.price, maker.leaves_lots - maker.hidden_lots):
                 return False
             if maker.hidden_lots:
                 refilled.append(maker)
@@ -63,19 +66,26 @@ class Reach:
                 shown = min(maker.display_lots, hidden[place])
                 if shown == 0:
                     continue
-                if not self._take(price, shown):
+                if not self._take(maker, price, shown):
                     return False
                 hidden[place] -= shown
                 if hidden[place] > 0:
                     more = True
         return True
 
-    def _take(self, price: int, shown: int) -> bool:
+    def _take(self, maker: Order, price: int, shown: int) -> bool:
         """One trade. False where it is the last one."""
         lots = min(self._wanted - self.filled_lots, shown)
+        with_margin = maker.margin or self._order.margin
+        if with_margin:
+            lots = self.walk.lots(self._order, maker, lots)
+            if lots == 0:
+                return self.walk.may_trade(self._order)
         if self._by_amount:
             lots = min(lots, self._instrument.lots_for(price, self._left_money))
         money = self._instrument.money(price, lots)
+        if with_margin:
+            self.walk.trade(self._order, maker, lots, money)
         self.filled_lots += lots
         self.cost_money += money + fee_money(money, self._rate)
         if self._by_amount:
@@ -85,12 +95,13 @@ class Reach:
         return self.filled_lots < self._wanted and self.cost_money <= self._cost_max
 
 
-def reach(market: Market, order: Order, cost_max: int) -> Reach:
-    """Walks the book for the order. It goes no further once the cost is above `cost_max`: whoever
-    can not pay does not make the venue look through a whole book."""
-    limit = price_limit(market, order)
+def reach(market: Market, order: Order, cost_max: int, price: int = 0, lots: int = 0) -> Reach:
+    """Walks the book for the order, or for the order that it would be with another price and leaves
+    of `lots`. It goes no further once the cost is above `cost_max`: whoever can not pay does not
+    make the venue look through a whole book."""
+    limit = price or price_limit(market, order)
     opposite = market.book.opposite(order.side)
-    wanted = order.leaves_lots
+    wanted = lots or order.leaves_lots
     if order.quote_money:
         wanted = opposite.total_lots + 1  # more than there is
     reached = Reach(market, order, wanted, cost_max)

@@ -22,6 +22,7 @@ DEPOSIT: Final = "deposit"
 WITHDRAWAL: Final = "withdrawal"
 TRADE: Final = "trade"
 FEE: Final = "fee"
+MARGIN_RESULT: Final = "margin result"
 
 
 @mypyc_attr(acyclic=True)
@@ -128,7 +129,8 @@ class Ledger:
     def hold(self, account: int, asset: str, amount: int) -> None:
         """Binds available money to an order."""
         balance = self._balance(account, asset)
-        assert 0 <= amount <= balance.available
+        assert amount >= 0
+        assert amount <= balance.available or account == HOUSE  # which bears losses
         balance.available -= amount
         balance.held += amount
 
@@ -170,6 +172,18 @@ class Ledger:
             self._post(asset, payer, receiver, amount, TRADE, trade_number)
             self._post(asset, payer, FEES, payer_fee, FEE, trade_number)
             self._post(asset, receiver, FEES, receiver_fee, FEE, trade_number)
+
+    def transfer(
+        self, asset: str, payer: int, receiver: int, amount: int, kind: str, trade_number: int
+    ) -> None:
+        """Moves available money. LENDER and HOUSE pay what they do not have."""
+        paying = self._balance(payer, asset)
+        assert amount >= 0
+        assert amount <= paying.available or payer < 0
+        paying.available -= amount
+        self._balance(receiver, asset).available += amount
+        if self.postings is not None:
+            self._post(asset, payer, receiver, amount, kind, trade_number)
 
     def _post(
         self, asset: str, giver: int, taker: int, amount: int, kind: str, trade_number: int

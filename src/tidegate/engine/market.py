@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.engine.book import OrderBook
-from tidegate.engine.order import Order
+from tidegate.engine.order import Order, Trigger
+from tidegate.engine.positions import Positions
 from tidegate.engine.triggers import Triggers
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import BAND_OF_INSTRUMENT, MarketState
-from tidegate.model.orders import BUY, MARKET
+from tidegate.model.orders import BUY, INDEX_PRICE, MARKET, UNTRIGGERED
 from tidegate.model.scaled import RATE_UNIT, ceil_div
 
 PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
@@ -17,9 +18,11 @@ PRICE_LIMIT: Final = 10**18  # above every price: they have at most 18 digits
 
 class Market:
     """One instrument, its book, its state, the orders that wait for a price, and the count of its
-    trades so far. `parked` are scheduled orders whose time has come while nothing could trade."""
+    trades so far. `parked` are scheduled orders whose time has come while nothing could trade;
+    `positions` are those of all markets."""
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, positions: Positions) -> None:
+        self.positions = positions
         self.instrument = instrument
         self.book = OrderBook()
         self.state = MarketState()
@@ -27,6 +30,19 @@ class Market:
         self.by_index = Triggers()
         self.parked: dict[int, Order] = {}
         self.trade_count = 0
+
+
+def triggers_of(market: Market, trigger: Trigger) -> Triggers:
+    """Where orders with that reference wait."""
+    return market.by_index if trigger.reference == INDEX_PRICE else market.by_trade
+
+
+def stop_waiting(market: Market, order: Order) -> None:
+    """An order that is not live is about to end: nothing waits for it any more."""
+    trigger = order.trigger
+    if order.stage == UNTRIGGERED and trigger is not None:
+        triggers_of(market, trigger).remove(order)
+    market.parked.pop(order.number, None)
 
 
 def band_limit(market: Market, side: int) -> int:

@@ -6,9 +6,10 @@ an event. Its money is in `settlement`; acceptance, amends and cancels are in `s
 
 from __future__ import annotations
 
-from tidegate.engine.events import Event, canceled_event, expired_event, trade_event
+from tidegate.engine.events import Event, canceled_event, expired_event, replaced_event, trade_event
 from tidegate.engine.holds import fee_asset, held_asset
 from tidegate.engine.ledger import Ledger
+from tidegate.engine.margin import Margin
 from tidegate.engine.market import Market, price_limit
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
@@ -19,16 +20,17 @@ from tidegate.model.orders import (
     STP_CANCEL_OLDEST,
     TAKER,
 )
-from tidegate.model.rejects import CANCELED_SELF_TRADE
+from tidegate.model.rejects import CANCELED_POSITION_CLOSED, CANCELED_SELF_TRADE
 
 
 class Matcher:
     """Matches orders against books. `events` collects what happened until it is taken, `fired` the
     orders that trades have triggered until they are released."""
 
-    def __init__(self, ledger: Ledger, open_orders: OpenOrders) -> None:
+    def __init__(self, ledger: Ledger, open_orders: OpenOrders, margin: Margin) -> None:
         self._ledger = ledger
-        self._settlement = Settlement(ledger)
+        self._margin = margin
+        self._settlement = Settlement(ledger, margin)
         self._open_orders = open_orders
         self.events: list[Event] = []
         self.fired: list[Order] = []
@@ -56,6 +58,12 @@ class Matcher:
                     self.close(market, order, now_ns, CANCELED_SELF_TRADE)
                     return False
                 continue
+            if order.reduce_only and self._margin.closable(order) == 0:
+                self.close(market, order, now_ns, CANCELED_POSITION_CLOSED)
+                return False
+            if maker.reduce_only and self._margin.closable(maker) == 0:
+                self.close(market, maker, now_ns, CANCELED_POSITION_CLOSED)
+                continue
             self._trade(market, order, maker, now_ns)
         if self._open_orders.get(order.number) is not None:  # an amended order
             self._open_orders.remove(order)
@@ -77,9 +85,19 @@ class Matcher:
             market.book.remove(order)
         if self._open_orders.get(order.number) is not None:
             self._open_orders.remove(order)
-        if order.held_money != 0:
+        if order.margin:
+            self._margin.release(order)
+        elif order.held_money != 0:
             self._ledger.release(order.account, held_asset(order), order.held_money)
             order.held_money = 0
+
+    def cut(self, market: Market, order: Order, lots: int, now_ns: int) -> None:
+        """Makes a resting order smaller by so much, which is less than its leaves. Event:
+        Replaced."""
+        market.book.reduce(order, lots)
+        order.qty_lots -= lots
+        order.amended = True
+        self.events.append(replaced_event(order, now_ns))
 
     def fill_by_house(self, market: Market, maker: Order, lots: int, now_ns: int) -> None:
         """A fill of a resting order at its price, whatever its place in the book. The other side is
@@ -95,6 +113,10 @@ class Matcher:
     def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
         """One match: the maker's side first, then the taker's."""
         lots = min(taker.leaves_lots, maker.leaves_lots - maker.hidden_lots)
+        if maker.reduce_only:
+            lots = min(lots, self._margin.closable(maker))
+        if taker.reduce_only:
+            lots = min(lots, self._margin.closable(taker))
         price = maker.price
         number = self._count_trade(market)
         market.state.last_price = price
@@ -144,7 +166,7 @@ class Matcher:
         event.last_price = price
         event.last_lots = lots
         event.last_money = money
-        event.last_fee_money = side.fee_on_top + side.fee_of_proceeds
+        event.last_fee_money = side.fee
         event.fee_asset = fee_asset(order)
         event.liquidity = liquidity
         event.trade_number = self.next_trade_number - 1

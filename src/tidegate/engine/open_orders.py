@@ -16,6 +16,7 @@ class _AccountOrders:
         self.by_cl_ord_id: dict[bytes, Order] = {}
         self.count_by_symbol: dict[str, int] = {}
         self.scheduled_count = 0
+        self.margin: dict[str, dict[int, Order]] = {}  # margin orders by symbol
 
 
 class OpenOrders:
@@ -59,6 +60,12 @@ class OpenOrders:
         orders = self._by_session.get(session)
         return 0 if orders is None else len(orders)
 
+    def margin_orders(self, account: int, symbol: str) -> list[Order]:
+        """The account's open margin orders in an instrument, in entry order."""
+        known = self._by_account.get(account)
+        orders = None if known is None else known.margin.get(symbol)
+        return [] if orders is None else list(orders.values())
+
     def count_of_pair(self, account: int, symbol: str) -> int:
         """How many open orders the account has in one instrument."""
         known = self._by_account.get(account)
@@ -88,6 +95,8 @@ class OpenOrders:
             session = {}
             self._by_session[order.session] = session
         session[number] = order
+        if order.margin:
+            account.margin.setdefault(order.instrument.symbol, {})[number] = order
         _name(account, order)
         if order.expire_ns or order.effective_ns:
             self.timed.add(order)
@@ -101,6 +110,8 @@ class OpenOrders:
         if order.stage == SCHEDULED:
             account.scheduled_count -= 1
         del self._by_session[order.session][number]
+        if order.margin:
+            del account.margin[order.instrument.symbol][number]
         _unname(account, order)
         if order.expire_ns or order.effective_ns:
             self.timed.remove(order)

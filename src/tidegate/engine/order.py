@@ -130,6 +130,8 @@ class Order:
         self.quote_money = quote_money
         # A side pays in the asset that it gives, unless it says otherwise.
         self.fee_in_base = side != BUY if fee_in_base is None else fee_in_base
+        if margin:
+            self.fee_in_base = False
         self.single_fee = single_fee  # reports tell each trade's fee, not the running total
         self.margin = margin
         self.reduce_only = reduce_only
@@ -144,6 +146,9 @@ class Order:
         self.gross_money = 0  # quote money of the fills, as the ledger moved it
         self.fee_money = 0  # fees of the fills, in the fee's asset
         self.held_money = 0  # what the ledger holds for it now
+        self.leverage = 0  # of a margin order: the account's when it was admitted, ...
+        self.margin_price = 0  # ... the hold price, ...
+        self.borrowed_money = 0  # ... and what it may still borrow of the asset that it pays with
         self.amended = False
         self.resting = False
         self.previous: Order | None = None
@@ -195,6 +200,10 @@ class Order:
         encoder.uint(self.gross_money)
         encoder.uint(self.fee_money)
         encoder.uint(self.held_money)
+        if self.margin:
+            encoder.uint(self.leverage)
+            encoder.uint(self.margin_price)
+            encoder.uint(self.borrowed_money)
         encoder.flag(value=self.amended)
 
     @staticmethod
@@ -240,5 +249,9 @@ class Order:
         order.gross_money = decoder.uint()
         order.fee_money = decoder.uint()
         order.held_money = decoder.uint()
+        if order.margin:
+            order.leverage = decoder.uint()
+            order.margin_price = decoder.uint()
+            order.borrowed_money = decoder.uint()
         order.amended = decoder.flag()
         return order

@@ -8,7 +8,8 @@ its asset.
 from __future__ import annotations
 
 from tidegate.engine.holds import fee_is_on_top, fee_money, order_hold
-from tidegate.engine.ledger import HOUSE, Ledger
+from tidegate.engine.ledger import HOUSE, LENDER, Ledger
+from tidegate.engine.margin import Margin
 from tidegate.engine.order import Order
 from tidegate.model.instruments import Instrument
 from tidegate.model.orders import BUY, MARKET
@@ -17,12 +18,14 @@ from tidegate.model.scaled import LOT_MONEY
 
 class SideMoney:
     """What a trade means to one of its sides. `payer` is the account that gives, of whose hold
-    `freed` is freed for it, and `receiver` the one that gets. Of the two fees one is 0."""
+    `freed` is freed for it, and `receiver` the one that gets. `fee` is what the side pays: on top,
+    of its proceeds, or, with margin, apart."""
 
     def __init__(self) -> None:
         self.payer = 0
         self.receiver = 0
         self.freed = 0
+        self.fee = 0
         self.fee_on_top = 0  # in the asset of the leg in which the side pays
         self.fee_of_proceeds = 0  # in the asset of the other leg
 
@@ -30,8 +33,9 @@ class SideMoney:
 class Settlement:
     """Settles trades in a ledger. `maker` and `taker` tell of the latest one."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, margin: Margin) -> None:
         self._ledger = ledger
+        self._margin = margin
         self.maker = SideMoney()
         self.taker = SideMoney()
 
@@ -43,6 +47,10 @@ class Settlement:
             self._legs(number, maker.instrument, self.maker, self.taker, lots, money)
         else:
             self._legs(number, maker.instrument, self.taker, self.maker, lots, money)
+        if maker.margin:
+            self._margin.traded(maker, lots, money, self.maker.fee, number)
+        if taker.margin:
+            self._margin.traded(taker, lots, money, self.taker.fee, number)
 
     def by_house(self, number: int, maker: Order, lots: int, money: int) -> None:
         """A trade whose other side is the house, which is given exactly what it pays and pays no
@@ -62,12 +70,25 @@ class Settlement:
             self._legs(number, instrument, self.maker, house, lots, money)
         else:
             self._legs(number, instrument, house, self.maker, lots, money)
+        if maker.margin:
+            self._margin.traded(maker, lots, money, self.maker.fee, number)
 
     def _settle_side(self, side: SideMoney, order: Order, lots: int, money: int, rate: int) -> None:
         """What the trade means to an order's side, by the kind of the order: an order without
-        margin pays from what it holds and gets for its account. The order's own figures move on."""
+        margin pays from what it holds and gets for its account, one with margin pays and gets for
+        the LENDER. The order's own figures move on."""
         lots_money = lots * LOT_MONEY
         fee = fee_money(lots_money if order.fee_in_base else money, rate)
+        side.fee = fee
+        order.gross_money += money
+        order.fee_money += fee
+        if order.margin:
+            side.payer = LENDER
+            side.receiver = LENDER
+            side.freed = 0
+            side.fee_on_top = 0
+            side.fee_of_proceeds = 0
+            return
         cost = money if order.side == BUY else lots_money
         if fee_is_on_top(order):
             side.fee_on_top = fee
@@ -81,8 +102,6 @@ class Settlement:
         hold = _hold_after(order, lots, cost)
         side.freed = order.held_money - hold
         order.held_money = hold
-        order.gross_money += money
-        order.fee_money += fee
 
     def _legs(
         self,

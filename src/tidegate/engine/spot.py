@@ -12,11 +12,13 @@ from tidegate.engine.amends import Amend, Amends
 from tidegate.engine.book import BookSide, OrderBook
 from tidegate.engine.events import Event, new_event
 from tidegate.engine.ledger import Ledger
-from tidegate.engine.market import Market
+from tidegate.engine.margin import Margin
+from tidegate.engine.market import Market, stop_waiting, triggers_of
 from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
-from tidegate.engine.stages import Stages, triggers_of
+from tidegate.engine.position_orders import PositionOrders
+from tidegate.engine.stages import Stages
 from tidegate.model.codec import CodecError, Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
@@ -38,10 +40,22 @@ class SpotEngine:
         self.next_order_number = 1  # of the order that is accepted next
         self._markets: dict[str, Market] = {}
         self._open_orders = OpenOrders()
-        self._matcher = Matcher(self.ledger, self._open_orders)
-        self._admission = Admission(self.ledger)
-        self._stages = Stages(self._markets, self._open_orders, self._matcher, self._admission)
-        self._amends = Amends(self._open_orders, self._matcher, self._admission)
+        self.margin = Margin(self.ledger, self._open_orders)
+        self._matcher = Matcher(self.ledger, self._open_orders, self.margin)
+        self._admission = Admission(self.ledger, self.margin)
+        self._position_orders = PositionOrders(
+            self.margin, self._matcher, self._open_orders, self._markets
+        )
+        self._stages = Stages(
+            self._markets,
+            self._open_orders,
+            self._matcher,
+            self._admission,
+            self._position_orders,
+        )
+        self._amends = Amends(
+            self._open_orders, self._matcher, self._admission, self._position_orders
+        )
         self.is_halted = False  # every market, those added later included
 
     def add_instrument(self, instrument: Instrument) -> None:
@@ -49,9 +63,10 @@ class SpotEngine:
         `ValueError` where a known symbol would change its price decimals or assets."""
         market = self._markets.get(instrument.symbol)
         if market is None:
-            market = Market(instrument)
+            market = Market(instrument, self.margin.positions)
             market.state.halted = self.is_halted
             self._markets[instrument.symbol] = market
+            self.margin.add_instrument(instrument, market.state)
             return
         old = market.instrument
         if instrument is old:
@@ -61,6 +76,7 @@ class SpotEngine:
         if instrument.base != old.base or instrument.quote != old.quote:
             raise ValueError(f"{instrument.symbol}: assets can not change")
         market.instrument = instrument
+        self.margin.add_instrument(instrument, market.state)
         for order in self._open_orders.all():
             if order.instrument is old:
                 order.instrument = instrument
@@ -171,7 +187,7 @@ class SpotEngine:
         assert self._open_orders.get(order.number) is order
         market = self._markets[order.instrument.symbol]
         if order.stage != LIVE:
-            self._stages.leave(market, order)
+            stop_waiting(market, order)
         self._open_orders.remove(order)  # under the ClOrdID by which it is known
         if cl_ord_id:
             order.orig_cl_ord_id = order.cl_ord_id
@@ -185,6 +201,7 @@ class SpotEngine:
         assert 0 < lots <= order.leaves_lots
         market = self._markets[order.instrument.symbol]
         self._matcher.fill_by_house(market, order, lots, now_ns)
+        self._position_orders.traded(order, now_ns)
 
     def amend(
         self,
@@ -289,6 +306,7 @@ class SpotEngine:
         for order in waiting:
             encoder.text(order.instrument.symbol)
             order.save(encoder)
+        self.margin.save(encoder)
 
     def load(self, decoder: Decoder) -> None:
         """Fills a fresh engine, whose instruments have been added, with what `save` wrote. Raises
@@ -319,6 +337,7 @@ class SpotEngine:
         orders.sort(key=_number)
         for order in orders:
             self._open_orders.add(order)
+        self.margin.load(decoder, orders)
 
     def _saved_market(self, decoder: Decoder) -> Market:
         symbol = decoder.text()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from tidegate.engine.admission import Admission, hold_price, reference_price
 from tidegate.engine.events import new_event, pending_new_event, restated_event
-from tidegate.engine.market import Market
+from tidegate.engine.market import Market, stop_waiting, triggers_of
 from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order, Trigger
-from tidegate.engine.triggers import Triggers, is_reached
+from tidegate.engine.position_orders import PositionOrders
+from tidegate.engine.triggers import is_reached
 from tidegate.model.limits import TIMED_PER_RECORD
 from tidegate.model.market_state import status_rule
 from tidegate.model.orders import (
@@ -21,7 +22,6 @@ from tidegate.model.orders import (
     FOK,
     GTC,
     GTD,
-    INDEX_PRICE,
     LIMIT,
     LIVE,
     MARKET,
@@ -41,11 +41,6 @@ from tidegate.model.rejects import (
 )
 
 
-def triggers_of(market: Market, trigger: Trigger) -> Triggers:
-    """Where orders with that reference wait."""
-    return market.by_index if trigger.reference == INDEX_PRICE else market.by_trade
-
-
 class Stages:
     """Moves orders from stage to stage, in every market."""
 
@@ -55,7 +50,9 @@ class Stages:
         open_orders: OpenOrders,
         matcher: Matcher,
         admission: Admission,
+        position_orders: PositionOrders,
     ) -> None:
+        self._position_orders = position_orders
         self._markets = markets
         self._open_orders = open_orders
         self._matcher = matcher
@@ -90,6 +87,10 @@ class Stages:
     def enter(self, market: Market, order: Order, now_ns: int) -> None:
         """An order that the admission has let pass as a live one meets the book, and rests there if
         it may. What its trades trigger waits in `Matcher.fired`."""
+        self._meet(market, order, now_ns)
+        self._position_orders.traded(order, now_ns)
+
+    def _meet(self, market: Market, order: Order, now_ns: int) -> None:
         matcher = self._matcher
         self._admission.bind(order)
         if not self._admission.kill and not matcher.match(market, order, now_ns):
@@ -103,13 +104,6 @@ class Stages:
         else:
             reason = CANCELED_FOK if order.time_in_force == FOK else CANCELED_IOC
             matcher.close(market, order, now_ns, reason)
-
-    def leave(self, market: Market, order: Order) -> None:
-        """An order that is not live is about to end: nothing waits for it any more."""
-        trigger = order.trigger
-        if order.stage == UNTRIGGERED and trigger is not None:
-            triggers_of(market, trigger).remove(order)
-        market.parked.pop(order.number, None)
 
     # --- prices ----------------------------------------------------------------------------------
 
@@ -185,7 +179,7 @@ class Stages:
             assert order is not None
             market = self._markets[order.instrument.symbol]
             if order.stage != SCHEDULED or timed.due_ns != order.effective_ns:
-                self.leave(market, order)
+                stop_waiting(market, order)
                 self._matcher.expire(market, order, now_ns, EXPIRED_GTD)
             elif order.expire_ns and order.expire_ns <= now_ns:
                 timed.await_expiry(order)  # it never was live

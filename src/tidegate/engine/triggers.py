@@ -214,6 +214,10 @@ class Triggers:
             direction = self._direction(order, trigger)
             direction.add_trailing(order.number, trigger.distance, trigger.best)
 
+    def has(self, order: Order) -> bool:
+        """Whether the order waits here; one that has been fired does not."""
+        return order.number in self._orders
+
     def remove(self, order: Order) -> None:
         """Takes an order out; the best price that it has seen stays with it."""
         trigger = order.trigger

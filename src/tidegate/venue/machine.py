@@ -511,6 +511,8 @@ class Venue(SessionHost):
         for instrument in settings.instruments:
             self.engine.add_instrument(instrument)
             self.instruments[instrument.symbol] = instrument
+        accounts = [account.settings for account in self.directory.accounts]
+        self.engine.margin.adopt(accounts, settings.margin_pools)
         self.rollover.adopt(settings)
         self.adopt_sessions()
         self.trading.fee_volumes.adopt(settings)

@@ -1,0 +1,108 @@
+"""What a position that has changed means to the open margin orders of its account.
+
+Reduce-only orders that rest may together not be larger than the position: the least aggressive of
+them, by price, then the newest, are canceled until the rest fits, and the last one is cut down. All
+other margin orders hold what they need at the position of now; one whose account can not pay for
+that is canceled.
+
+This is done once an order has ended its way through the book, never on that way: what an order
+trades is settled by the book that it found.
+"""
+
+from __future__ import annotations
+
+from tidegate.engine.margin import Margin
+from tidegate.engine.market import Market, stop_waiting, triggers_of
+from tidegate.engine.matching import Matcher
+from tidegate.engine.open_orders import OpenOrders
+from tidegate.engine.order import Order
+from tidegate.engine.positions import Position
+from tidegate.model.orders import BUY, LIVE, SELL, UNTRIGGERED
+from tidegate.model.rejects import CANCELED_POSITION_CLOSED
+
+
+class PositionOrders:
+    """Lets orders follow the positions of their accounts."""
+
+    def __init__(
+        self,
+        margin: Margin,
+        matcher: Matcher,
+        open_orders: OpenOrders,
+        markets: dict[str, Market],
+    ) -> None:
+        self._margin = margin
+        self._matcher = matcher
+        self._open_orders = open_orders
+        self._markets = markets
+
+    def traded(self, order: Order, now_ns: int) -> None:
+        """An order has met the book, or was filled there. Events: what this module says."""
+        if order.reduce_only:
+            self._margin.touch(order)  # there may be more of them now than there is to close
+        if self._margin.changed:
+            self._follow(now_ns)
+
+    def _follow(self, now_ns: int) -> None:
+        """Goes through the positions that have changed, in the order in which they did."""
+        for position in self._margin.changed:
+            position.changed = False
+            market = self._markets[position.symbol]
+            self._fit(market, position, BUY, now_ns)
+            self._fit(market, position, SELL, now_ns)
+            self._refresh(market, position, now_ns)
+        self._margin.changed.clear()
+
+    def _fit(self, market: Market, position: Position, side: int, now_ns: int) -> None:
+        """Makes the reduce-only orders of a side that rest no larger than what they can close."""
+        orders: list[Order] = []
+        excess = -position.closable(side)
+        for order in self._open_orders.margin_orders(position.account, position.symbol):
+            if order.reduce_only and order.resting and order.side == side:
+                orders.append(order)
+                excess += order.leaves_lots
+        if excess <= 0:
+            return
+        orders.sort(key=_aggressiveness)
+        for order in orders:
+            if order.leaves_lots > excess:
+                self._matcher.cut(market, order, excess, now_ns)
+                return
+            excess -= order.leaves_lots
+            self._matcher.close(market, order, now_ns, CANCELED_POSITION_CLOSED)
+            if excess == 0:
+                return
+
+    def _refresh(self, market: Market, position: Position, now_ns: int) -> None:
+        """Lets the others hold what they need: first those that need less now, as that may pay for
+        what the others need more."""
+        more: list[Order] = []
+        for order in self._open_orders.margin_orders(position.account, position.symbol):
+            if _is_fired(market, order):
+                continue
+            if self._margin.more_held(order) > 0:
+                more.append(order)
+            else:
+                self._hold(market, order, now_ns)
+        for order in more:
+            self._hold(market, order, now_ns)
+
+    def _hold(self, market: Market, order: Order, now_ns: int) -> None:
+        rule = self._margin.refresh(order)
+        if rule is not None:
+            if order.stage != LIVE:
+                stop_waiting(market, order)
+            self._matcher.close(market, order, now_ns, rule.text)
+
+
+def _is_fired(market: Market, order: Order) -> bool:
+    """Whether the order's trigger has fired and it is about to be released: it is checked then."""
+    trigger = order.trigger
+    if order.stage != UNTRIGGERED or trigger is None:
+        return False
+    return not triggers_of(market, trigger).has(order)
+
+
+def _aggressiveness(order: Order) -> tuple[int, int]:
+    """Rises with the eagerness to trade: worst price first, then the newest."""
+    return (order.price if order.side == BUY else -order.price, -order.number)
