@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.model.codec import Decoder, Encoder
-from tidegate.venue.control import Control, check_range, checked_order
+from tidegate.venue.control import Control, ControlRefused, check_range, checked_order
 
 if TYPE_CHECKING:
     from tidegate.venue.machine import Venue
@@ -36,7 +36,7 @@ class CancelOrder(Control):
 
 
 class FillOrder(Control):
-    """An open order is filled at its price, whatever else rests there. The other side is the house
+    """An order in the book is filled at its price, whatever else rests there. The other side is the house
     (`engine.ledger.HOUSE`), which is given exactly what it pays: per asset everything still adds up
     to the deposits. `qty_lots` is in 1e-8 of the first asset."""
 
@@ -57,6 +57,9 @@ class FillOrder(Control):
 
     def check(self, venue: Venue, session_index: int) -> None:
         order = checked_order(venue, session_index, self.order_id)
+        if not order.resting:
+            text = self.order_id.decode("latin-1")
+            raise ControlRefused(f"order_id must be that of an order in the book, and {text} waits")
         check_range("qty_lots", self.qty_lots, 1, order.leaves_lots)
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tidegate.engine.holds import held_asset, order_hold
-from tidegate.engine.ledger import EXTERNAL, HOUSE
+from tidegate.engine.ledger import EXTERNAL, HOUSE, LENDER
 from tidegate.engine.order import Order
 from tidegate.lab.sim import waiting
 from tidegate.lab.sim.fold import Fold
@@ -38,7 +38,7 @@ def check_money(
             if account_index == HOUSE:
                 held = ledger.held(account_index, asset)
                 require(held == 0, "money", f"the house holds {held} {asset}")
-            if account_index != EXTERNAL:
+            if account_index not in (EXTERNAL, HOUSE, LENDER):  # the house bears losses
                 available = ledger.available(account_index, asset)
                 require(available >= 0, "money", f"account {account_index} has {available} {asset}")
 
@@ -48,6 +48,9 @@ def check_holds(venue: Venue) -> None:
     engine = venue.engine
     for account in venue.directory.accounts:
         exposure: dict[str, int] = {}
+        for position in engine.margin.positions.of_account(account.index):
+            quote = position.quote
+            exposure[quote] = exposure.get(quote, 0) + position.margin_money
         for order in engine.account_orders(account.index):
             if not order.margin:
                 _check_hold(order)
