@@ -96,7 +96,7 @@ $(BIN)/python:
 # runs compiled is for TIDEGATE_PURE to say at run time, not when it is built.
 $(VENV)/.run: $(BIN)/python $(BUILD_FILES) $(SOURCES)
 	find src -name '*.so' -delete
-	env -u TIDEGATE_PURE $(BIN)/python -m pip install $(PIP_OPTIONS) --editable .
+	env -u TIDEGATE_PURE $(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[parquet]'
 	$(BIN)/tidegate version
 	touch $@
 

@@ -125,12 +125,14 @@ class VenueProcess:
         self.ready = self._wait_ready()
 
     def _config_arguments(self) -> list[str]:
-        """Unless a test brings its own: the built-in configuration, the rollover far away."""
+        """Unless a test brings its own: the built-in configuration, the rollover far away, and
+        no history but where a test asks for it."""
         if "--config" in self._arguments:
             return []
         path = self.directory.with_name(self.directory.name + ".toml")
         if not path.exists():
-            path.write_text(config_without_rollover(time.time()) + self._config)
+            off = "" if "history" in self._config else 'history = "off"\n'
+            path.write_text(config_without_rollover(time.time()) + off + self._config)
         return ["--config", str(path)]
 
     def _wait_ready(self) -> dict[str, Any]:

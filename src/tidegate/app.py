@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import gc
-import logging
 import os
 import resource
 import signal
@@ -38,6 +37,9 @@ from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.gateway.shares import Shares
+from tidegate.history.child import HistoryProcess
+from tidegate.history.follow import FollowOptions
+from tidegate.history.target import OFF
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
@@ -86,6 +88,8 @@ class UpOptions:
     plain: bool = False
     durability: Literal["process", "disk"] | None = None
     clock: Literal["system", "virtual"] | None = None
+    log_format: str = "console"
+    log_level: str = "info"
 
 
 # What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
@@ -110,27 +114,6 @@ class _NoSecrets:
         return b""
 
 
-def configure_logging(*, form: str, level: str) -> None:
-    """Log to standard error: as lines for people, or as JSON, one object a line."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
 def up(options: UpOptions, console: Console) -> int:
     """Run a venue until it is told to stop; the process' exit code."""
     with ExitStack() as stack:
@@ -153,7 +136,7 @@ def _refused(error: Exception) -> int:
 class _Prepared:
     directory: Path
     config: VenueConfig
-    plain: bool
+    options: UpOptions
     tls: TlsFiles
     sockets: dict[str, socket.socket]
     recovered: Recovered
@@ -183,7 +166,7 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     recovered.venue.check_settings(config.settings.encode())
     tls = provide_tls(directory, config.host, config.tls)
     secrets.save()
-    return _Prepared(directory, config, options.plain, tls, sockets, recovered)
+    return _Prepared(directory, config, options, tls, sockets, recovered)
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
@@ -273,11 +256,12 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         fail(error)
     listeners = _listen(prepared, service, faults, doctor)
     document = ready_document(
-        config, prepared.tls, os.getpid(), plain=prepared.plain, control=control.path
+        config, prepared.tls, os.getpid(), plain=prepared.options.plain, control=control.path
     )
     write_ready(prepared.directory, document)
     print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
     _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
+    history = _history(prepared)
     await stopped.wait()
     remove_ready(prepared.directory)
     for listener in listeners:
@@ -290,6 +274,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
+    if history is not None:
+        await asyncio.to_thread(history.stop)
     return _told(failures)
 
 
@@ -315,6 +301,24 @@ def _service(
         workers=ThreadWorkers(),
         fail=fail,
     )
+
+
+def _history(prepared: _Prepared) -> HistoryProcess | None:
+    """The process that follows the journal, started; None where the history is off."""
+    config = prepared.config
+    if config.history == OFF:
+        return None
+    process = HistoryProcess(
+        FollowOptions(
+            data=str(prepared.directory),
+            target=config.history,
+            durability=config.durability,
+            log_format=prepared.options.log_format,
+            log_level=prepared.options.log_level,
+        )
+    )
+    process.start()
+    return process
 
 
 def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
@@ -359,7 +363,7 @@ def _listen(
     doctor: LogonDoctor | None,
 ) -> list[Listener]:
     config = prepared.config
-    tls = None if prepared.plain else server_context(prepared.tls, config.tls.minimum)
+    tls = None if prepared.options.plain else server_context(prepared.tls, config.tls.minimum)
     # A quarter of the descriptors at most: sessions, the journal and snapshots need theirs.
     strangers_max = min(STRANGERS_MAX, _descriptors() // 4 // len(prepared.sockets))
     listeners: list[Listener] = []

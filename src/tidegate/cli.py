@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__, cli_ctl, cli_ctl_fault
+from tidegate import __version__, cli_ctl, cli_ctl_fault, cli_history, cli_query
 from tidegate.cli_sim import sim
 
 EXIT_WRONG: int = 2
@@ -24,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_ctl.app)
+app.add_typer(cli_history.app)
+app.add_typer(cli_query.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
 
 
@@ -90,8 +92,9 @@ def up(
 ) -> None:
     """Run the venue. The first start makes keys, certificates and accounts in the data directory;
     later ones continue where the last one stopped."""
-    from tidegate.app import UpOptions, configure_logging
+    from tidegate.app import UpOptions
     from tidegate.app import up as run_up
+    from tidegate.logs import configure_logging
 
     configure_logging(form=log_format.value, level=log_level.value)
     options = UpOptions(
@@ -102,6 +105,8 @@ def up(
         plain=plain,
         durability=None if durability is None else durability.value,
         clock=None if clock is None else clock.value,
+        log_format=log_format.value,
+        log_level=log_level.value,
     )
     raise typer.Exit(run_up(options, Console()))
 

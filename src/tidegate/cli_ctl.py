@@ -58,14 +58,15 @@ def print_json(answer: Any) -> None:
     print(json.dumps(answer, indent=2))
 
 
-def print_table(headings: list[str], rows: list[list[str]]) -> None:
-    """Cells as they are: what looks like markup in them is none."""
+def print_table(headings: list[str], rows: list[list[str]], console: Console | None = None) -> None:
+    """Cells as they are: what looks like markup in them is none. To standard output, unless another
+    console is given."""
     table = Table()
     for heading in headings:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
-    console = Console()
+    console = console or Console()
     # Never cut: a terminal that is too narrow breaks lines, a pipe gets them whole.
     unbounded = console.options.update(max_width=CELLS_MAX)
     console.width = max(console.width, console.measure(table, options=unbounded).maximum)

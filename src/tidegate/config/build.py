@@ -64,6 +64,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         clock=venue.clock,
         snapshot_every_records=venue.snapshot_every_records,
         busy_poll_us=venue.busy_poll_us,
+        history=venue.history,
         segment_bytes=venue.segment_bytes,
         logon_timeout_s=venue.logon_timeout_s,
         logons_per_second_max=venue.logons_per_second_max,

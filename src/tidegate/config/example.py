@@ -34,6 +34,9 @@ logon_timeout_s = 10             # seconds a new connection has for its logon
 logons_per_second_max = 100      # logons that one address may try for one session in a second,
                                  # over ten seconds
 built_in_instruments = true      # fifteen well-known pairs, from BTC/USD to LTC/USD
+history = "sqlite"               # where orders, fills and postings can be queried: "sqlite" is
+                                 # history.db in the data directory; "off"; or a database URL,
+                                 # "postgresql://user:password@host/name"
 
 # What a session has unless it says otherwise. Everything here may stand in a session too.
 [session_defaults]

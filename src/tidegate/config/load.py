@@ -60,6 +60,15 @@ def load_file(path: Path, secrets: SecretSource) -> VenueConfig:
     return load(text, secrets, base=path.parent)
 
 
+def history_target(path: Path) -> str:
+    """What `[venue] history` of a file says, without asking for secrets. Raises `ConfigError`."""
+    text, problems = _read(path)
+    file, found = _examine(text, path.parent)
+    if problems or found:
+        raise ConfigError(problems or found)
+    return file.venue.history
+
+
 def _read(path: Path) -> tuple[str, list[ConfigProblem]]:
     try:
         with path.open("rb") as file:

@@ -54,6 +54,14 @@ SelfTradeGroup = Annotated[
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 NonceWindow = Annotated[int, Meta(ge=1, le=NONCE_WINDOW_MS_MAX)]
 Heartbeat = Annotated[int, Meta(ge=1, le=3_600)]
+HistoryTarget = Annotated[
+    str,
+    Meta(
+        pattern=r"^(sqlite|off|postgres(ql)?://.+)$",
+        description='"sqlite" or "off" or a URL that begins with postgresql://',
+    ),
+    SECRET,
+]
 DecimalText = Annotated[str, Meta(description='a plain decimal number in quotes, such as "0.5"')]
 
 FaultKind = Literal[
@@ -100,6 +108,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     logon_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
     logons_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
     built_in_instruments: bool = True
+    history: HistoryTarget = "sqlite"
 
 
 class InstrumentTable(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -104,6 +104,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     clock: Literal["system", "virtual"]
     snapshot_every_records: int
     busy_poll_us: int
+    history: str
     segment_bytes: int
     logon_timeout_s: int
     logons_per_second_max: int

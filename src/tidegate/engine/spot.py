@@ -18,6 +18,7 @@ from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.position_orders import PositionOrders
+from tidegate.engine.positions import Position
 from tidegate.engine.stages import Stages
 from tidegate.model.codec import CodecError, Decoder, Encoder
 from tidegate.model.instruments import Instrument
@@ -29,10 +30,11 @@ from tidegate.model.rejects import CL_ORD_ID_IN_USE, DEADLINE_ELAPSED, Rule
 class SpotEngine:
     """All Spot markets, their open orders and the ledger.
 
-    What an order passes stands in `stages`, its checks of layer 3 in `admission`, amends in
-    `amends`; self-trades are looked for while matching. The caller has done layer 2: instrument,
-    precision, minimums. One rule of layer 2 is asked here too, because only the engine sees the
-    account's orders of every session: no two open orders of an account share a ClOrdID (11).
+    What an order passes stands in `stages`, its checks of layer 3 in `admission` (and `margin`),
+    amends in `amends`; self-trades are looked for while matching. The caller has done layer 2:
+    instrument, precision, minimums. One rule of layer 2 is asked here too, because only the engine
+    sees the account's orders of every session: no two open orders of an account share a ClOrdID
+    (11).
     """
 
     def __init__(self) -> None:
@@ -127,6 +129,10 @@ class SpotEngine:
     def scheduled_order_count(self, account: int) -> int:
         """How many of the account's open orders wait for their EffectiveTime (168)."""
         return self._open_orders.count_of_scheduled(account)
+
+    def positions_of(self, account: int) -> list[Position]:
+        """The account's open positions, by symbol. How they stand, `margin` tells."""
+        return self.margin.positions.of_account(account)
 
     @property
     def open_order_count(self) -> int:

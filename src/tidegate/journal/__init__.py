@@ -16,6 +16,7 @@ from tidegate.journal.errors import (
     JournalLimitExceeded,
     JournalPositionUnknown,
 )
+from tidegate.journal.follow import LogFollower, batch_mark, log_end, segment_positions
 from tidegate.journal.layout import FIRST_SEQUENCE, PAYLOAD_BYTES_MAX
 from tidegate.journal.lock import DirectoryLock
 from tidegate.journal.log import SEGMENT_BYTES_MAX, Durability, Journal
@@ -27,6 +28,7 @@ from tidegate.journal.snapshot import (
     Snapshot,
     SnapshotLoad,
     load_latest_snapshot,
+    load_snapshot_before,
     read_snapshots,
     write_snapshot,
 )
@@ -51,12 +53,17 @@ __all__ = [
     "JournalFormatUnknown",
     "JournalLimitExceeded",
     "JournalPositionUnknown",
+    "LogFollower",
     "OsStorage",
     "Repair",
     "Snapshot",
     "SnapshotLoad",
     "Storage",
+    "batch_mark",
     "load_latest_snapshot",
+    "load_snapshot_before",
+    "log_end",
     "read_snapshots",
+    "segment_positions",
     "write_snapshot",
 ]

@@ -167,6 +167,36 @@ def load_latest_snapshot(directory: Path, *, storage: Storage) -> SnapshotLoad:
     return SnapshotLoad(None, tuple(damaged), leftovers)
 
 
+def load_snapshot_before(
+    directory: Path, log_position: int, *, storage: Storage
+) -> Snapshot | None:
+    """Return the newest whole snapshot at or before a log position, None where there is none. For
+    a reader beside the venue: changes nothing, and passes over one that is removed meanwhile.
+
+    Raises:
+        JournalFormatUnknown: the snapshot is whole, but of another version.
+        JournalFailed: a system call failed.
+    """
+    try:
+        try:
+            names = sorted(storage.list_directory(directory), reverse=True)
+        except FileNotFoundError:
+            return None
+        for name in names:
+            match = _NAME.fullmatch(name)
+            if match is None or int(match[1]) > log_position:
+                continue
+            try:
+                found = _read_snapshot(storage, directory / name)
+            except FileNotFoundError:
+                continue
+            if isinstance(found, Snapshot):
+                return found
+    except OSError as error:
+        raise JournalFailed(f"{directory}: reading a snapshot failed: {error}") from error
+    return None
+
+
 def _write_synced(storage: Storage, path: Path, header: bytes, body: bytes) -> None:
     file = storage.create(path)
     try:

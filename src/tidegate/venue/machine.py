@@ -30,6 +30,7 @@ from tidegate.venue.controls import read_control
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
+from tidegate.venue.observing import VenueObserver
 from tidegate.venue.operated import Operated
 from tidegate.venue.records import Record, read_records, write_record
 from tidegate.venue.rollover import Rollover
@@ -105,6 +106,7 @@ class Venue(SessionHost):
         self.rollover = Rollover(self.sessions, self.disconnects, self.trading)
         self.refusals: list[RefusalNote] = self.trading.refusals
         self.session_notes: list[SessionNote] = []
+        self.observer: VenueObserver | None = None
         self._logon_cancel_on_disconnect = False
         self._logon_api_key: bytes = b""
         self._turn = BytesWriter()
@@ -261,12 +263,19 @@ class Venue(SessionHost):
 
     # --- replay and snapshots --------------------------------------------------------------------
 
+    def observe(self, observer: VenueObserver | None) -> None:
+        """Have an observer told of what the turns that are replayed from now on do, or nobody."""
+        self.observer = observer
+        self.trading.observer = observer
+
     def replay(self, payload: bytes, payload_position: int) -> None:
         """Apply the inputs of a turn read from the journal and compare the outputs, byte by byte.
         Raises `ReplayMismatch` where they differ."""
         for record in read_records(payload):
             if record.kind < records.FIRST_OUTPUT:
                 self._apply(record)
+                if self.observer is not None:
+                    self.observer.applied()
         count = self._turn_records
         again = self.take_turn()
         if again != payload:
@@ -413,17 +422,18 @@ class Venue(SessionHost):
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
         message = self.tools.message
-        self.refusals.append(
-            RefusalNote(
-                session.index,
-                LAYER_GATEWAY,
-                rule,
-                text,
-                message.get(tags.MSG_TYPE),
-                message.integer(tags.MSG_SEQ_NUM),
-                message.get(tags.CL_ORD_ID),
-            )
+        note = RefusalNote(
+            session.index,
+            LAYER_GATEWAY,
+            rule,
+            text,
+            message.get(tags.MSG_TYPE),
+            message.integer(tags.MSG_SEQ_NUM),
+            message.get(tags.CL_ORD_ID),
         )
+        self.refusals.append(note)
+        if self.observer is not None:
+            self.observer.refused(note, message)
 
     def established(self, session: Session, time_ns: int) -> None:
         self.disconnects.established(
@@ -431,7 +441,7 @@ class Venue(SessionHost):
             cancel_on_disconnect=self._logon_cancel_on_disconnect,
             api_key=self._logon_api_key,
         )
-        self.session_notes.append(SessionNote(session.index, session.link, b"logon", b""))
+        self._note(SessionNote(session.index, session.link, b"logon", b""))
 
     def was_reset(self, session: Session) -> None:
         self._output(records.RESET, session.index, 0, session.epoch, b"")
@@ -443,7 +453,7 @@ class Venue(SessionHost):
     ) -> None:
         self._output(records.CLOSE, session.index, link, 1 if orderly else 0, reason)
         self._outbox.cut(session.index, link, reason)
-        self.session_notes.append(SessionNote(session.index, link, b"end", reason))
+        self._note(SessionNote(session.index, link, b"end", reason))
         self.disconnects.ended(session, time_ns, orderly=orderly, rolling_over=self.rollover.is_on)
 
     # --- inner works -----------------------------------------------------------------------------
@@ -488,7 +498,12 @@ class Venue(SessionHost):
         )
         self._output(records.REPLY, session.index, link, 0, answer)
         self._outbox.answer(session.index, link, answer)
-        self.session_notes.append(SessionNote(session.index, link, b"refused", ALREADY_ACTIVE))
+        self._note(SessionNote(session.index, link, b"refused", ALREADY_ACTIVE))
+
+    def _note(self, note: SessionNote) -> None:
+        self.session_notes.append(note)
+        if self.observer is not None:
+            self.observer.session_noted(note)
 
     def deadline_ns(self) -> int:
         """When something is due next, by a look at every session: done once a tick, not a message.

@@ -49,6 +49,7 @@ from tidegate.session.machine import MessageTools, Session
 from tidegate.venue.cancels import Cancels
 from tidegate.venue.effects import RefusalNote
 from tidegate.venue.injected import InjectedRefusals
+from tidegate.venue.observing import VenueObserver
 from tidegate.venue.reports import descriptor, write_business_reject, write_report
 from tidegate.wire import tags
 from tidegate.wire.message import Message
@@ -80,6 +81,7 @@ class Trading:
         self.cancels = Cancels(engine)
         self.injected = InjectedRefusals()
         self.refusals: list[RefusalNote] = []
+        self.observer: VenueObserver | None = None
         self._scratch = BytesWriter()
 
     def add_sessions(self) -> None:
@@ -117,7 +119,7 @@ class Trading:
         if refusal is None:
             refusal = self._act(session, message, msg_type, time_ns)
         if refusal is not None:
-            self._refuse(session, refusal, number, msg_type, cl_ord_id, time_ns)
+            self._refuse(session, refusal, message, number, msg_type, cl_ord_id, time_ns)
         self._report(sessions, time_ns)
 
     def _was_processed(self, session: Session, cl_ord_id: bytes, msg_type: bytes) -> bool:
@@ -394,6 +396,8 @@ class Trading:
         writer = session.begin(b"8", time_ns)
         transact_time = self.tools.timestamps.text(event.time_ns)
         write_report(writer, event, self.next_exec_number, transact_time)
+        if self.observer is not None:
+            self.observer.reported(event, self.next_exec_number)
         self.next_exec_number += 1
         session.finish(time_ns)
 
@@ -401,6 +405,7 @@ class Trading:
         self,
         session: Session,
         refusal: Refusal,
+        message: Message,
         msg_seq_num: int,
         msg_type: bytes,
         cl_ord_id: bytes,
@@ -415,11 +420,12 @@ class Trading:
             writer = session.begin(b"j", time_ns)
             write_business_reject(writer, refusal, msg_seq_num, msg_type, cl_ord_id)
             session.finish(time_ns)
-            self.refusals.append(
-                RefusalNote(
-                    session.index, rule.layer, name, refusal.text, msg_type, msg_seq_num, cl_ord_id
-                )
+            note = RefusalNote(
+                session.index, rule.layer, name, refusal.text, msg_type, msg_seq_num, cl_ord_id
             )
+            self.refusals.append(note)
+            if self.observer is not None:
+                self.observer.refused(note, message)
         session.count_error(time_ns)
 
     def save(self, encoder: Encoder) -> None:
