@@ -178,6 +178,18 @@ def test_nothing_is_released_while_a_pair_does_not_trade(how: str) -> None:
     assert desk.wait(0) == ["0 4 0", "0 3 0"]
 
 
+def test_what_is_canceled_while_nothing_trades_is_not_due_afterwards() -> None:
+    desk = StagesDesk()
+    desk.enter(BUY, 1, 50, effective_ns=desk.at(10))
+    desk.enter(BUY, 1, 50, effective_ns=desk.at(10))
+    desk.status(MAINTENANCE)
+    assert desk.wait(10) == []
+    assert desk.cancel(1) == ["4 1 4: by user"]
+    assert desk.status(ONLINE) == []
+    assert desk.wait(0) == ["0 2 0"]
+    assert desk.engine.due_ns == NEVER_NS
+
+
 def test_a_halt_covers_pairs_that_come_later_and_ends_for_all() -> None:
     desk = StagesDesk()
     desk.engine.set_halted(True, desk.now_ns)
@@ -286,7 +298,9 @@ def test_an_amount_to_spend_waits_with_the_amount_held() -> None:
     order = desk.make(
         BUY, 0, 0, ord_type=MARKET, quote_money=money, effective_ns=desk.at(10), exec_inst=b"v"
     )
-    assert desk.place(order) == ["A 1 A"]
+    assert desk.engine.submit(order, desk.now_ns, b"") is None
+    (pending,) = desk.engine.take_events()
+    assert pending.leaves_lots > 0  # the whole amount is open
     assert desk.held(1, "USD") == money * 1_004 // 1_000
     assert desk.try_amend(1, qty_lots=5) == "amend_quote_qty"
     desk.enter(SELL, 10**6, 100, account=2)
@@ -309,6 +323,15 @@ def test_an_amended_scheduled_order_is_pending_until_it_is_new() -> None:
         False,
         desk.at(0),
     )
+
+
+def test_a_scheduled_trigger_may_be_amended_to_a_price_that_is_reached() -> None:
+    """What counts is the reference when it becomes active."""
+    desk = StagesDesk()
+    desk.trade(100)
+    desk.stop(STOP_LOSS, BUY, 110, effective_ns=desk.at(10))
+    assert desk.amend(3, stop_price=90) == ["5 3 E"]
+    assert desk.wait(10)[:2] == ["0 3 0", "D 3 0: 1@0 by 100"]
 
 
 def test_a_request_that_comes_after_its_deadline_is_refused() -> None:

@@ -67,8 +67,8 @@ def test_limits_are_put_on_the_tick() -> None:
     desk.index(1_003)
     desk.trail(SELL, 10, 5, index=True)  # 1
     desk.trail(BUY, 10, 5, index=True, account=2)  # 2
-    assert desk.index(990) == ["D 1 0: 2@990 by 990"]
-    assert desk.index(1_000)[0] == "D 2 0: 2@1005 by 1000"
+    assert desk.index(991) == ["D 1 0: 2@990 by 991"]  # 1003 - 10 - 5
+    assert desk.index(1_001)[0] == "D 2 0: 2@1005 by 1001"  # 991 + 10 + 5
 
 
 def test_before_the_first_trade_a_sell_waits_and_a_buy_is_refused() -> None:
@@ -112,6 +112,33 @@ def test_an_amend_of_the_quantity_alone_forgets_nothing() -> None:
     desk.trade(150)
     desk.trade(130)
     assert desk.amend(3, qty_lots=9) == ["5 3 5"]
+    assert desk.trade(120)[0] == "D 3 0: 1@0 by 120"
+
+
+def test_an_amend_holds_at_the_price_that_follows_from_the_best_seen() -> None:
+    desk = StagesDesk()
+    pair = desk.engine.instrument("ABC/USD")
+    assert pair is not None
+    desk.trade(1_000)
+    desk.trail(BUY, 500, lots=10**6)
+    desk.trade(600)
+    desk.trade(900)
+    assert desk.amend(3, stop_price=400) == ["5 3 5"]
+    assert desk.held(1, "USD") == pair.money(1_000, 10**6) * 1_004 // 1_000
+
+
+def test_an_amend_needs_no_snapshot_to_know_the_best_price() -> None:
+    desk = StagesDesk()
+    desk.trade(100)
+    desk.trail(SELL, 30)
+    desk.trade(150)
+    desk.trade(130)
+    order = desk.order(3)
+    rule = desk.engine.amend(
+        order, cl_ord_id=b"n", qty_lots=5, price=0, post_only=False, now_ns=desk.now_ns
+    )
+    assert rule is None
+    desk.engine.take_events()
     assert desk.trade(120)[0] == "D 3 0: 1@0 by 120"
 
 

@@ -11,7 +11,7 @@ from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.time import utc_timestamp
 
 _TIMED_TYPES = {"D", "F", "G", "q"}  # messages with a required TransactTime (60)
-_HEADER = {"34", "49", "56", "52"}
+_HEADER = {"34", "49", "56", "52", "50"}
 
 
 class VenueUnderTest(Protocol):
@@ -169,6 +169,7 @@ class Player:
             body.append(("60", "$now"))
         head = [("35", values["35"])]
         head += [(tag, values.get(tag, default)) for tag, default in defaults.items()]
+        head += [(tag, value) for tag, value in given if tag == "50"]
         text = "".join(
             f"{tag}={self._value(value, tag)}\x01" for tag, value in head + body if value != "-"
         )

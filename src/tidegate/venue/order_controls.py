@@ -36,9 +36,9 @@ class CancelOrder(Control):
 
 
 class FillOrder(Control):
-    """An order in the book is filled at its price, whatever else rests there. The other side is the house
-    (`engine.ledger.HOUSE`), which is given exactly what it pays: per asset everything still adds up
-    to the deposits. `qty_lots` is in 1e-8 of the first asset."""
+    """An order that rests is filled at its price, whatever else rests there. The other side is the
+    house (`engine.ledger.HOUSE`), which is given exactly what it pays: per asset everything still
+    adds up to the deposits. `qty_lots` is in 1e-8 of the first asset."""
 
     def __init__(self, order_id: bytes, qty_lots: int) -> None:
         self.order_id = order_id
@@ -58,8 +58,7 @@ class FillOrder(Control):
     def check(self, venue: Venue, session_index: int) -> None:
         order = checked_order(venue, session_index, self.order_id)
         if not order.resting:
-            text = self.order_id.decode("latin-1")
-            raise ControlRefused(f"order_id must be that of an order in the book, and {text} waits")
+            raise ControlRefused("order_id must be that of an order in the book: this one waits")
         check_range("qty_lots", self.qty_lots, 1, order.leaves_lots)
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
