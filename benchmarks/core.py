@@ -80,7 +80,7 @@ def _crossing(count: int, sender: bytes, side: int) -> list[bytes]:
 def _venue() -> Venue:
     """A venue with two sessions logged on."""
     venue = Venue()
-    venue.configure(load("", _NoSecrets()).settings.encode(), NOW_NS)
+    venue.configure(load('rates.default_tier = "none"', _NoSecrets()).settings.encode(), NOW_NS)
     venue.start(NOW_NS)
     for session, sender in enumerate((b"ACME", b"BETA")):
         body = b"98=0\x01108=60\x01"

@@ -228,8 +228,10 @@ def venue_command(override: str | None) -> list[str]:
 
 
 def rollover_far_away() -> str:
-    """A configuration whose daily rollover does not fall into the measurement."""
-    return f'[venue]\nrollover_at = "{"04" if time.gmtime().tm_hour >= 12 else "16"}:00:00"\n'
+    """A configuration whose daily rollover does not fall into the measurement, and that does not
+    limit how many orders a client sends."""
+    hour = "04" if time.gmtime().tm_hour >= 12 else "16"
+    return f'[rates]\ndefault_tier = "none"\n[venue]\nrollover_at = "{hour}:00:00"\n'
 
 
 class TidegateVenue(Target):

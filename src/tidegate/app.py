@@ -29,10 +29,17 @@ from rich.console import Console
 from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.control.account_commands import account_commands
 from tidegate.control.clock_commands import clock_commands
+from tidegate.control.directory_commands import DirectoryCommands, access_book
 from tidegate.control.fault_commands import fault_commands
+from tidegate.control.fee_commands import fee_commands
+from tidegate.control.market_commands import market_commands
+from tidegate.control.order_commands import order_commands
+from tidegate.control.protocol import Handler
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
+from tidegate.gateway.access import AccessBook
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
@@ -47,6 +54,7 @@ from tidegate.lab.faults import FaultPlan
 from tidegate.lab.target import VenueTarget
 from tidegate.provision import (
     ProvisionError,
+    Secrets,
     TlsFiles,
     data_directory,
     open_secrets,
@@ -140,6 +148,7 @@ class _Prepared:
     tls: TlsFiles
     sockets: dict[str, socket.socket]
     recovered: Recovered
+    secrets: Secrets
 
 
 def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
@@ -166,7 +175,7 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     recovered.venue.check_settings(config.settings.encode())
     tls = provide_tls(directory, config.host, config.tls)
     secrets.save()
-    return _Prepared(directory, config, options, tls, sockets, recovered)
+    return _Prepared(directory, config, options, tls, sockets, recovered, secrets)
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
@@ -245,22 +254,21 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         print(f"tidegate: {error}", file=sys.stderr)
         return EXIT_FAILED
     faults = _faults(config, service)
-    doctor = LogonDoctor(service, config.sessions, config.keys) if config.profile == "uat" else None
+    book = _access_book(prepared, service)
+    doctor = LogonDoctor(service, book.sessions, book.keys) if config.profile == "uat" else None
     handlers = (
-        session_commands(service, doctor) | clock_commands(clock, walker) | fault_commands(faults)
+        session_commands(service, doctor)
+        | clock_commands(clock, walker)
+        | fault_commands(faults)
+        | _operators_commands(prepared, service, book)
     )
     control = ControlServer(prepared.directory, handlers)
     try:
         control.start()
     except OSError as error:
         fail(error)
-    listeners = _listen(prepared, service, faults, doctor)
-    document = ready_document(
-        config, prepared.tls, os.getpid(), plain=prepared.options.plain, control=control.path
-    )
-    write_ready(prepared.directory, document)
-    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
-    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
+    listeners = _listen(prepared, service, book, faults, doctor)
+    _tell_ready(prepared, control.path, console)
     history = _history(prepared)
     await stopped.wait()
     remove_ready(prepared.directory)
@@ -277,6 +285,17 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     if history is not None:
         await asyncio.to_thread(history.stop)
     return _told(failures)
+
+
+def _tell_ready(prepared: _Prepared, control: Path, console: Console) -> None:
+    """Say to programs and people how to reach the venue, which listens."""
+    config = prepared.config
+    document = ready_document(
+        config, prepared.tls, os.getpid(), plain=prepared.options.plain, control=control
+    )
+    write_ready(prepared.directory, document)
+    print_ready(prepared.directory, document, console, brokers=sub_accounts(config))
+    _log.info("ready", profile=config.profile, ports=config.ports, pid=os.getpid())
 
 
 def _told(failures: list[BaseException]) -> int:
@@ -329,6 +348,27 @@ def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
     return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
 
 
+def _access_book(prepared: _Prepared, service: VenueService) -> AccessBook:
+    """Who may log on. What operators have added and can not be used is told in the log."""
+    book, left_out = access_book(prepared.config, service.venue, prepared.secrets)
+    for name in left_out:
+        _log.warning("added_name_left_out", name=name)
+    return book
+
+
+def _operators_commands(
+    prepared: _Prepared, service: VenueService, book: AccessBook
+) -> dict[str, Handler]:
+    directory = DirectoryCommands(service, prepared.config, book, prepared.secrets)
+    return (
+        market_commands(service)
+        | account_commands(service)
+        | fee_commands(service)
+        | order_commands(service)
+        | directory.handlers()
+    )
+
+
 def _faults(config: VenueConfig, service: VenueService) -> FaultPlan | None:
     """The faults of the configuration, and room for more; None in production."""
     target = VenueTarget(service)
@@ -359,6 +399,7 @@ def _stop_for_bugs(service: VenueService) -> Any:
 def _listen(
     prepared: _Prepared,
     service: VenueService,
+    book: AccessBook,
     faults: FaultPlan | None,
     doctor: LogonDoctor | None,
 ) -> list[Listener]:
@@ -371,7 +412,7 @@ def _listen(
     for name, bound in prepared.sockets.items():
         listener = Listener(
             service,
-            Authenticator(service, name, config.sessions, config.keys),
+            Authenticator(service, name, book.sessions, book.keys),
             tls=tls,
             logon_timeout_s=config.logon_timeout_s,
             logons_per_second_max=config.logons_per_second_max,

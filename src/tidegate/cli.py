@@ -11,7 +11,16 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from tidegate import __version__, cli_ctl, cli_ctl_fault, cli_history, cli_query
+from tidegate import (
+    __version__,
+    cli_ctl,
+    cli_ctl_accounts,
+    cli_ctl_directory,
+    cli_ctl_fault,
+    cli_ctl_markets,
+    cli_history,
+    cli_query,
+)
 from tidegate.cli_sim import sim
 
 EXIT_WRONG: int = 2
@@ -27,6 +36,9 @@ app.add_typer(cli_ctl.app)
 app.add_typer(cli_history.app)
 app.add_typer(cli_query.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
+cli_ctl.app.add_typer(cli_ctl_markets.app)
+cli_ctl.app.add_typer(cli_ctl_accounts.app)
+cli_ctl.app.add_typer(cli_ctl_directory.app)
 
 
 class Durability(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -71,6 +71,23 @@ def print_table(headings: list[str], rows: list[list[str]], console: Console | N
     unbounded = console.options.update(max_width=CELLS_MAX)
     console.width = max(console.width, console.measure(table, options=unbounded).maximum)
     console.print(table)
+
+
+def print_rows(
+    answer: dict[str, Any],
+    headings: list[str],
+    cells: Callable[[dict[str, Any]], list[str]],
+    *,
+    as_json: bool,
+) -> None:
+    """A list with a bound: what is beyond it is told."""
+    if as_json:
+        print_json(answer)
+        return
+    rows = answer["rows"]
+    print_table(headings, [cells(row) for row in rows])
+    if answer["total"] > len(rows):
+        print(f"{len(rows)} of {answer['total']}; more with --limit")
 
 
 @app.command()

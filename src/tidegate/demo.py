@@ -109,10 +109,11 @@ def free_port_offset() -> int:
 
 
 def config_without_rollover(now_s: float) -> str:
-    """The built-in configuration with the daily rollover half a day from now: nobody is to wait
-    for it, or to be logged out by it."""
+    """The built-in configuration without rate limits, and with the daily rollover half a day from
+    now: nobody is to wait for it, or to be logged out by it."""
     second = (int(now_s) + 43_200) % 86_400
-    return f'[venue]\nrollover_at = "{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"\n'
+    time_of_day = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+    return f'[rates]\ndefault_tier = "none"\n[venue]\nrollover_at = "{time_of_day}"\n'
 
 
 def one_line(message: ExplainedMessage) -> str:

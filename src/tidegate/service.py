@@ -148,6 +148,12 @@ class VenueService:
         settings = self._venue.directory.sessions[session]
         return settings.heartbeat_min_s, settings.heartbeat_max_s
 
+    def session_enabled(self, session: int) -> bool:
+        return self._venue.directory.sessions[session].enabled
+
+    def key_enabled(self, api_key: bytes) -> bool:
+        return api_key.decode("latin-1") not in self._venue.operated.disabled_keys
+
     def last_nonce(self, api_key: bytes) -> int:
         return self._venue.last_nonces.get(api_key, 0)
 

@@ -14,7 +14,12 @@ from tests.peers.socket_peer import Frame, Peer
 from tidegate.recovery import Recovered, recover
 
 UNIT = 10**10  # balances are in 1e-10 of the asset
-CONFIG = "[venue]\nsnapshot_every_records = 1000\nsegment_bytes = 262144\n"
+CONFIG = """[fees]
+default_tier = "0"
+[venue]
+snapshot_every_records = 1000
+segment_bytes = 262144
+"""
 
 
 def recovered_copy(data: Path, name: str) -> Recovered:

@@ -34,7 +34,7 @@ class MemoryVenue:
         self.log = bytearray()
         self.venue = Venue()
         self.last_link = 0
-        config = load("", _Secrets())
+        config = load('rates.default_tier = "none"', _Secrets())
         self.venue.configure(config.settings.encode(), now_ns)
         self.commit(now_ns, {})
 

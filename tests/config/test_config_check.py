@@ -413,8 +413,8 @@ def test_fees() -> None:
         (
             11,
             "firm[0].account[1].fee_tier",
-            "fee_tier must be one of 0, 10k, 50k, 100k, 250k, 500k, 1M, 2.5M, 5M, 10M, vip, "
-            'not "11k"',
+            "fee_tier must be one of volume, 0, 10k, 50k, 100k, 250k, 500k, 1M, 2.5M, 5M, 10M, "
+            'vip, not "11k"',
         ),
         (
             14,

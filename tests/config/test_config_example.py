@@ -11,11 +11,13 @@ from tidegate.config import check, example, load
 from tidegate.config.schema import (
     TABLES,
     ConfigFile,
-    FeeTierTable,
+    FeesTable,
+    RatesTable,
     SessionItems,
     SessionTable,
     VenueTable,
 )
+from tidegate.model.limits import POSITIONS_MAX, SCHEDULED_ORDERS_MAX
 
 
 def test_the_example_is_good(secrets: FixedSecrets) -> None:
@@ -46,14 +48,19 @@ def section(header: str) -> str:
 @pytest.mark.parametrize("header", TABLES)
 def test_every_option_is_in_the_example(header: str) -> None:
     table = TABLES[header]
-    text = section('[fees.tiers."friends"]' if table is FeeTierTable else header)
+    named = {
+        "[fees.tiers]": '[fees.tiers."friends"]',
+        "[[fees.schedules]]": '[[fees.schedules."desks"]]',
+    }
+    text = section(named.get(header, header))
     names = {field.name for field in msgspec.structs.fields(table)}
     if table is SessionTable:
         names -= {field.name for field in msgspec.structs.fields(SessionItems)}
     if header == "[[firm.account.sub_account]]":
         names -= {"maker_percent", "taker_percent"}  # as in the account above
-    tables = {"account", "sub_account", "session", "key", "tiers"}
-    if header in ("[[firm]]", "[fees]", "[[firm.account]]"):
+    tables = {"account", "sub_account", "session", "key", "tiers", "schedules"}
+    tables |= {"usd_prices", "pools"}
+    if header in ("[[firm]]", "[fees]", "[margin]", "[[firm.account]]"):
         assert all(f"{name}" in example() for name in names)
         names -= tables | {"balances"}
     missing = [
@@ -70,14 +77,23 @@ def test_defaults_are_those_of_the_schema() -> None:
     assert items.nonce_window_ms == VenueTable().nonce_window_ms
     items.nonce_window_ms = None
     assert items == SessionItems()
+    assert tree["fees"]["default_tier"] == FeesTable().default_tier
+    assert tree["rates"]["default_tier"] == RatesTable().default_tier
+    northwind = tree["firm"][0]["account"][0]
+    assert northwind["scheduled_orders_max"] == SCHEDULED_ORDERS_MAX
+    assert northwind["positions_max"] == POSITIONS_MAX
 
 
 def test_schema_and_header_list_agree() -> None:
-    assert {f"[{name}]" for name in ("venue", "fees", "session_defaults")} <= set(TABLES)
+    assert {
+        f"[{name}]" for name in ("venue", "fees", "rates", "margin", "session_defaults")
+    } <= set(TABLES)
     assert {field.name for field in msgspec.structs.fields(ConfigFile)} == {
         "venue",
         "instrument",
         "fees",
+        "rates",
+        "margin",
         "session_defaults",
         "firm",
         "fault",

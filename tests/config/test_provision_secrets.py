@@ -5,10 +5,12 @@ import json
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tidegate.config import load
 from tidegate.provision import SecretsError, open_secrets
+from tidegate.provision.secrets import AddedSession
 
 
 def test_generated_keys_look_like_those_clients_know(tmp_path: Path) -> None:
@@ -48,6 +50,8 @@ def test_the_file_is_for_the_owner_and_whole(tmp_path: Path) -> None:
         "format": 1,
         "keys": {"A": {"api_key": name, "api_secret": base64.b64encode(secret).decode()}},
         "secrets": {},
+        "added_keys": {},
+        "added_sessions": [],
     }
 
 
@@ -112,3 +116,29 @@ def test_errors_of_the_system_are_told(tmp_path: Path) -> None:
     secrets.key("A")
     with pytest.raises(SecretsError, match="cannot be written: No such file"):
         secrets.save()
+
+
+def test_what_belongs_to_added_names_is_kept_and_replaced_by_name(tmp_path: Path) -> None:
+    secrets = open_secrets(tmp_path)
+    first = secrets.add_key("new")
+    assert secrets.add_key("new") != first
+    added = AddedSession(
+        sender_comp_id="NOVA", target_comp_id="KRAKEN-TRD", networks=["10.0.0.0/8"],
+        nonce_window_ms=5_000, tls="any",
+    )  # fmt: skip
+    secrets.add_session(added)
+    later = msgspec.structs.replace(added, networks=["::1/128"])
+    secrets.add_session(later)
+    secrets.save()
+    again = open_secrets(tmp_path)
+    assert again.added_key("new") == secrets.added_key("new")
+    assert again.added_key("old") is None
+    assert again.added_session("NOVA", "KRAKEN-TRD") == later
+    assert again.added_session("NOVA", "OTHER") is None
+
+
+def test_a_damaged_secret_of_an_added_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text('{"format": 1, "added_keys": {"new": "no base64!"}}')
+    with pytest.raises(SecretsError, match="damaged"):
+        open_secrets(tmp_path)

@@ -1,14 +1,11 @@
-"""What the engine's tests share: making orders, rendering events, and the engine held against the
-reference model command by command."""
+"""What the engine's tests share: making orders, telling events in short, what must always hold."""
 
 from __future__ import annotations
 
-import pickle
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from tests.engine import reference_book as reference
 from tidegate.engine.events import Event
 from tidegate.engine.holds import held_asset
 from tidegate.engine.order import Order
@@ -16,7 +13,6 @@ from tidegate.engine.spot import SpotEngine
 from tidegate.model import orders as fix
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument, make_instrument
-from tidegate.model.rejects import CANCELED_BY_AMEND, CANCELED_BY_USER
 
 NOW_NS = 1_762_000_000_000_000_000
 SYMBOL = "ABC/USD"
@@ -78,7 +74,7 @@ def reloaded(engine: SpotEngine, *instruments: Instrument) -> SpotEngine:
 
 
 def render(event: Event) -> tuple[Any, ...]:
-    """An event whole, as the reference model writes it."""
+    """An event of a plain order, whole."""
     order = event.order
     assert event.time_ns == NOW_NS
     return (
@@ -166,133 +162,3 @@ def _check_order(engine: SpotEngine, order: Order) -> None:
     assert order in engine.session_orders(order.session)
     if order.cl_ord_id:
         assert engine.order_by_cl_ord_id(order.account, order.cl_ord_id) is order
-
-
-class Twins:
-    """The engine and the reference model, given the same commands and held to the same answers,
-    events and balances. `leaves` is what each order's reports so far say is open of it."""
-
-    def __init__(self, price_decimals: int = 2) -> None:
-        self.pair = instrument(price_decimals)
-        self.engine = SpotEngine()
-        self.engine.add_instrument(self.pair)
-        self.model = reference.Reference()
-        self.names = 0
-        self.refusals: dict[str, int] = {}
-        self.leaves: dict[int, int] = {}
-
-    def deposit(self, account: int, asset: str, amount: int) -> None:
-        self.engine.ledger.deposit(account, asset, amount)
-        self.model.move(account, asset, amount)
-
-    def clone(self) -> Twins:
-        """Both again: the engine by way of a snapshot."""
-        twin = Twins(self.pair.price_decimals)
-        twin.engine = reloaded(self.engine, self.pair)
-        twin.model = pickle.loads(pickle.dumps(self.model))
-        twin.names = self.names
-        twin.leaves = dict(self.leaves)
-        return twin
-
-    def submit(
-        self,
-        account: int,
-        side: int,
-        qty: int,
-        price: int,
-        ord_type: int = fix.LIMIT,
-        time_in_force: int = fix.GTC,
-        post_only: bool = False,
-        stp_mode: int = fix.STP_CANCEL_NEWEST,
-        group: int = 0,
-        rates: tuple[int, int] = (MAKER_RATE, TAKER_RATE),
-    ) -> None:
-        self.names += 1
-        name = b"n%d" % self.names
-        if ord_type == fix.MARKET:
-            price = 0
-        stp_group = b"g%d" % (group or account)
-        order = make_order(
-            self.engine, side, qty, price, account=account, ord_type=ord_type,
-            time_in_force=time_in_force, post_only=post_only, stp_mode=stp_mode,
-            stp_group=stp_group, cl_ord_id=name, maker_rate=rates[0], taker_rate=rates[1],
-        )  # fmt: skip
-        other = reference.Order(
-            order.number, account, self.pair.base, self.pair.quote, self.pair.price_decimals, side,
-            ord_type, time_in_force, price, qty, post_only, stp_mode, stp_group, name, *rates,
-        )  # fmt: skip
-        before = saved(self.engine)
-        rule = self.engine.submit(order, NOW_NS, b"text")
-        self._compare("" if rule is None else rule.name, self.model.submit(other, b"text"), before)
-
-    def cancel(self, choice: int, *, named: bool = True) -> None:
-        """Cancels the open order of that place, counted round."""
-        order, other = self._choose(choice)
-        if order is None or other is None:
-            return
-        self.names += 1
-        name = b"n%d" % self.names if named else b""
-        self.engine.cancel(order, NOW_NS, CANCELED_BY_USER, name)
-        self.model.cancel(other, name, CANCELED_BY_USER)
-        self._compare("", "", b"")
-
-    def amend(self, choice: int, qty: int, price_change: int, *, post_only: bool = False) -> None:
-        order, other = self._choose(choice)
-        if order is None or other is None:
-            return
-        self.names += 1
-        name = b"n%d" % self.names
-        price = max(1, order.price + price_change)
-        before = saved(self.engine)
-        rule = self.engine.amend(
-            order, cl_ord_id=name, qty_lots=qty, price=price, post_only=post_only, now_ns=NOW_NS
-        )
-        expected = self.model.amend(other, name, qty, price, post_only)
-        self._compare("" if rule is None else rule.name, expected, before)
-
-    def _choose(self, choice: int) -> tuple[Order | None, reference.Order | None]:
-        found = sorted(self.model.open, key=lambda order: order.number)
-        if not found:
-            return None, None
-        other = found[choice % len(found)]
-        order = self.engine.order(other.number)
-        assert order is not None
-        return order, other
-
-    def _compare(self, rule: str, expected: str, before: bytes) -> None:
-        events = self.engine.take_events()
-        assert rule == expected
-        assert [render(event) for event in events] == self.model.events
-        self.model.events = []
-        for event in events:
-            self._count(event)
-        if rule:
-            self.refusals[rule] = self.refusals.get(rule, 0) + 1
-            assert not events
-            assert saved(self.engine) == before
-        self.check()
-
-    def _count(self, event: Event) -> None:
-        """CumQty + LeavesQty + canceled = OrderQty, from the reports alone."""
-        before = self.leaves.get(event.order.number, 0)
-        if event.exec_type == fix.EXEC_TRADE:
-            assert event.leaves_lots == before - event.last_lots
-        if event.exec_type == fix.EXEC_CANCELED:
-            by_amend = event.text == CANCELED_BY_AMEND  # then OrderQty becomes CumQty
-            assert event.cum_lots + (0 if by_amend else before) == event.qty_lots
-            assert event.leaves_lots == 0
-        else:
-            assert event.cum_lots + event.leaves_lots == event.qty_lots
-        self.leaves[event.order.number] = event.leaves_lots
-
-    def check(self) -> None:
-        engine, model = self.engine, self.model
-        check_invariants(engine)
-        assert engine.open_order_count == len(model.open)
-        for other in model.open:
-            order = engine.order(other.number)
-            assert order is not None
-            assert order.leaves_lots == self.leaves[other.number]
-            assert (order.held_money, order.leaves_lots) == (other.held, other.leaves)
-        for (account, asset), amount in model.available.items():
-            assert engine.ledger.available(account, asset) == amount

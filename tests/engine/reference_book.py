@@ -1,202 +1,188 @@
-"""A slow, plain model of the Spot engine: a list sorted at each use, money in fractions."""
+"""A slow, plain model of matching: a list sorted at each use, money in fractions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any
 
+from tests.engine.reference_money import Money
+from tests.engine.reference_order import Order, Pair
 from tidegate.model import orders as fix
 from tidegate.model import rejects
 
-FEES = -2
+
+@dataclass(eq=False)
+class Slice:
+    """What a walk through the book would meet: a resting order's shown part and all of it."""
+
+    maker: Order
+    shown: int
+    leaves: int
 
 
 @dataclass(eq=False)
-class Order:
-    number: int
-    account: int
-    base: str
-    quote: str
-    price_decimals: int
-    side: int
-    ord_type: int
-    time_in_force: int
-    price: int
-    qty: int
-    post_only: bool
-    stp_mode: int
-    stp_group: bytes
-    cl_ord_id: bytes
-    maker_rate: int
-    taker_rate: int
-    orig_cl_ord_id: bytes = b""
-    cum: int = 0
-    value: int = 0
-    gross: int = 0
-    fee: int = 0
-    held: int = 0
-    arrival: int = 0  # place in the queue: later is behind
+class Plan:
+    """What an order would trade on arrival. `whole` is whether it would be filled; `cost` is a
+    buyer's; `too_dear` whether what would be left of an amount buys no lot."""
 
-    @property
-    def buys(self) -> bool:
-        return self.side == fix.BUY
-
-    @property
-    def leaves(self) -> int:
-        return self.qty - self.cum
-
-    @property
-    def asset(self) -> str:
-        return self.quote if self.buys else self.base
-
-    def cost(self, price: int, lots: int) -> Fraction:
-        """Quote money, in 1e-10, not rounded."""
-        return Fraction(price * lots, 10 ** (self.price_decimals + 8)) * 10**10
-
-    def accepts(self, price: int) -> bool:
-        within = price <= self.price if self.buys else price >= self.price
-        return within or self.ord_type == fix.MARKET
-
-    def hold_for(self, price: int, lots: int) -> int:
-        cost = self.cost(price, lots) if self.buys else Fraction(lots * 100)
-        return ceil(cost * (1 + Fraction(max(self.maker_rate, self.taker_rate), 10**6)))
+    lots: int = 0
+    cost: int = 0
+    whole: bool = False
+    too_dear: bool = False
 
 
 @dataclass(eq=False)
-class Reference:
-    open: list[Order] = field(default_factory=list)
-    available: dict[tuple[int, str], int] = field(default_factory=dict)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
-    trades: int = 0
-    arrivals: int = 0
-
-    def move(self, account: int, asset: str, amount: int) -> None:
-        self.available[account, asset] = self.available.get((account, asset), 0) + amount
-
-    def reserve(self, order: Order, hold: int) -> None:
-        self.move(order.account, order.asset, order.held - hold)
-        order.held = hold
-
-    def tell(self, order: Order, exec_type: int, status: int, leaves: int, *rest: Any) -> None:
-        row = [chr(exec_type), chr(status), order.number, order.cl_ord_id, order.orig_cl_ord_id]
-        row += [leaves, order.price, order.qty, order.cum, order.value, order.gross, order.fee]
-        self.events.append((*row, *(rest if len(rest) > 1 else (*rest, 0, 0, 0, 0, "", 0, 0, 0))))
-
+class Book(Money):
     def queue(self, order: Order) -> list[Order]:
         """Resting orders that the order would take, first to last."""
-        found = [o for o in self.open if o.side != order.side and order.accepts(o.price)]
+        found = [o for o in self.open if o.arrival and o.pair is order.pair]
+        found = [o for o in found if o.side != order.side and order.accepts(o.price)]
         return sorted(found, key=lambda o: (o.price if order.buys else -o.price, o.arrival))
 
-    def plan(self, order: Order) -> tuple[int, int]:
-        """Lots the order would fill at once and their cost for a buyer."""
-        wanted, cost = order.leaves, 0
-        for maker in self.queue(order):
-            if maker.stp_group == order.stp_group:
-                if order.stp_mode == fix.STP_CANCEL_OLDEST:
-                    continue
-                break
-            lots = min(wanted, maker.leaves)
-            money = floor(order.cost(maker.price, lots))
-            cost += money + money * order.taker_rate // 10**6
-            wanted -= lots
-        return order.leaves - wanted, cost
+    def lots_at(self, order: Order, price: int, left: int) -> int:
+        """How many lots the order wants at a price; `left` is its open quantity. An amount buys
+        the most lots whose money, rounded down, it pays for."""
+        if not order.quote_money:
+            return left
+        return ceil((left + 1) / order.pair.cost(price, 1)) - 1
 
-    def submit(self, order: Order, text: bytes) -> str:
-        filled, cost = self.plan(order)
+    def plan(self, order: Order) -> Plan:
+        """What the order would do if it arrived now."""
+        left, plan = order.leaves, Plan()
+        queue = [Slice(maker, maker.shown, maker.leaves) for maker in self.queue(order)]
+        while left and queue:
+            first = queue.pop(0)
+            price = first.maker.price
+            if not (wanted := self.lots_at(order, price, left)):
+                plan.too_dear = True
+                break
+            if first.maker.stp_group == order.stp_group:
+                if order.stp_mode != fix.STP_CANCEL_OLDEST:
+                    break
+                continue
+            lots = min(wanted, first.shown)
+            money = order.pair.money(price, lots)
+            plan.lots += lots
+            plan.cost += money
+            if order.fee_asset == order.asset:
+                plan.cost += money * order.taker_rate // 10**6
+            left -= money if order.quote_money else lots
+            first.leaves -= lots
+            first.shown -= lots
+            if first.shown:
+                queue.insert(0, first)
+            elif first.leaves:
+                first.shown = min(first.maker.display, first.leaves)
+                behind = [i for i, one in enumerate(queue) if one.maker.price == price]
+                queue.insert(behind[-1] + 1 if behind else 0, first)
+        plan.whole = left == 0 or (plan.lots > 0 and plan.too_dear)
+        return plan
+
+    def levels(self, pair: Pair, *, buys: bool) -> list[tuple[int, int, list[int]]]:
+        """A side of the book, best price first: the price, what is shown there, whose orders."""
+        resting = [o for o in self.open if o.arrival and o.pair is pair and o.buys == buys]
+        found = []
+        for price in sorted({o.price for o in resting}, reverse=buys):
+            there = sorted((o for o in resting if o.price == price), key=lambda o: o.arrival)
+            found.append((price, sum(o.shown for o in there), [o.number for o in there]))
+        return found
+
+    def beyond_band(self, order: Order, price: int) -> bool:
+        bound = self.band_price(order)
+        return bound is not None and (price > bound if order.buys else price < bound)
+
+    def band_price(self, order: Order) -> int | None:
+        """The worst price that the band allows, none where there is no band or no reference."""
+        band, mark = order.pair.band, order.pair.mark
+        if not band or not mark:
+            return None
+        if order.buys:
+            return floor(Fraction(mark * (10**6 + band), 10**6))
+        return ceil(Fraction(mark * (10**6 - band), 10**6))
+
+    def arrive(self, order: Order) -> None:
+        """A live order trades; what is left rests or is canceled. A fill-or-kill order that would
+        not fill, and an amount that is too small for a lot, do nothing at all."""
         market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
-        kill = fok and filled < order.qty
-        hold = order.hold_for(order.price, order.qty)
-        if market and order.buys:
-            hold = cost
-            if fok and order.qty > sum(maker.leaves for maker in self.queue(order)):
-                hold = 0
-        if hold > self.available.get((order.account, order.asset), 0):
-            return "insufficient_funds"
-        if order.post_only and self.queue(order):
-            return "post_only"
-        self.reserve(order, 0 if kill and market and order.buys else hold)
-        self.tell(order, fix.EXEC_NEW, fix.STATUS_NEW, order.leaves, text)
+        plan = self.plan(order)
+        kill = (fok and not plan.whole) or (plan.too_dear and not plan.lots)
         alive = kill or self.match(order)
-        if alive and market:
+        if not alive:
+            return
+        if market:
             self.close(order, rejects.CANCELED_NO_LIQUIDITY)
-        elif alive and order.time_in_force == fix.GTC:
+        elif order.time_in_force in {fix.GTC, fix.GTD}:
             self.rest(order)
-        elif alive:
+        else:
             self.close(order, rejects.CANCELED_FOK if fok else rejects.CANCELED_IOC)
-        return ""
 
     def match(self, order: Order) -> bool:
+        """Whether something is left that lives on."""
         while order.leaves and (queue := self.queue(order)):
             maker = queue[0]
-            if maker.stp_group != order.stp_group:
-                self.trade(maker, order)
+            if maker.stp_group == order.stp_group:
+                if order.stp_mode != fix.STP_CANCEL_NEWEST:
+                    self.close(maker, rejects.CANCELED_SELF_TRADE)
+                if order.stp_mode != fix.STP_CANCEL_OLDEST:
+                    self.close(order, rejects.CANCELED_SELF_TRADE)
+                    return False
                 continue
-            if order.stp_mode != fix.STP_CANCEL_NEWEST:
-                self.close(maker, rejects.CANCELED_SELF_TRADE)
-            if order.stp_mode != fix.STP_CANCEL_OLDEST:
-                self.close(order, rejects.CANCELED_SELF_TRADE)
+            if self.trade(maker, order):
+                self.end(order)
                 return False
         return order.leaves > 0
 
-    def trade(self, maker: Order, taker: Order) -> None:
-        lots, price = min(maker.leaves, taker.leaves), maker.price
-        money = floor(maker.cost(price, lots))
+    def trade(self, maker: Order, taker: Order) -> bool:
+        """A match; whether the taker is filled."""
+        price = maker.price
+        lots = min(maker.shown, self.lots_at(taker, price, taker.leaves))
         self.trades += 1
-        for order, other, rate, liquidity in (
-            (maker, taker, maker.maker_rate, fix.MAKER),
-            (taker, maker, taker.taker_rate, fix.TAKER),
-        ):
-            paid = money if order.buys else lots * 100
-            fee = paid * rate // 10**6
-            order.cum += lots
-            hold = order.hold_for(order.price, order.leaves)
-            if order.ord_type == fix.MARKET and order.buys:
-                hold = order.held - paid - fee
-            self.reserve(order, hold)
-            for account, gets in ((order.account, -paid - fee), (other.account, paid), (FEES, fee)):
-                self.move(account, order.asset, gets)
-            order.value, order.gross = order.value + price * lots, order.gross + money
-            order.fee += fee
-            status = fix.STATUS_PARTIALLY_FILLED if order.leaves else fix.STATUS_FILLED
-            facts = (price, lots, money, fee, order.asset, liquidity, self.trades, self.trades)
-            self.tell(order, fix.EXEC_TRADE, status, order.leaves, b"", *facts)
-        self.open = [o for o in self.open if o.leaves]
+        maker.pair.trades += 1
+        maker.pair.last = price
+        maker.shown -= lots
+        self.fill(maker, taker, price, lots, fix.MAKER, last=maker.leaves == lots)
+        if not maker.leaves:
+            self.end(maker)
+        elif not maker.shown:
+            self.rest(maker)
+        filled = taker.leaves == lots
+        if taker.quote_money:
+            filled = self.is_spent(taker, taker.leaves - maker.pair.money(price, lots))
+        self.fill(taker, maker, price, lots, fix.TAKER, last=filled)
+        self.saw_trade(maker.pair, price)
+        return filled
+
+    def is_spent(self, order: Order, left: int) -> bool:
+        """Whether what is left of an amount of money buys no lot at the next price. Orders that
+        self-trade prevention would take out of the way do not tell the next price."""
+        if left == 0:
+            return True
+        for maker in self.queue(order):
+            if not self.lots_at(order, maker.price, left):
+                return True
+            own = maker.stp_group == order.stp_group
+            if not own or order.stp_mode != fix.STP_CANCEL_OLDEST:
+                return False
+        return False
+
+    def saw_trade(self, pair: Pair, price: int) -> None:
+        """For triggers."""
 
     def rest(self, order: Order) -> None:
+        """To the back of its price, with as much shown as it shows at a time."""
         self.arrivals += 1
         order.arrival = self.arrivals
-        self.open.append(order)
+        order.shown = min(order.display or order.leaves, order.leaves)
+        if order not in self.open:
+            self.open.append(order)
+
+    def end(self, order: Order) -> None:
+        """It is filled or closed: gone, and it holds nothing."""
+        self.open = [o for o in self.open if o is not order]
+        order.arrival = 0
+        self.reserve(order, 0)
 
     def close(self, order: Order, text: bytes) -> None:
-        self.open = [o for o in self.open if o is not order]
-        self.reserve(order, 0)
+        self.end(order)
         self.tell(order, fix.EXEC_CANCELED, fix.STATUS_CANCELED, 0, text)
-
-    def cancel(self, order: Order, cl_ord_id: bytes, text: bytes) -> None:
-        if cl_ord_id:
-            order.orig_cl_ord_id, order.cl_ord_id = order.cl_ord_id, cl_ord_id
-        self.close(order, text)
-
-    def amend(self, order: Order, cl_ord_id: bytes, qty: int, price: int, post_only: bool) -> str:
-        if qty <= order.cum:
-            order.qty = order.cum
-            self.cancel(order, cl_ord_id, rejects.CANCELED_BY_AMEND)
-            return ""
-        hold = order.hold_for(price, qty - order.cum)
-        if hold - order.held > self.available.get((order.account, order.asset), 0):
-            return "insufficient_funds"
-        old_price, order.price = order.price, price
-        if post_only and self.queue(order):
-            order.price = old_price
-            return "post_only"
-        if price != old_price or qty > order.qty:
-            self.open = [o for o in self.open if o is not order]
-        order.qty = qty
-        self.reserve(order, hold)
-        order.orig_cl_ord_id, order.cl_ord_id = order.cl_ord_id, cl_ord_id
-        self.tell(order, fix.EXEC_REPLACED, fix.STATUS_REPLACED, order.leaves, b"")
-        if order not in self.open and self.match(order):
-            self.rest(order)
-        return ""

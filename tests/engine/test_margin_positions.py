@@ -8,7 +8,7 @@ from tests.engine.margin_harness import Bench, margin_pair
 from tidegate.engine.ledger import FEES, HOUSE
 from tidegate.engine.margin_needs import margin_hold
 from tidegate.engine.positions import Position
-from tidegate.model.orders import BUY, SELL
+from tidegate.model.orders import BUY, FOK, SELL
 
 
 def test_a_buy_opens_a_long_with_borrowed_money() -> None:
@@ -69,6 +69,19 @@ def test_a_larger_order_closes_and_opens_the_other_way() -> None:
     assert bench.enter(SELL, 1_500) == ""
     assert bench.position() == (-500, 45_000, 9_000)
     assert bench.money() == (31_000, 9_000)
+
+
+def test_a_fill_or_kill_that_closes_looks_through_the_book_without_money() -> None:
+    bench = Bench()
+    bench.fund(1, 20_000)
+    bench.enter(SELL, 1_000, 100, account=0)
+    bench.enter(BUY, 1_000)
+    bench.enter(BUY, 500, 100, account=0)
+    assert bench.enter(SELL, 1_000, 90, time_in_force=FOK) == ""
+    assert bench.position()[0] == 1_000
+    bench.enter(BUY, 500, 95, account=0)
+    assert bench.enter(SELL, 1_000, 90, time_in_force=FOK) == ""
+    assert bench.position()[0] == 0
 
 
 def test_fees_are_paid_in_the_quote_asset_on_both_sides() -> None:

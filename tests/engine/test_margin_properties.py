@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.engine_harness import make_order, reloaded, saved
@@ -138,6 +138,7 @@ class Stream:
             assert positions.lots(account, symbol) == lots
 
 
+@settings(max_examples=300)
 @given(STREAM, st.sampled_from([300, 1_000, 5_000]), st.sampled_from([(0, 0), (2_500, 40_000)]))
 def test_streams_keep_the_books(
     commands: list[tuple[object, ...]], funds: int, rates: tuple[int, int]

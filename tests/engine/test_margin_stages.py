@@ -110,7 +110,21 @@ def test_one_that_waits_and_can_not_pay_for_that_is_canceled() -> None:
     bench.enter(SELL, 1_000)
     assert bench.events()[-1] == ("4", 3, 0, b"EOrder:Insufficient funds")
     bench.trade(1, 300)
-    assert bench.position() == (0, 0, 0)
+    assert all(event[1] != 3 for event in bench.fired)
+
+
+def test_one_that_has_fired_meanwhile_is_judged_when_it_is_released() -> None:
+    """The trade that closes the long is the one that fires the stop for it."""
+    bench = Bench()
+    bench.fund(1, 20_000)
+    bench.enter(SELL, 1_000, 100, account=0)
+    bench.enter(BUY, 1_000)
+    bench.enter_stop(fix.STOP_LOSS, SELL, 1_000, 90)
+    bench.enter(SELL, 1_000, 90)
+    bench.events()
+    bench.enter(BUY, 1_000, 90, account=0)
+    told = [event for event in bench.events() if event[1] == 3]
+    assert told == [("D", 3, 1_000, b""), ("4", 3, 0, b"Insufficient liquidity")]
 
 
 @pytest.mark.parametrize("side", [BUY, SELL])

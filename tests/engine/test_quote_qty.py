@@ -251,3 +251,17 @@ def test_random_amounts_end_as_defined(decimals: int, seed: int) -> None:
         for event in mine[1:-1]:
             assert event.ord_status == STATUS_PARTIALLY_FILLED
     assert min(ends.values()) > 20
+
+
+@pytest.mark.parametrize("mode", [STP_CANCEL_NEWEST, STP_CANCEL_BOTH, STP_CANCEL_OLDEST])
+def test_self_trade_prevention_where_the_own_order_comes_first(mode: int) -> None:
+    """An amount that would buy lots is not taken for one that is too small."""
+    desk = Desk()
+    desk.engine.ledger.deposit(2, "USD", START)
+    desk.engine.ledger.deposit(2, "ABC", START)
+    own = make_order(desk.engine, SELL, 10, 100, account=2)
+    assert desk.engine.submit(own, NOW_NS, b"") is None
+    desk.engine.take_events()
+    told = spend(desk, 1_000, stp_mode=mode)
+    assert told[1:] == [("4", 0, 0, 0, NO_LIQUIDITY if mode == STP_CANCEL_OLDEST else SELF)]
+    assert (desk.engine.order(own.number) is None) == (mode != STP_CANCEL_NEWEST)

@@ -131,6 +131,15 @@ def test_never_opens_though_another_order_closed_the_position_on_the_same_way() 
     assert ("4", 3, 0, CLOSED) in bench.events()
 
 
+def test_trades_no_more_than_another_order_has_left_on_the_same_way() -> None:
+    bench = resting((1_000, 110))
+    bench.enter(SELL, 400, 105)
+    bench.events()
+    bench.enter(BUY, 1_400, 120, account=0, stp_group=b"other")
+    assert ("F", "1", 3, "600@110", "maker") in bench.events()
+    assert bench.position() == (0, 0, 0)
+
+
 def test_a_fill_or_kill_knows_that_reduce_only_orders_give_way() -> None:
     """Sells of 1,000, 1,000 reduce-only and 500: only 1,500 can be bought."""
     bench = resting((1_000, 110))
@@ -165,6 +174,17 @@ def test_other_orders_hold_more_when_the_position_they_would_close_is_gone() -> 
     assert bench.money() == (20_000, 30_000)
     bench.cancel(3)
     assert bench.money() == (50_000, 0)
+
+
+def test_what_some_orders_need_less_pays_for_what_others_need_more() -> None:
+    """The long becomes a short of 500: the sell needs 30,000 now, the buy 9,000 less."""
+    bench = with_long()
+    bench.enter(SELL, 1_000, 150)
+    bench.enter(BUY, 1_000, 90)
+    bench.enter(BUY, 1_500, 100, account=0)
+    bench.enter(SELL, 1_500)
+    assert bench.position()[0] == -500
+    assert bench.money() == (1_000, 49_000)
 
 
 def test_one_that_can_not_pay_for_that_is_canceled() -> None:

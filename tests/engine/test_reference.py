@@ -1,137 +1,131 @@
 """The engine against the reference model: the same answers, events and balances for any stream of
-commands, whatever snapshot it went through on the way."""
+commands, whatever snapshot it went through on the way. What must be true at any time is asked
+after every command (`Twins.check`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.engine_harness import Twins, saved
+from tests.engine.streams import Crowd, Market, funded, run_stream
+from tests.engine.twins import Command, Twins
 from tidegate.model import orders as fix
 
-SIDES = (fix.BUY, fix.SELL)
-LIFETIMES = (fix.GTC, fix.GTC, fix.GTC, fix.IOC, fix.FOK)
-MODES = (fix.STP_CANCEL_BOTH, fix.STP_CANCEL_NEWEST, fix.STP_CANCEL_OLDEST)
-RATES = ((2_500, 4_000), (2_500, 4_000), (0, 0), (0, 1_000), (71_001, 1_999), (123_456, 200_001))
-
-
-def fund(twins: Twins, lots: int, middle: int) -> None:
-    """Accounts 1 to 3 with money for a few orders of the size, account 4 with less than for one."""
-    cost, amount = twins.pair.money(middle, lots), lots * 100
-    for account in (1, 2, 3):
-        twins.deposit(account, "USD", cost * 2)
-        twins.deposit(account, "ABC", amount * 2)
-    twins.deposit(4, "USD", cost // 2 + 7)
-    twins.deposit(4, "ABC", amount // 2 + 7)
-
-
-def step(twins: Twins, random: Random, lots: int, middle: int) -> None:
-    """One random command near the price `middle`."""
-    kind = random.random()
-    if kind < 0.60:
-        ord_type = fix.MARKET if random.random() < 0.15 else fix.LIMIT
-        time_in_force = random.choice(LIFETIMES)
-        can_rest = ord_type == fix.LIMIT and time_in_force == fix.GTC
-        twins.submit(
-            random.randint(1, 4),
-            random.choice(SIDES),
-            random.randint(1, lots),
-            random.randint(middle - 4, middle + 4),
-            ord_type,
-            time_in_force,
-            can_rest and random.random() < 0.3,
-            random.choice(MODES),
-            random.choice((0, 0, 0, 9)),
-            random.choice(RATES),
-        )
-    elif kind < 0.75:
-        twins.cancel(random.randrange(100), named=random.random() < 0.7)
-    else:
-        twins.amend(
-            random.randrange(100),
-            random.randint(1, lots),
-            random.choice((0, 0, -3, -1, 1, 3)),
-            post_only=random.random() < 0.3,
-        )
+# For longer runs by hand: how many long streams, and of how many commands each.
+SEEDS = int(os.environ.get("TIDEGATE_REFERENCE_SEEDS", "2"))
+COMMANDS = int(os.environ.get("TIDEGATE_REFERENCE_COMMANDS", "15000"))
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.randoms(use_true_random=False),
-    st.sampled_from([(2, 1_000), (1, 840_000), (7, 1_234_567), (5, 3)]),
-    st.integers(1, 10**6),
-    st.integers(0, 30),
+    st.integers(0, 10**9),
+    st.sampled_from([(2, 1_000), (1, 840_000), (7, 1_234_567), (5, 5)]),
+    st.integers(15, 10**6),
 )
-def test_streams(random: Random, market: tuple[int, int], lots: int, snapshot_at: int) -> None:
+def test_streams(seed: int, market: tuple[int, int], lots: int) -> None:
+    """Short streams over many kinds of numbers."""
     decimals, middle = market
-    middle = max(middle, 5)
-    twins = Twins(decimals)
-    fund(twins, lots, middle)
-    for number in range(30):
-        if number == snapshot_at:
-            before = saved(twins.engine)
-            twins = twins.clone()
-            assert saved(twins.engine) == before
-        step(twins, random, lots, middle)
+    run_stream(decimals, funded(decimals, lots, middle), Market(Random(seed), lots, middle), 40)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.timeout(120 + SEEDS * COMMANDS // 50)
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 def test_long_run(seed: int) -> None:
     """Tens of thousands of commands; cancels keep the book shallow enough to compare it whole."""
-    random = Random(seed)
-    twins = Twins()
-    fund(twins, 3_000, 1_000)
-    for number in range(15_000):
-        step(twins, random, 3_000, 1_000)
-        while len(twins.model.open) > 25:
-            twins.cancel(random.randrange(100))
-        if number % 1_000 == 0:
-            fund(twins, 3_000, 1_000)
-            refusals = twins.refusals
-            twins = twins.clone()
-            twins.refusals = refusals
-    assert twins.refusals["insufficient_funds"] > 300
-    assert twins.refusals["post_only"] > 300
-    assert twins.model.trades > 1_500
+    twins = run_stream(2, funded(2, 3_000, 1_000), Market(Random(seed)), COMMANDS)
+    least = COMMANDS // 300
+    assert twins.model.trades > 5 * least
+    for rule in ("insufficient_funds", "price_band"):
+        assert twins.refusals[rule] > least, rule
+    for rule in ("post_only", "trigger_price", "deadline_elapsed", "cl_ord_id_in_use"):
+        assert twins.refusals[rule] > least // 5, rule
+    for what in (*"0ACDF45", "Cannot trade with self", "Insufficient liquidity", "Fill or kill"):
+        assert twins.told[what] > least, what
 
 
-Command = Callable[[Twins], None]
+def test_crowd() -> None:
+    """A hundred orders that wait for a price, most of them trailing, and two references."""
+    twins = run_stream(2, funded(2, 600, 1_000), Crowd(Random(1)), COMMANDS // 5)
+    assert twins.told["D"] > COMMANDS // 30
 
-COMMANDS: list[Command] = [
-    lambda twins: twins.submit(1, fix.BUY, 30, 100),
-    lambda twins: twins.submit(2, fix.SELL, 20, 100),
-    lambda twins: twins.submit(1, fix.SELL, 20, 100, stp_mode=fix.STP_CANCEL_OLDEST),
-    lambda twins: twins.submit(2, fix.BUY, 50, 101, stp_mode=fix.STP_CANCEL_BOTH),
-    lambda twins: twins.submit(2, fix.SELL, 40, 99, time_in_force=fix.IOC),
-    lambda twins: twins.submit(2, fix.BUY, 40, 101, time_in_force=fix.FOK),
-    lambda twins: twins.submit(1, fix.BUY, 25, 0, ord_type=fix.MARKET),
-    lambda twins: twins.submit(1, fix.SELL, 30, 101, post_only=True),
-    lambda twins: twins.cancel(0),
-    lambda twins: twins.amend(0, 25, 1),
-    lambda twins: twins.amend(1, 40, 0),
-    lambda twins: twins.amend(0, 10, -1, post_only=True),
+
+def deposits(money: int, lots: int) -> list[Command]:
+    """The same of everything for accounts 1 and 2."""
+    amounts = (("USD", money), ("ABC", lots * 100))
+    return [
+        ("deposit", {"account": account, "asset": asset, "amount": amount})
+        for account in (1, 2)
+        for asset, amount in amounts
+    ]
+
+
+def order(side: int, qty: int, price: int = 0, **given: object) -> Command:
+    return ("submit", {"side": side, "qty": qty, "price": price, **given})
+
+
+MATCHING: list[Command] = [
+    order(fix.BUY, 30, 100),
+    order(fix.SELL, 20, 100, account=2),
+    order(fix.SELL, 20, 100, stp_mode=fix.STP_CANCEL_OLDEST),
+    order(fix.BUY, 50, 101, account=2, stp_mode=fix.STP_CANCEL_BOTH),
+    order(fix.SELL, 40, 99, account=2, tif=fix.IOC),
+    order(fix.BUY, 40, 101, account=2, tif=fix.FOK),
+    order(fix.BUY, 25, ord_type=fix.MARKET),
+    order(fix.SELL, 30, 101, post_only=True),
+    ("cancel", {"choice": 0}),
+    ("amend", {"choice": 0, "qty": 25, "price": 1}),
+    ("amend", {"choice": 1, "qty": 40}),
+    ("amend", {"choice": 0, "qty": 10, "price": -1, "post_only": True}),
+]
+
+# A first trade at 100 and a little on both sides; then prices move by a tick or two.
+STAGES_START: list[Command] = [
+    order(fix.SELL, 10, 100, account=2),
+    order(fix.BUY, 10, 100),
+    order(fix.SELL, 10, 101, account=2),
+    order(fix.BUY, 10, 99),
+]
+STAGES: list[Command] = [
+    order(fix.BUY, 20, 101),
+    order(fix.SELL, 20, 99, account=2, stp_mode=fix.STP_CANCEL_OLDEST),
+    order(fix.SELL, 30, 100, account=2, display=10),
+    order(fix.BUY, 15, ord_type=fix.STOP_LOSS, stop=101, stp_mode=fix.STP_CANCEL_BOTH),
+    order(fix.SELL, 15, 98, ord_type=fix.STOP_LOSS_LIMIT, stop=99, tif=fix.IOC),
+    order(fix.SELL, 15, account=2, ord_type=fix.TRAILING_STOP, stop=1),
+    order(fix.BUY, 15, 1, account=2, ord_type=fix.TRAILING_STOP_LIMIT, stop=1),
+    order(fix.BUY, 20, 100, tif=fix.GTD, expires_in=5),
+    order(fix.SELL, 20, 100, starts_in=5, post_only=True),
+    ("wait", {"ns": 5}),
+    ("amend", {"choice": 2, "more": 5, "price": 1, "stop": 1}),
+    ("cancel", {"choice": 2}),
 ]
 
 
-def test_every_short_sequence() -> None:
-    """All sequences of up to four commands; each branch starts from a snapshot of its trunk."""
+def explore(trunk: Twins, commands: list[Command], depth: int, path: list[Command]) -> int:
+    """Runs every sequence of up to `depth` commands; each starts from a snapshot of its trunk."""
+    count = 0
+    for command in commands:
+        twins = trunk.clone()
+        try:
+            twins.run(command)
+        except Exception as error:
+            raise AssertionError(f"{[*path, command]}: {error}") from error
+        count += 1
+        if depth > 1:
+            count += explore(twins, commands, depth - 1, [*path, command])
+    return count
+
+
+@pytest.mark.parametrize(
+    ("start_with", "commands"), [([], MATCHING), (STAGES_START, STAGES)], ids=["matching", "stages"]
+)
+def test_every_short_sequence(start_with: list[Command], commands: list[Command]) -> None:
+    """All sequences of up to four commands."""
     start = Twins()
-    for account in (1, 2):
-        start.deposit(account, "USD", 75_000)
-        start.deposit(account, "ABC", 6_000)
-
-    def explore(trunk: Twins, depth: int) -> int:
-        count = 0
-        for command in COMMANDS:
-            twins = trunk.clone()
-            command(twins)
-            count += 1
-            if depth > 1:
-                count += explore(twins, depth - 1)
-        return count
-
-    assert explore(start, 4) == sum(len(COMMANDS) ** length for length in (1, 2, 3, 4))
+    for command in (*deposits(75_000, 60), *start_with):
+        start.run(command)
+    assert explore(start, commands, 4, []) == sum(len(commands) ** n for n in (1, 2, 3, 4))

@@ -52,9 +52,13 @@ def test_published_vectors(
 class Port:
     """The part of a venue that the checks ask."""
 
-    def __init__(self, now_ms: int, last_nonce: int) -> None:
+    def __init__(
+        self, now_ms: int, last_nonce: int, *, session_enabled: bool, disabled_keys: tuple[str, ...]
+    ) -> None:
         self._now_ms = now_ms
         self._last_nonce = last_nonce
+        self._session_enabled = session_enabled
+        self._disabled_keys = disabled_keys
 
     def wall_ns(self) -> int:
         return self._now_ms * 1_000_000
@@ -69,6 +73,13 @@ class Port:
 
     def last_nonce(self, api_key: bytes) -> int:
         return self._last_nonce if api_key == KEY.encode() else 0
+
+    def session_enabled(self, session: int) -> bool:
+        assert session == 3
+        return self._session_enabled
+
+    def key_enabled(self, api_key: bytes) -> bool:
+        return api_key.decode() not in self._disabled_keys
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,8 @@ class Logon:
     last_nonce: int = int(NONCE) - 1
     nonce_window_ms: int = 5_000
     key_names: tuple[str, ...] = field(default=(KEY,))
+    session_enabled: bool = True  # by operators
+    disabled_keys: tuple[str, ...] = ()
 
     def verify(self) -> Verdict:
         access = SessionAccess(
@@ -109,7 +122,12 @@ class Logon:
             )
             for name in (KEY, "another key")
         }  # fmt: skip
-        port = Port(self.now_ms, self.last_nonce)
+        port = Port(
+            self.now_ms,
+            self.last_nonce,
+            session_enabled=self.session_enabled,
+            disabled_keys=self.disabled_keys,
+        )
         authenticator = Authenticator(port, "spot_trading", sessions, keys)  # type: ignore[arg-type]
         return authenticator.verify(self.request(), self.address, tls=self.tls)
 
@@ -180,6 +198,8 @@ def test_the_names_of_the_checks_are_in_their_order() -> None:
         ({"sender": "OTHER"}, "unknown CompID"),  # of another service
         ({"sender": "GONE"}, "unknown CompID"),  # the gateway knows it, the venue does not
         ({"address": "::ffff:198.51.100.1"}, "IP not whitelisted"),
+        ({"session_enabled": False}, "session disabled"),
+        ({"disabled_keys": (KEY,)}, "invalid credentials"),
         ({"heart_bt_int": "4"}, "HeartBtInt (108) must be 5 to 300 seconds"),
         ({"heart_bt_int": "-30"}, "HeartBtInt (108) must be 5 to 300 seconds"),
         ({"heart_bt_int": "x"}, "HeartBtInt (108) must be 5 to 300 seconds"),
@@ -213,6 +233,7 @@ def test_refusals_in_detail(change: dict[str, object], text: str) -> None:
         {"now_ms": int(NONCE) + 5_000},
         {"now_ms": int(NONCE) - 5_000},
         {"number": "42", "password": V2_42},
+        {"disabled_keys": ("another key",)},
     ],
 )
 def test_limits_belong_to_what_passes(change: dict[str, object]) -> None:

@@ -57,6 +57,8 @@ def config(now_s: float) -> str:
     return f"""
 [venue]
 rollover_at = "{hour:02}:00:00"
+[rates]
+default_tier = "none"
 [session_defaults]
 errors_per_second_max = 1000000
 {firms}"""

@@ -125,6 +125,14 @@ def test_a_schema_that_is_no_history_is_refused(tmp_path: Path, server: Server) 
         open_store(tmp_path, server.url)
 
 
+@pytest.mark.parametrize("place", ["[::1", "host:port/x", "127.0.0.1:1/x", "host/x?what=y"])
+def test_a_password_is_in_no_error(tmp_path: Path, place: str) -> None:
+    with pytest.raises(HistoryUnavailable) as caught:
+        open_store(tmp_path, f"postgresql://someone:geheim@{place}")
+    assert "geheim" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_a_venue_trades_on_while_its_database_is_away(tmp_path: Path, server: Server) -> None:
     data = tmp_path / "data"
     config = f'[venue]\nhistory = "{server.url}"\n'

@@ -14,8 +14,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from tests.config.fixed_secrets import FixedSecrets
 from tests.history.days import Days
 from tidegate.cli import app
+from tidegate.config import load
 from tidegate.model.rejects import LAYER_ENGINE
 from tidegate.provision import data_directory
 from tidegate.venue import controls
@@ -268,3 +270,11 @@ def test_a_configuration_with_a_wrong_history_is_named(days: Days, tmp_path: Pat
     assert result.exit_code == 2
     assert 'history must be "sqlite" or "off" or a URL' in result.stderr
     assert "geheim" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "target", ["sqlite", "off", "postgresql://user@host/db", "postgres://user:word@host:5433/db"]
+)
+def test_a_configuration_says_where_the_history_is(target: str) -> None:
+    assert load(f'[venue]\nhistory = "{target}"\n', FixedSecrets()).history == target
+    assert load("", FixedSecrets()).history == "sqlite"

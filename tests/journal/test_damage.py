@@ -386,7 +386,7 @@ def test_somebody_elses_file_under_our_name_is_not_removed() -> None:
             open_with({0: content})
 
 
-@pytest.mark.parametrize("version", [0, 2, 77])
+@pytest.mark.parametrize("version", [0, 1, 77])
 def test_an_unknown_format_version_is_refused(version: int) -> None:
     made = make("aaraa", "process")
     segments = made.segments()
@@ -399,16 +399,16 @@ def test_an_unknown_format_version_is_refused(version: int) -> None:
         assert caught.value.path == LOG / f"{base_position:020d}.log"
 
 
-def test_the_format_of_version_1_is_frozen() -> None:
+def test_the_format_of_version_2_is_frozen() -> None:
     """The bytes of a small journal, written out: logs of this version must stay readable."""
     content = bytes.fromhex(
         "544447544c4f470a"
-        "00000001"
+        "00000002"
         "0000000000000000"
         "0000000000000001"
         "0000000000000000"
         "5a17000000000001"
-        "2c2b2be5"
+        "773c9af0"
         "b7544742"
         "00000005"
         "00000002"

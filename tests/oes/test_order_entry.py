@@ -167,6 +167,8 @@ MARGIN: dict[int, str | None] = {5001: "1"}
         ({1138: "0.01666666"}, rejects.ICEBERG_SIZE),
         ({1138: "0.25000001"}, rejects.ICEBERG_SIZE),
         ({1138: "0"}, rejects.ICEBERG_SIZE),
+        ({38: "0.3", 1138: "0.02"}, None),  # exactly 1/15
+        ({1138: "0.100000001"}, rejects.QTY_INVALID),
         ({1138: "0.1", 59: "6", 126: AHEAD}, None),
         ({1138: "0.1", 59: "3"}, rejects.ICEBERG_COMBINATION),
         ({1138: "0.1", 59: "4"}, rejects.ICEBERG_COMBINATION),
@@ -301,6 +303,7 @@ TRAILING = target(TRAILING_STOP_LIMIT)
         (ICEBERG, {}, None),
         (ICEBERG, {1138: "0.26"}, rejects.ICEBERG_SIZE),
         (ICEBERG, {1138: "0.016"}, rejects.ICEBERG_SIZE),
+        (ICEBERG, {38: "0.3"}, None),  # it shows exactly 1/15
         (ICEBERG, {38: "0.31"}, rejects.ICEBERG_SIZE),  # too large for what it shows
         (HALF_DONE, {1138: "0.13"}, rejects.ICEBERG_SIZE),  # of what is left
         (HALF_DONE, {1138: "0.009"}, None),
@@ -330,6 +333,21 @@ def test_what_an_amend_carries() -> None:
     answer = order_entry().amend(message_of({44: "10", 99: "100"}, "G"), TRAILING)
     assert isinstance(answer, Amend)
     assert (answer.price, answer.stop_price, answer.post_only) == (100, 1_000, False)
+
+
+def test_a_tick_of_more_than_a_unit() -> None:
+    """Of prices, trigger prices and distances alike."""
+    entry = order_entry()
+    entry.directory.instrument_by_symbol[b"BTC/USD"].tick_units = 5
+    for changes, rule in (
+        ({44: "84000.5"}, None),
+        ({44: "84000.4"}, rejects.TICK_SIZE),
+        ({**STOP, 99: "90000.5"}, None),
+        ({**STOP, 99: "90000.6"}, rejects.TICK_SIZE),
+        ({**STOP, 40: "U", 99: "0.5"}, None),
+        ({**STOP, 40: "U", 99: "0.3"}, rejects.TICK_SIZE),
+    ):
+        assert rule_of(entry.new_order(0, message_of(changes), NOW_NS)) is rule, changes
 
 
 def test_an_amend_to_what_is_executed_needs_no_minimum() -> None:

@@ -98,8 +98,8 @@ def test_refusals(desk: Desk) -> None:
         acme.report(t35="j", t372="F", t379=unknown, t380="101", t58="EOrder:Unknown order")
         acme.order(1, "20000", "1", t55="NO/PAIR")
         acme.report(t35="j", t380="2")
-        acme.order(1, "20000", "1", t40="3", t99="100", t44="")
-        acme.report(t35="j")  # stop orders come later: refused in words
+        acme.order(1, "20000", "1", t40="3", t99="100", t44="", t18="P")
+        acme.report(t35="j", t380="0")  # what contradicts itself is refused in words
         acme.send("AF", {584: "1", 585: "7"})
         acme.report(t35="j", t372="AF", t380="3")
         # Session level: QuickFIX does not look at what it sends.

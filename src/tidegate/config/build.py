@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from tidegate.config import convert
-from tidegate.config.builtin import FEE_TIER_DEFAULT
-from tidegate.config.rules import fee_tiers, merged_instruments
-from tidegate.config.rules_firms import (
-    account_of,
-    holders,
-    is_broker_session,
-)
-from tidegate.config.schema import ConfigFile, FirmTable, HolderTable, KeyTable, SessionTable
+from tidegate.config.build_accounts import account_settings, amounts
+from tidegate.config.problems import ConfigError, ConfigProblem
+from tidegate.config.rules import merged_instruments
+from tidegate.config.rules_fees import fee_schedules
+from tidegate.config.rules_firms import account_of, is_broker_session
+from tidegate.config.rules_rates import read_rates
+from tidegate.config.schema import ConfigFile, FirmTable, InstrumentTable, KeyTable, SessionTable
 from tidegate.config.services import served_ports, service_of
 from tidegate.config.values import (
     ApiKey,
@@ -24,6 +25,7 @@ from tidegate.config.values import (
     VenueConfig,
 )
 from tidegate.model import settings as core
+from tidegate.model.instruments import Instrument, make_instrument
 
 _DUPLICATE_LOGON: Final = {"reject": core.DUPLICATE_REJECT, "displace": core.DUPLICATE_DISPLACE}
 _CL_ORD_ID_POLICY: Final = {
@@ -41,7 +43,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     for firm in file.firm:
         firm_keys = _firm_keys(firm, secrets)
         for session in firm.session:
-            access = _session_access(file, firm, session, firm_keys)
+            access = session_access(file, firm, session, firm_keys)
             sessions[access.session_id] = access
         for name, (account, secret) in firm_keys.items():
             keys[name] = ApiKey(
@@ -68,10 +70,11 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         segment_bytes=venue.segment_bytes,
         logon_timeout_s=venue.logon_timeout_s,
         logons_per_second_max=venue.logons_per_second_max,
-        settings=_venue_settings(file),
+        settings=_venue_settings(file, base),
         sessions=sessions,
         keys=keys,
         faults=tuple(file.fault),
+        template=msgspec.structs.replace(file, firm=[], fault=[]),
     )
 
 
@@ -98,7 +101,7 @@ def _secret_of(key: KeyTable, name: str, secrets: SecretSource) -> bytes:
     return secrets.secret(name) if key.secret is None else convert.secret(key.secret)
 
 
-def _session_access(
+def session_access(
     file: ConfigFile,
     firm: FirmTable,
     session: SessionTable,
@@ -143,58 +146,50 @@ def _tls_policy(file: ConfigFile, base: Path | None) -> TlsPolicy:
     )
 
 
-def _venue_settings(file: ConfigFile) -> core.VenueSettings:
+def _venue_settings(file: ConfigFile, base: Path | None) -> core.VenueSettings:
     accounts: list[core.AccountSettings] = []
     sessions: list[core.SessionSettings] = []
     for firm in file.firm:
-        accounts += _account_settings(file, firm)
-        sessions += [_session_settings(firm, session) for session in firm.session]
+        accounts += account_settings(file, firm)
+        sessions += [session_settings(firm, session) for session in firm.session]
+    rates, problems = read_rates(file.rates.file, base or Path())
+    if rates is None:
+        raise ConfigError(
+            [ConfigProblem(0, "rates.file", f'file "{file.rates.file}" {p}') for p in problems]
+        )
     return core.VenueSettings(
         rollover_policy=_ROLLOVER[file.venue.rollover],
         rollover_s=convert.second_of_day(file.venue.rollover_at),
         rollover_length_s=file.venue.rollover_length_s,
-        instruments=[
-            texts.instrument() for texts, _ in merged_instruments(file) if texts is not None
-        ],
+        instruments=[_instrument(pair) for pair, _ in merged_instruments(file) if pair is not None],
         accounts=accounts,
         sessions=sessions,
+        rates=rates,
+        fee_schedules=fee_schedules(file),
+        usd_prices=amounts(file.fees.usd_prices),
+        margin_pools=amounts(file.margin.pools),
     )
 
 
-def _account_settings(file: ConfigFile, firm: FirmTable) -> list[core.AccountSettings]:
-    settings: list[core.AccountSettings] = []
-    for holder in holders(firm, ()):
-        maker_rate, taker_rate = _rates(file, holder.table, holder.parent)
-        settings.append(
-            core.AccountSettings(
-                account=holder.table.id,
-                firm=firm.name,
-                parent=holder.parent.id if holder.parent is not None else "",
-                maker_rate=maker_rate,
-                taker_rate=taker_rate,
-                enabled=holder.table.enabled,
-                deposits=[
-                    core.Deposit(asset=asset, amount=convert.money(amount))
-                    # Sorted: the order of lines in a file is no fact about the venue.
-                    for asset, amount in sorted(holder.table.balances.items())
-                    if convert.money(amount) > 0
-                ],
-            )
-        )
-    return settings
+def _instrument(pair: InstrumentTable) -> Instrument:
+    """A pair with every field filled in."""
+    assert pair.price_decimals is not None
+    assert pair.leverage_max is not None
+    return make_instrument(
+        pair.symbol,
+        pair.price_decimals,
+        str(pair.tick),
+        str(pair.qty_min),
+        str(pair.cost_min),
+        fee_schedule=str(pair.fee_schedule),
+        band=convert.rate(str(pair.band_percent)),
+        leverage_max=pair.leverage_max,
+        long_max=str(pair.long_max),
+        short_max=str(pair.short_max),
+    )
 
 
-def _rates(file: ConfigFile, table: HolderTable, parent: HolderTable | None) -> tuple[int, int]:
-    """Maker and taker rate in millionths. A sub-account that says nothing pays as its account."""
-    if table.maker_percent is not None and table.taker_percent is not None:
-        return convert.rate(table.maker_percent), convert.rate(table.taker_percent)
-    if table.fee_tier is None and parent is not None:
-        return _rates(file, parent, None)
-    maker, taker = fee_tiers(file)[table.fee_tier or FEE_TIER_DEFAULT]
-    return convert.rate(maker), convert.rate(taker)
-
-
-def _session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
+def session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSettings:
     service = service_of(session.market, session.role)
     return core.SessionSettings(
         sender_comp_id=session.sender_comp_id,

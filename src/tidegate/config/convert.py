@@ -9,7 +9,7 @@ import ipaddress
 import re
 from typing import Final
 
-from tidegate.model.scaled import MONEY_DECIMALS, from_text
+from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS, from_text
 
 PERCENT_DECIMALS: Final = 4  # 1e-4 percent is one millionth, the unit of the core's rates
 PERCENT_UNITS_MAX: Final = 1_000_000  # 100 %
@@ -41,6 +41,16 @@ def decimal(text: str, decimals: int) -> int:
 def money(text: str) -> int:
     """An amount in 1e-10 of its asset."""
     return decimal(text, MONEY_DECIMALS)
+
+
+def lots(text: str) -> int:
+    """A quantity in 1e-8 of its asset."""
+    return decimal(text, LOT_DECIMALS)
+
+
+def centi(text: str) -> int:
+    """A number in hundredths."""
+    return decimal(text, 2)
 
 
 def rate(text: str) -> int:

@@ -61,11 +61,41 @@ mass_cancel_scope = "comp_id"    # reach of the widest mass cancel: "comp_id" or
 sending_time_tolerance_s = 120   # seconds that SendingTime (52) may differ from the venue's clock
 enabled = true                   # false refuses logons
 
-# Rows to add to the fee ladder, which has "0" (0.25 / 0.40 percent), "10k", "50k", "100k", "250k",
-# "500k", "1M", "2.5M", "5M" and "10M". The name of a built-in row replaces that row.
+# What accounts pay that say nothing: "volume", the rates of a pair's schedule by what the account
+# has traded in 30 days; or the name of a row, whose rates are the same always.
+[fees]
+default_tier = "volume"
+
+# Rows to add to the fixed ones, which are the steps of the schedule "crypto": "0" (0.25 / 0.40
+# percent), "10k", "50k", "100k", "250k", "500k", "1M", "2.5M", "5M" and "10M". The name of one of
+# them replaces it.
 [fees.tiers."friends"]
 maker_percent = "0"
 taker_percent = "0.05"
+
+# A schedule to add to the built-in ones, "crypto" and "fx", or to put in the place of one. Each
+# step says from which volume on it holds.
+[[fees.schedules."desks"]]
+volume_usd = "0"                 # of the first step 0, then rising
+maker_percent = "0.1"
+taker_percent = "0.2"
+
+[[fees.schedules."desks"]]
+volume_usd = "1000000"
+maker_percent = "0"
+taker_percent = "0.1"
+
+[fees.usd_prices]                # dollars for one of an asset that has no pair with the dollar, or
+EUR = "1.08"                     # none that has traded; without a line its trades count no volume
+
+# Rate limits of order entry: counters per account and pair.
+[rates]
+# file = "rates.toml"            # rules of another venue; default: those of the dialect, with the
+                                 # tiers "starter", "intermediate" and "pro"
+default_tier = "pro"             # of accounts that say nothing; "none" does not limit them
+
+[margin.pools]                   # the most that all accounts together may borrow of an asset;
+USD = "50000000"                 # without a line there is no bound
 
 # Another pair. For a built-in one, only what shall be different.
 [[instrument]]
@@ -74,6 +104,13 @@ price_decimals = 2               # decimals of a price, 0 to 10
 tick = "0.01"                    # smallest step of a price, in the second asset
 qty_min = "0.03"                 # smallest order, in the first asset (8 decimals)
 cost_min = "0.5"                 # smallest value of an order, in the second asset (10 decimals)
+fee_schedule = "desks"           # default: "fx" where the first asset is EUR, USDT or USDC, else
+                                 # "crypto"
+band_percent = "5"               # how far a price may be from the last trade; default: "0", no
+                                 # bound
+leverage_max = 5                 # highest leverage of margin orders; default of new pairs: 0, none
+long_max = "400"                 # largest position of an account, in the first asset; default of
+short_max = "300"                # new pairs: "0", no bound
 
 [[instrument]]
 symbol = "BTC/USD"
@@ -87,7 +124,13 @@ broker = false                   # true: its accounts may have sub-accounts
 [[firm.account]]
 id = "NORTHWIND-1"
 enabled = true                   # false refuses its orders
-fee_tier = "100k"                # a row of the ladder; default: "0"
+fee_tier = "100k"                # a fixed row, or "volume"; default: that of [fees]
+rate_tier = "intermediate"       # a tier of the rate limits, or "none"; default: that of [rates]
+scheduled_orders_max = 500       # open orders that wait for their EffectiveTime (168)
+leverage = 5                     # of margin orders, 0 to 100; default: 0, no margin orders
+positions_max = 1000             # margin positions at a time
+opposing_positions = true        # false: no order may turn a position into one of the other side
+margin_allowance = { USD = "100000" } # the most it may borrow; default: no bound
 
 [firm.account.balances]          # deposited once, when the venue first sees the account
 USD = "250000"
@@ -135,7 +178,13 @@ fee_tier = "friends"
 [[firm.account.sub_account]]     # named in AllocAccount (79)
 id = "HARBOUR-1-ANNA"
 enabled = true
-fee_tier = "50k"                 # default: as the account
+fee_tier = "50k"                 # default of this and of what follows: as the account
+rate_tier = "none"
+scheduled_orders_max = 10
+leverage = 2
+positions_max = 3
+opposing_positions = false
+margin_allowance = { USD = "10000" }
 balances = { USD = "100000" }
 
 [[firm.account.sub_account]]

@@ -13,9 +13,11 @@ from tidegate.config.build import build
 from tidegate.config.builtin import built_in_firms
 from tidegate.config.lines import Lines
 from tidegate.config.problems import ConfigError, ConfigProblem, Findings
-from tidegate.config.rules import assets_of, check_fees, check_instruments, check_venue
+from tidegate.config.rules import assets_of, check_amounts, check_instruments, check_venue
 from tidegate.config.rules_faults import check_faults
+from tidegate.config.rules_fees import check_fees
 from tidegate.config.rules_firms import FirmRules
+from tidegate.config.rules_rates import check_rates
 from tidegate.config.schema import ConfigFile
 from tidegate.config.shape import Tree, walk_table
 from tidegate.config.values import SecretSource, VenueConfig
@@ -100,7 +102,9 @@ def _examine(text: str, base: Path | None) -> tuple[ConfigFile, list[ConfigProbl
     check_venue(file, findings, base)
     check_instruments(file, findings)
     check_fees(file, findings)
-    FirmRules(file, findings).check()
+    check_amounts(findings, ("margin", "pools"), file.margin.pools, assets_of(file))
+    tiers = check_rates(file.rates.file, file.rates.default_tier, findings, base)
+    FirmRules(file, findings, tiers).check()
     check_faults(file, findings)
     return file, findings.in_order()
 

@@ -1,4 +1,4 @@
-"""Rules of the venue, its instruments and its fees that go beyond types and ranges."""
+"""Rules of the venue and its instruments that go beyond types and ranges."""
 
 from __future__ import annotations
 
@@ -7,35 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import asdict, replace
+
 from tidegate.config import convert
-from tidegate.config.builtin import FEE_TIERS
 from tidegate.config.lines import KeyPath
-from tidegate.config.problems import Findings
+from tidegate.config.problems import Findings, suggestion
 from tidegate.config.schema import ConfigFile, InstrumentTable
-from tidegate.model.instruments import ASSET_ALIASES, BUILT_IN, Instrument, make_instrument
-from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
+from tidegate.model.instruments import (
+    ASSET_ALIASES,
+    BUILT_IN,
+    BUILT_IN_MARGIN,
+    built_in_fee_schedule,
+)
+from tidegate.model.scaled import LOT_DECIMALS
 
 PRODUCTION_NONCE_WINDOW_MS_MAX: Final = 5_000
 
 _SYMBOL: Final = re.compile(r"([A-Z0-9.]{1,16})/([A-Z0-9.]{1,16})", re.ASCII)
-
-
-class InstrumentTexts:
-    """A pair as a file gives it: all fields still texts, built-in values filled in."""
-
-    def __init__(
-        self, symbol: str, price_decimals: int, tick: str, qty_min: str, cost_min: str
-    ) -> None:
-        self.symbol = symbol
-        self.price_decimals = price_decimals
-        self.tick = tick
-        self.qty_min = qty_min
-        self.cost_min = cost_min
-
-    def instrument(self) -> Instrument:
-        return make_instrument(
-            self.symbol, self.price_decimals, self.tick, self.qty_min, self.cost_min
-        )
 
 
 def convertible(
@@ -103,32 +91,54 @@ def _check_certificate_files(file: ConfigFile, findings: Findings, base: Path | 
             findings.add(("venue", name), f'{name} names no file: "{base / text}"')
 
 
-def merged_instruments(file: ConfigFile) -> list[tuple[InstrumentTexts | None, int | None]]:
-    """Built-in pairs as the file changes them, then the file's own, each with its index in the
-    file (None: untouched). A new pair that lacks a field is None here and `check` says so."""
-    rows: dict[str, tuple[InstrumentTexts | None, int | None]] = {}
-    if file.venue.built_in_instruments:
-        rows = {row[0]: (InstrumentTexts(*row), None) for row in BUILT_IN}
-    known = {row[0]: InstrumentTexts(*row) for row in BUILT_IN}
-    if not file.venue.built_in_instruments:
-        known = {}
+def merged_instruments(file: ConfigFile) -> list[tuple[InstrumentTable | None, int | None]]:
+    """Built-in pairs as the file changes them, then the file's own, each with every field filled in
+    and with its index in the file (None: untouched). A new pair that lacks a field is None here and
+    `check` says so."""
+    known = _built_in_pairs() if file.venue.built_in_instruments else {}
+    rows: dict[str, tuple[InstrumentTable | None, int | None]] = {
+        symbol: (table, None) for symbol, table in known.items()
+    }
     for index, table in enumerate(file.instrument):
         if table.symbol:
-            rows[table.symbol] = (_merged(table, known.get(table.symbol)), index)
+            base = known.get(table.symbol, _new_pair(table.symbol))
+            rows[table.symbol] = (_merged(table, base), index)
     return list(rows.values())
 
 
-def _merged(table: InstrumentTable, known: InstrumentTexts | None) -> InstrumentTexts | None:
-    price_decimals, tick = table.price_decimals, table.tick
-    qty_min, cost_min = table.qty_min, table.cost_min
-    if known is not None:
-        price_decimals = known.price_decimals if price_decimals is None else price_decimals
-        tick = known.tick if tick is None else tick
-        qty_min = known.qty_min if qty_min is None else qty_min
-        cost_min = known.cost_min if cost_min is None else cost_min
-    if price_decimals is None or tick is None or qty_min is None or cost_min is None:
-        return None
-    return InstrumentTexts(table.symbol, price_decimals, tick, qty_min, cost_min)
+def _built_in_pairs() -> dict[str, InstrumentTable]:
+    pairs: dict[str, InstrumentTable] = {}
+    for symbol, price_decimals, tick, qty_min, cost_min in BUILT_IN:
+        leverage_max, long_max, short_max = BUILT_IN_MARGIN.get(symbol, (0, "0", "0"))
+        pairs[symbol] = replace(
+            _new_pair(symbol),
+            price_decimals=price_decimals,
+            tick=tick,
+            qty_min=qty_min,
+            cost_min=cost_min,
+            leverage_max=leverage_max,
+            long_max=long_max,
+            short_max=short_max,
+        )
+    return pairs
+
+
+def _new_pair(symbol: str) -> InstrumentTable:
+    """What a pair has that does not say it; how its prices and sizes are counted, it must say."""
+    return InstrumentTable(
+        symbol=symbol,
+        fee_schedule=built_in_fee_schedule(symbol),
+        band_percent="0",
+        leverage_max=0,
+        long_max="0",
+        short_max="0",
+    )
+
+
+def _merged(table: InstrumentTable, base: InstrumentTable) -> InstrumentTable | None:
+    given = {name: value for name, value in asdict(table).items() if value is not None}
+    merged = replace(base, **given)
+    return None if None in asdict(merged).values() else merged
 
 
 def assets_of(file: ConfigFile) -> set[str]:
@@ -138,6 +148,20 @@ def assets_of(file: ConfigFile) -> set[str]:
         symbols += [row[0] for row in BUILT_IN]
     assets = {asset for symbol in symbols for asset in symbol.split("/") if asset}
     return assets - set(ASSET_ALIASES)
+
+
+def check_amounts(
+    findings: Findings, path: KeyPath, amounts: dict[str, str], assets: set[str]
+) -> None:
+    """Amounts by asset, of assets that some pair trades."""
+    for asset, amount in amounts.items():
+        place: KeyPath = (*path, asset)
+        if asset in ASSET_ALIASES:
+            findings.add(place, f"{asset} must be written {ASSET_ALIASES[asset]}")
+        elif asset not in assets:
+            near = suggestion(asset, sorted(assets))
+            findings.add(place, f"{asset} is an unknown asset: no instrument uses it{near}")
+        convertible(findings, place, amount, convert.money)
 
 
 def check_instruments(file: ConfigFile, findings: Findings) -> None:
@@ -166,9 +190,9 @@ def check_instruments(file: ConfigFile, findings: Findings) -> None:
                     findings.add(
                         path, f"{name} is missing, and {table.symbol} is not a built-in pair"
                     )
-    for texts, position in merged_instruments(file):
-        if texts is not None and position is not None:
-            _check_sizes(findings, ("instrument", position), texts)
+    for merged, position in merged_instruments(file):
+        if merged is not None and position is not None:
+            _check_sizes(findings, ("instrument", position), merged)
 
 
 def _check_symbol(findings: Findings, path: KeyPath, symbol: str) -> None:
@@ -187,18 +211,22 @@ def _check_symbol(findings: Findings, path: KeyPath, symbol: str) -> None:
             )
 
 
-def _check_sizes(findings: Findings, path: KeyPath, texts: InstrumentTexts) -> None:
+def _check_sizes(findings: Findings, path: KeyPath, pair: InstrumentTable) -> None:
+    """Numbers of a pair with every field filled in."""
     decimals_path = (*path, "price_decimals")
     if findings.sound(decimals_path):
-        _check_positive(findings, (*path, "tick"), texts.tick, texts.price_decimals)
-    _check_positive(findings, (*path, "qty_min"), texts.qty_min, LOT_DECIMALS)
-    if findings.sound((*path, "cost_min")):
-        convertible(
-            findings,
-            (*path, "cost_min"),
-            texts.cost_min,
-            lambda text: convert.decimal(text, MONEY_DECIMALS),
-        )
+        assert pair.price_decimals is not None
+        _check_positive(findings, (*path, "tick"), str(pair.tick), pair.price_decimals)
+    _check_positive(findings, (*path, "qty_min"), str(pair.qty_min), LOT_DECIMALS)
+    readers: dict[str, Callable[[str], object]] = {
+        "cost_min": convert.money,
+        "band_percent": convert.rate,
+        "long_max": convert.lots,
+        "short_max": convert.lots,
+    }
+    for name, reader in readers.items():
+        if findings.sound((*path, name)):
+            convertible(findings, (*path, name), getattr(pair, name), reader)
 
 
 def _check_positive(findings: Findings, path: KeyPath, text: str, decimals: int) -> None:
@@ -209,19 +237,3 @@ def _check_positive(findings: Findings, path: KeyPath, text: str, decimals: int)
         and convert.decimal(text, decimals) == 0
     ):
         findings.add(path, f"{path[-1]} must be above 0")
-
-
-def check_fees(file: ConfigFile, findings: Findings) -> None:
-    """`[fees.tiers]`: percentages."""
-    for name, tier in file.fees.tiers.items():
-        path: KeyPath = ("fees", "tiers", name)
-        if tier.maker_percent:
-            convertible(findings, (*path, "maker_percent"), tier.maker_percent, convert.rate)
-        if tier.taker_percent:
-            convertible(findings, (*path, "taker_percent"), tier.taker_percent, convert.rate)
-
-
-def fee_tiers(file: ConfigFile) -> dict[str, tuple[str, str]]:
-    """The ladder: row name to maker and taker percent."""
-    own = {name: (tier.maker_percent, tier.taker_percent) for name, tier in file.fees.tiers.items()}
-    return {**FEE_TIERS, **own}

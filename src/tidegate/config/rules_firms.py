@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 from tidegate.config import convert
 from tidegate.config.lines import KeyPath
 from tidegate.config.problems import Findings, suggestion
-from tidegate.config.rules import assets_of, check_nonce_window, convertible, fee_tiers
+from tidegate.config.rules import assets_of, check_amounts, check_nonce_window, convertible
+from tidegate.config.rules_fees import check_fee_tier
+from tidegate.config.rules_rates import TierNames
 from tidegate.config.schema import (
     ConfigFile,
     FirmTable,
@@ -18,7 +20,6 @@ from tidegate.config.schema import (
     SessionTable,
 )
 from tidegate.config.services import service_of
-from tidegate.model.instruments import ASSET_ALIASES
 
 PRODUCTION_SECRET_BYTES_MIN: Final = 16
 
@@ -54,12 +55,12 @@ def is_broker_session(firm: FirmTable, session: SessionTable) -> bool:
 class FirmRules:
     """Looks at every firm, and remembers the names that must not come twice."""
 
-    def __init__(self, file: ConfigFile, findings: Findings) -> None:
+    def __init__(self, file: ConfigFile, findings: Findings, tiers: TierNames) -> None:
         self._file = file
         self._findings = findings
+        self._rate_tiers = tiers
         self._production = file.venue.profile == "production"
         self._assets = assets_of(file)
-        self._tiers = fee_tiers(file)
         self._first_paths: dict[tuple[str, ...], KeyPath] = {}
         self._account_firms: dict[str, str] = {}
         self._key_firms: dict[str, str] = {}
@@ -103,14 +104,12 @@ class FirmRules:
         if holder.parent is not None and not firm.broker:
             findings.add(path, f"sub_account is for brokers: set broker = true in firm {firm.name}")
         self._check_fees(table, path)
-        for asset, amount in table.balances.items():
-            place: KeyPath = (*path, "balances", asset)
-            if asset in ASSET_ALIASES:
-                findings.add(place, f"{asset} must be written {ASSET_ALIASES[asset]}")
-            elif asset not in self._assets:
-                near = suggestion(asset, sorted(self._assets))
-                findings.add(place, f"{asset} is an unknown asset: no instrument uses it{near}")
-            convertible(findings, place, amount, convert.money)
+        check_amounts(findings, (*path, "balances"), table.balances, self._assets)
+        check_amounts(
+            findings, (*path, "margin_allowance"), table.margin_allowance or {}, self._assets
+        )
+        if table.rate_tier is not None:
+            self._rate_tiers.check(findings, (*path, "rate_tier"), table.rate_tier)
 
     def _check_fees(self, table: HolderTable, path: KeyPath) -> None:
         findings = self._findings
@@ -122,9 +121,8 @@ class FirmRules:
         elif len(given) == 1 and findings.sound(*((*path, name) for name in percents)):
             (missing,) = set(percents) - set(given)
             findings.add((*path, given[0]), f"{given[0]} needs {missing} beside it")
-        if table.fee_tier is not None and table.fee_tier not in self._tiers:
-            known = ", ".join(self._tiers)
-            findings.add(tier_path, f'fee_tier must be one of {known}, not "{table.fee_tier}"')
+        if table.fee_tier is not None:
+            check_fee_tier(self._file, findings, tier_path, table.fee_tier)
         for name, text in percents.items():
             if text is not None:
                 convertible(findings, (*path, name), text, convert.rate)

@@ -1,6 +1,6 @@
 """The configuration file as typed tables: names, types, ranges and defaults.
 
-Rules that need more than one value, or a parser of their own, are in `rules` and `rules_firms`.
+Rules that need more than one value, or a parser of their own, are in the modules named `rules`.
 A field that has to be given carries `REQUIRED` and an empty default, so that a file with a mistake
 in one place can still be examined everywhere else.
 """
@@ -21,6 +21,7 @@ TIME_OF_DAY: Final = Meta(extra={"time_of_day": True})  # a bare TOML time will 
 FAULT_MS_MAX: Final = 3_600_000
 FAULT_COUNT_MAX: Final = 1_000_000
 FAULT_SEED_MAX: Final = (1 << 53) - 1  # what every program that reads JSON keeps exactly
+LEVERAGE_MAX: Final = 100
 NONCE_WINDOW_MS_MAX: Final = 60_000  # beyond it a captured logon stays good for too long
 
 CompId = Annotated[
@@ -52,6 +53,8 @@ SelfTradeGroup = Annotated[
     ),
 ]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+OrderCount = Annotated[int, Meta(ge=0, le=1_000_000)]
+Leverage = Annotated[int, Meta(ge=0, le=LEVERAGE_MAX)]
 NonceWindow = Annotated[int, Meta(ge=1, le=NONCE_WINDOW_MS_MAX)]
 Heartbeat = Annotated[int, Meta(ge=1, le=3_600)]
 HistoryTarget = Annotated[
@@ -119,6 +122,11 @@ class InstrumentTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tick: DecimalText | None = None
     qty_min: DecimalText | None = None
     cost_min: DecimalText | None = None
+    fee_schedule: str | None = None
+    band_percent: DecimalText | None = None
+    leverage_max: Leverage | None = None
+    long_max: DecimalText | None = None
+    short_max: DecimalText | None = None
 
 
 class FeeTierTable(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -128,10 +136,36 @@ class FeeTierTable(Struct, forbid_unknown_fields=True, kw_only=True):
     taker_percent: Annotated[DecimalText, REQUIRED] = ""
 
 
-class FeesTable(Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[fees]`: rows to add to the built-in ladder, or to put in place of its rows."""
+class FeeStepTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """One step of a schedule: the rates from a 30-day volume on."""
 
+    volume_usd: Annotated[DecimalText, REQUIRED] = ""
+    maker_percent: Annotated[DecimalText, REQUIRED] = ""
+    taker_percent: Annotated[DecimalText, REQUIRED] = ""
+
+
+class FeesTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[fees]`: what accounts pay that say nothing; fixed rows, and schedules by volume, to add to
+    the built-in ones or to put in their place; dollars per unit of assets without a market."""
+
+    default_tier: str = "volume"
     tiers: dict[str, FeeTierTable] = {}
+    schedules: dict[str, list[FeeStepTable]] = {}
+    usd_prices: dict[str, DecimalText] = {}
+
+
+class RatesTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[rates]`: another venue's rate limits, from a file of their own, and the tier of accounts
+    that say nothing."""
+
+    file: str = ""
+    default_tier: str = "pro"
+
+
+class MarginTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[margin]`: what there is to lend of an asset; without a line as much as is asked for."""
+
+    pools: dict[str, DecimalText] = {}
 
 
 class SessionItems(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -188,6 +222,12 @@ class HolderTable(Struct, forbid_unknown_fields=True, kw_only=True):
     maker_percent: DecimalText | None = None
     taker_percent: DecimalText | None = None
     balances: dict[str, DecimalText] = {}
+    rate_tier: str | None = None
+    scheduled_orders_max: OrderCount | None = None
+    leverage: Leverage | None = None
+    positions_max: OrderCount | None = None
+    opposing_positions: bool | None = None
+    margin_allowance: dict[str, DecimalText] | None = None
 
 
 class SubAccountTable(HolderTable, forbid_unknown_fields=True, kw_only=True):
@@ -247,6 +287,8 @@ class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
     venue: VenueTable = field(default_factory=VenueTable)
     instrument: list[InstrumentTable] = []
     fees: FeesTable = field(default_factory=FeesTable)
+    rates: RatesTable = field(default_factory=RatesTable)
+    margin: MarginTable = field(default_factory=MarginTable)
     session_defaults: SessionItems = field(default_factory=SessionItems)
     firm: list[FirmTable] = []
     fault: list[FaultTable] = []
@@ -257,6 +299,9 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "[[instrument]]": InstrumentTable,
     "[fees]": FeesTable,
     "[fees.tiers]": FeeTierTable,
+    "[[fees.schedules]]": FeeStepTable,
+    "[rates]": RatesTable,
+    "[margin]": MarginTable,
     "[session_defaults]": SessionItems,
     "[[firm]]": FirmTable,
     "[[firm.account]]": AccountTable,

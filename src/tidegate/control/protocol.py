@@ -15,6 +15,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from tidegate.config.lines import Lines
+from tidegate.config.problems import Findings
+from tidegate.config.shape import walk_table
+
 SOCKET_NAME: Final = "control.sock"
 REQUEST_BYTES_MAX: Final = 64 * 1024
 
@@ -44,6 +48,17 @@ def parameters_of(given: dict[str, Any], form: type[P]) -> P:
         return msgspec.convert(given, form)
     except msgspec.ValidationError as error:
         raise ControlError(_complaint(str(error))) from None
+
+
+def parameters_in_words(given: dict[str, Any], form: type[P]) -> P:
+    """As `parameters_of`, for forms whose fields have the configuration's types: the complaint is
+    in the configuration's words, and names everything that is wrong."""
+    findings = Findings(Lines(""))
+    fitting = walk_table(form, given, (), findings)
+    problems = findings.in_order()
+    if problems:
+        raise ControlError("; ".join(problem.rule for problem in problems))
+    return msgspec.convert(fitting, form)
 
 
 def _complaint(text: str) -> str:

@@ -22,13 +22,14 @@ COST_LIMIT: Final = 10**60  # above every cost: for a walk that is about lots al
 class Reach:
     """How many lots an order would fill, and what they would cost a buyer, with the fee if it is
     on top, in 1e-10 of the quote asset. Of an order with 18=v `spent` tells that what would be
-    left of its amount does not buy a lot. `walk` tells of margin orders on the way, if there are
-    any."""
+    left of its amount does not buy a lot, `too_small` that it would not buy a first one. `walk`
+    tells of margin orders on the way, if there are any."""
 
     def __init__(self, market: Market, order: Order, wanted: int, cost_max: int) -> None:
         self.filled_lots = 0
         self.cost_money = 0
         self.spent = False
+        self.too_small = False
         self.walk = Walk(market.positions, market.instrument.symbol)
         self._instrument = market.instrument
         self._order = order
@@ -43,6 +44,7 @@ class Reach:
         order = self._order
         if self._by_amount and self._instrument.lots_for(level.price, self._left_money) == 0:
             self.spent = self.filled_lots > 0
+            self.too_small = not self.spent
             return False
         refilled: list[Order] = []
         for maker in level:
@@ -148,5 +150,5 @@ def _plan_amount(market: Market, order: Order, available: int) -> Arrival:
         return Arrival(hold, kills=False)
     reached = reach(market, order, COST_LIMIT)
     order.qty_lots = reached.filled_lots if reached.spent else reached.filled_lots + 1
-    kills = reached.filled_lots == 0 or (order.time_in_force == FOK and not reached.spent)
+    kills = reached.too_small or (order.time_in_force == FOK and not reached.spent)
     return Arrival(hold, kills=kills)

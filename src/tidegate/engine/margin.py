@@ -170,11 +170,12 @@ class Margin:
         """In how many pairs the account has a position, or an order that may open one, besides
         the order: -1 where the order's own pair is one of them, so that it adds none."""
         account = order.account
-        count = 0
-        for symbol in self._instruments:
-            if self.positions.lots(account, symbol) != 0 or self._may_open(order, symbol):
-                if symbol == order.instrument.symbol:
-                    return -1
+        symbol = order.instrument.symbol
+        if self.positions.lots(account, symbol) != 0 or self._may_open(order, symbol):
+            return -1
+        count = len(self.positions.of_account(account))
+        for other in self._open_orders.margin_symbols(account):
+            if self.positions.lots(account, other) == 0 and self._may_open(order, other):
                 count += 1
         return count
 
@@ -331,11 +332,11 @@ class Margin:
         """Margin in use: what the positions quoted in that asset and the open margin orders
         hold."""
         used = 0
-        for symbol, instrument in self._instruments.items():
-            if instrument.quote == quote:
-                position = self.positions.find(account, symbol)
-                if position is not None:
-                    used += position.margin_money
+        for position in self.positions.of_account(account):
+            if position.quote == quote:
+                used += position.margin_money
+        for symbol in self._open_orders.margin_symbols(account):
+            if self._instruments[symbol].quote == quote:
                 for order in self._open_orders.margin_orders(account, symbol):
                     used += order.held_money
         return used

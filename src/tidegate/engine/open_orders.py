@@ -60,6 +60,11 @@ class OpenOrders:
         orders = self._by_session.get(session)
         return 0 if orders is None else len(orders)
 
+    def margin_symbols(self, account: int) -> list[str]:
+        """The instruments in which the account has, or has had, open margin orders."""
+        known = self._by_account.get(account)
+        return [] if known is None else list(known.margin)
+
     def margin_orders(self, account: int, symbol: str) -> list[Order]:
         """The account's open margin orders in an instrument, in entry order."""
         known = self._by_account.get(account)

@@ -134,6 +134,10 @@ class SpotEngine:
         """The account's open positions, by symbol. How they stand, `margin` tells."""
         return self.margin.positions.of_account(account)
 
+    def open_orders(self) -> list[Order]:
+        """All open orders in entry order."""
+        return self._open_orders.all()
+
     @property
     def open_order_count(self) -> int:
         return len(self._open_orders)

@@ -62,14 +62,12 @@ class Stages:
 
     def check_waiting(self, market: Market, order: Order) -> Rule | None:
         """Whether a new order may begin in the stage that it says, which is not the last."""
-        rule = self._admission.waiting(market, order)
         trigger = order.trigger
-        if rule is not None or trigger is None or order.stage == SCHEDULED:
-            return rule
-        reference = reference_price(market, trigger)
-        if trigger.distance == 0 and is_reached(order, trigger, trigger.stop_price, reference):
-            return TRIGGER_PRICE
-        return None
+        if trigger is not None and trigger.distance == 0 and order.stage == UNTRIGGERED:
+            reference = reference_price(market, trigger)
+            if is_reached(order, trigger, trigger.stop_price, reference):
+                return TRIGGER_PRICE
+        return self._admission.waiting(market, order)
 
     def wait(self, market: Market, order: Order, now_ns: int, text: bytes) -> None:
         """Takes a new order that `check_waiting` has let pass. Event: PendingNew or New."""

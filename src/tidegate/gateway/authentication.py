@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,34 +73,32 @@ def without_password(frame: bytes) -> bytes:
 
 
 class Authenticator:
-    """Checks logons of one service (listener) against the configuration's secrets."""
+    """Checks logons of one service (listener). `sessions` and `keys` may grow meanwhile."""
 
     def __init__(
         self,
         venue: VenuePort,
         service: str,
-        sessions: dict[SessionId, SessionAccess],
-        keys: dict[str, ApiKey],
+        sessions: Mapping[SessionId, SessionAccess],
+        keys: Mapping[str, ApiKey],
     ) -> None:
         self._venue = venue
-        self._sessions = {
-            (sender.encode(), target.encode()): access
-            for (sender, target), access in sessions.items()
-            if access.service == service
-        }
-        self._keys = {name.encode(): key for name, key in keys.items()}
+        self._service = service
+        self._sessions = sessions
+        self._keys = keys
 
     def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:
         """`address` is the peer's IP address, `tls` whether the link is encrypted."""
-        access = self._sessions.get((request.sender_comp_id, request.target_comp_id))
+        sender = request.sender_comp_id.decode("latin-1")
+        access = self._sessions.get((sender, request.target_comp_id.decode("latin-1")))
         session = self._venue.session_index(request.sender_comp_id, request.target_comp_id)
-        if access is None or session < 0:
+        if access is None or access.service != self._service or session < 0:
             return Verdict(-1, FAILED_COMP_ID, COMP_IDS)
         if not access.admits(address):
             return Verdict(session, FAILED_NETWORK, ADDRESS)
         if access.tls == "required" and not tls:
             return Verdict(session, FAILED_TLS, TLS)
-        if not access.enabled:
+        if not access.enabled or not self._venue.session_enabled(session):
             return Verdict(session, FAILED_DISABLED, ENABLED)
         fault = logon_fault(request, *self._venue.heartbeat_limits_s(session))
         if fault:
@@ -107,8 +106,9 @@ class Authenticator:
         return self._verify_key(request, access, session)
 
     def _verify_key(self, request: LogonRequest, access: SessionAccess, session: int) -> Verdict:
-        key = self._keys.get(request.username)
-        if key is None or key.name not in access.key_names:
+        key = self._keys.get(request.username.decode("latin-1"))
+        is_bound = key is not None and key.name in access.key_names
+        if key is None or not is_bound or not self._venue.key_enabled(request.username):
             return Verdict(session, FAILED_CREDENTIALS, API_KEY)
         text = request.nonce
         if not text.isdigit() or len(text) > NONCE_DIGITS_MAX:

@@ -130,6 +130,7 @@ class Case:
     key: ApiKey | None
     last_nonce: int
     other_secrets: tuple[bytes, ...]
+    key_enabled: bool = True
 
 
 class LogonDoctor:
@@ -202,6 +203,7 @@ class LogonDoctor:
             key=key,
             last_nonce=self._venue.last_nonce(request.username) if key is not None else 0,
             other_secrets=tuple(other.secret for n, other in self._keys.items() if n != name),
+            key_enabled=self._venue.key_enabled(request.username),
         )
 
 
@@ -254,10 +256,14 @@ def _detail(case: Case, failed: str) -> str:
     if failed == checks.TLS:
         return "the session wants TLS, and the venue runs with --plain"
     if failed == checks.ENABLED:
+        if access is not None and access.enabled:
+            return "an operator has disabled the session"
         return "the session has enabled = false in the configuration"
     if failed == checks.API_KEY:
         if case.key is None:
             return "there is no API key of the name in Username (553)"
+        if not case.key_enabled:
+            return "an operator has disabled the API key in Username (553)"
         return "the session is not bound to the API key in Username (553)"
     if failed == checks.NONCE:
         return f"Nonce (5025) {_text(request.nonce)!r} is no number of milliseconds"

@@ -37,6 +37,12 @@ class VenuePort(FrameSource, Protocol):
     def heartbeat_limits_s(self, session: int) -> tuple[int, int]:
         """The least and the greatest HeartBtInt a session may log on with."""
 
+    def session_enabled(self, session: int) -> bool:
+        """Whether the session may log on: by its settings, and by the operators."""
+
+    def key_enabled(self, api_key: bytes) -> bool:
+        """Whether operators let an API key be used."""
+
     def last_nonce(self, api_key: bytes) -> int:
         """The last nonce that was accepted from a key, 0 before the first."""
 

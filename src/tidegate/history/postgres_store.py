@@ -59,7 +59,7 @@ class PostgresStore:
                 options=f"-c search_path={schema_name} -c statement_timeout={STATEMENT_MS}",
             )
         except (psycopg.Error, UnicodeError) as error:
-            raise HistoryUnavailable(f"PostgreSQL: {_in_words(error)}") from error
+            raise HistoryUnavailable(f"PostgreSQL: {_in_words(error, url)}") from None
         try:
             self._prepare()
         except psycopg.Error as error:
@@ -159,7 +159,7 @@ def _execute(url: str, *statements: str) -> None:
             for statement in statements:
                 connection.execute(statement)
     except (psycopg.Error, UnicodeError) as error:
-        raise HistoryUnavailable(f"PostgreSQL: {_in_words(error)}") from error
+        raise HistoryUnavailable(f"PostgreSQL: {_in_words(error, url)}") from None
 
 
 def _adapted(sql: str) -> Any:
@@ -178,6 +178,8 @@ def _told(error: psycopg.Error) -> HistoryRefused | HistoryUnavailable:
     return HistoryRefused(f"PostgreSQL: {_in_words(error)}")
 
 
-def _in_words(error: Exception) -> str:
-    """One line. The driver's texts name host and user, never the password."""
-    return " ".join(str(error).split())
+def _in_words(error: Exception, url: str = "") -> str:
+    """One line, without the password: the driver names host and user, and repeats a URL that it can
+    not read."""
+    text = " ".join(str(error).split())
+    return text.replace(url, "the URL of [venue] history") if url else text

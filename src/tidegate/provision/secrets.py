@@ -1,4 +1,6 @@
-"""API keys and secrets that a configuration leaves to be generated: made once, then kept."""
+"""What the gateway must know and the journal must not: API keys and secrets that a configuration
+leaves to be generated, made once, then kept; and what belongs to keys and sessions that operators
+have added while the venue ran."""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import binascii
 import os
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -29,10 +31,22 @@ class _GeneratedKey(msgspec.Struct, forbid_unknown_fields=True):
     api_secret: str
 
 
+class AddedSession(msgspec.Struct, forbid_unknown_fields=True):
+    """From where and how a session that an operator has added may log on."""
+
+    sender_comp_id: str
+    target_comp_id: str
+    networks: list[str]
+    nonce_window_ms: int
+    tls: Literal["required", "any"]
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     format: int
     keys: dict[str, _GeneratedKey] = {}  # by account
     secrets: dict[str, str] = {}  # by the name of a key that the configuration has
+    added_keys: dict[str, str] = {}  # secrets by name; the venue's state says which of them count
+    added_sessions: list[AddedSession] = []
 
 
 class Secrets:
@@ -61,6 +75,36 @@ class Secrets:
             self._content.secrets[name] = text
             self._changed = True
         return base64.b64decode(text)
+
+    def add_key(self, name: str) -> str:
+        """A new secret for a key that an operator adds, as base64. One that was kept for the name
+        belongs to an addition that did not come to its end, and is replaced."""
+        self._content.added_keys[name] = _new_text(_SECRET_BYTES)
+        self._changed = True
+        return self._content.added_keys[name]
+
+    def added_key(self, name: str) -> bytes | None:
+        """The secret of a key that an operator has added; None where it was lost."""
+        text = self._content.added_keys.get(name)
+        return None if text is None else base64.b64decode(text)
+
+    def add_session(self, added: AddedSession) -> None:
+        """In the place of what was kept for its CompIDs."""
+        self._content.added_sessions = [
+            known
+            for known in self._content.added_sessions
+            if (known.sender_comp_id, known.target_comp_id)
+            != (added.sender_comp_id, added.target_comp_id)
+        ]
+        self._content.added_sessions.append(added)
+        self._changed = True
+
+    def added_session(self, sender_comp_id: str, target_comp_id: str) -> AddedSession | None:
+        """What belongs to a session that an operator has added; None where it was lost."""
+        for added in self._content.added_sessions:
+            if (added.sender_comp_id, added.target_comp_id) == (sender_comp_id, target_comp_id):
+                return added
+        return None
 
     def save(self) -> None:
         """Writes the file if something was generated since. Nothing is ever taken out: a key that
@@ -91,7 +135,7 @@ def open_secrets(directory: Path) -> Secrets:
         content = msgspec.json.decode(data, type=_File)
         for text in [key.api_secret for key in content.keys.values()]:
             base64.b64decode(text, validate=True)
-        for text in content.secrets.values():
+        for text in [*content.secrets.values(), *content.added_keys.values()]:
             base64.b64decode(text, validate=True)
     except (msgspec.DecodeError, binascii.Error):
         # Without the parser's words: they may repeat a part of a secret.
@@ -101,6 +145,11 @@ def open_secrets(directory: Path) -> Secrets:
             f"{path} has format {content.format}; this version reads format {FORMAT_VERSION}"
         )
     return Secrets(path, content)
+
+
+def new_key_name() -> str:
+    """A name for an API key, as clients know them."""
+    return _new_text(_KEY_NAME_BYTES)
 
 
 def _new_text(length: int) -> str:

@@ -1,7 +1,7 @@
 """What operators have added, disabled and set while the venue ran, on top of its settings.
 
 Every start may bring settings of a file; what an operator did stays until an operator undoes it
-(docs/decisions/0022). A name in the file wins over an added one: it is then the file's, and is gone
+(docs/decisions/0023). A name in the file wins over an added one: it is then the file's, and is gone
 when the file drops it. Key names are here, their secrets are not: the gateway keeps those.
 """
 

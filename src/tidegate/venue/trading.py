@@ -388,11 +388,11 @@ class Trading:
     def _report(self, sessions: list[Session], time_ns: int) -> None:
         """One ExecutionReport for each event, on the session of the event's order."""
         for event in self.engine.take_events():
-            if event.exec_type == EXEC_TRADE:
-                self.fee_volumes.traded(event)
             self._report_event(sessions[event.order.session], event, time_ns)
 
     def _report_event(self, session: Session, event: Event, time_ns: int) -> None:
+        if event.exec_type == EXEC_TRADE:
+            self.fee_volumes.traded(event)
         writer = session.begin(b"8", time_ns)
         transact_time = self.tools.timestamps.text(event.time_ns)
         write_report(writer, event, self.next_exec_number, transact_time)
