@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tidegate.lab.sim.control import CONTROL_NAMES, VENUE_CANCEL_TEXT, ControlFold
 from tidegate.lab.sim.days import Days
+from tidegate.lab.sim.operators import OperatorFold
 from tidegate.lab.sim.orders import Entry, KnownOrder, Orders, fields_of, lots_of
 from tidegate.lab.sim.violation import Violation, require
 from tidegate.lab.sim.waiting import Wait, check_times
@@ -75,6 +76,7 @@ class Fold:
         self.counts: Counter[str] = Counter()
         self._days = Days()
         self._control = ControlFold()
+        self.operators = OperatorFold(self.orders)
         self._logon_choice: dict[int, bool] = {}  # by link
         self._started = False
         self._cancelling = False  # this record has to cancel what is due
@@ -106,11 +108,17 @@ class Fold:
                 require(session.link == 0, "fence", "a link outlives the process")
         self._started = self._cancelling = False
         self._cancels = 0
-        check_times(
-            ((order.name, order.entry.wait, True) for order in self.orders.open.values()),
-            self._time_ns,
-        )
+        if not self.operators.resumed:
+            trades = self.operators.trades
+            check_times(
+                (
+                    (order.name, order.entry.wait, trades(order.symbol))
+                    for order in self.orders.open.values()
+                ),
+                self._time_ns,
+            )
         self._control.input(None)
+        self.operators.input(None)
 
     # --- inputs -----------------------------------------------------------------------------------
 
@@ -128,6 +136,7 @@ class Fold:
             self._cancelling = True
         elif kind == records.CONTROL:
             self._control.input(record)
+            self.operators.input(record)
             self.counts["control record " + CONTROL_NAMES[record.number]] += 1
             if record.number == MUTE_HEARTBEATS:
                 self.sessions[record.session].muted = self._control.on

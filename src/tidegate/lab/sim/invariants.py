@@ -16,22 +16,21 @@ from tidegate.model.settings import VenueSettings
 from tidegate.venue.machine import Venue
 
 
-def check_money(
-    venue: Venue, settings: VenueSettings, known: Orders, *, all_promised: bool
-) -> None:
+def check_money(venue: Venue, settings: VenueSettings, fold: Fold, *, all_promised: bool) -> None:
     """Per asset all accounts, fees included, add up to what was deposited and what the house was
-    given for its fills, which is what it paid; nobody owes. What the house gave is known from the
-    reports: while some are not promised, it may be more."""
+    given for its fills, which is what it paid; nobody owes but the venue. What came in and what the
+    house gave is known from the journal: only while every turn is promised all of it."""
     ledger = venue.engine.ledger
     for asset, total in ledger.totals().items():
         require(total == 0, "money", f"{total} of {asset} was made or lost")
-    deposits: Counter[str] = Counter(known.house)
+    deposits: Counter[str] = Counter(fold.orders.house)
+    deposits.update(fold.operators.moved)
     for account in settings.accounts:
         for deposit in account.deposits:
             deposits[deposit.asset] += deposit.amount
     for asset, amount in deposits.items():
         owed = -ledger.available(EXTERNAL, asset)
-        right = owed == amount if all_promised else owed >= amount
+        right = owed == amount or not all_promised
         require(right, "money", f"{owed} of {asset} came in, deposits and fills make {amount}")
     for account_index in ledger.accounts():
         for asset in ledger.assets(account_index):
@@ -154,16 +153,16 @@ def check_sessions(venue: Venue, fold: Fold) -> None:
 
 
 def check_state(
-    venue: Venue, settings: VenueSettings, known: Orders, *, all_promised: bool = False
+    venue: Venue, settings: VenueSettings, fold: Fold, *, all_promised: bool = False
 ) -> None:
     """The part that holds at any time."""
-    check_money(venue, settings, known, all_promised=all_promised)
+    check_money(venue, settings, fold, all_promised=all_promised)
     check_holds(venue)
     check_books(venue)
 
 
 def check_all(venue: Venue, settings: VenueSettings, fold: Fold) -> None:
     """Everything, while every turn is promised."""
-    check_state(venue, settings, fold.orders, all_promised=True)
+    check_state(venue, settings, fold, all_promised=True)
     check_orders(venue, fold.orders)
     check_sessions(venue, fold)

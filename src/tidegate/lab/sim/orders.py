@@ -205,10 +205,10 @@ class Orders:
         self.last_price[symbol] = price
         self._seen(symbol, price, by_index=False)
 
-    def set_index(self, symbol: bytes, price: int) -> None:
-        """An operator has set the index, in 1e-10."""
-        self.index_price[symbol] = price
-        self._seen(symbol, price, by_index=True)
+    def see_index(self, symbol: bytes) -> None:
+        """The index of a market that trades may have a new price."""
+        if self.index_price[symbol]:
+            self._seen(symbol, self.index_price[symbol], by_index=True)
 
     def _seen(self, symbol: bytes, price: int, *, by_index: bool) -> None:
         for order in self.open.values():
