@@ -294,7 +294,7 @@ class Trader:
         if stop_px is not None:
             stop_px += tick * self.random.choice((0, 1, -1, 5, -5))
         display_qty = order.display_qty
-        if display_qty is not None and self.random.random() < 0.5:
+        if self.random.random() < (0.03 if display_qty is None else 0.5):
             display_qty = qty / self.random.choice((1, 2, 4, 15))
         request = Amend(
             symbol=order.symbol,

@@ -53,6 +53,7 @@ ENDS = (
     "SendingTime accuracy problem",
 )
 GRACES = ("grace kept", "grace passed", "grace ended by rollover")
+OUT_OF_REACH = ("margin_level",)  # prices of a world move too little for a position to lose
 MESSAGES_IN = ("0", "1", "2", "3", "4", "5", "A", "D", "F", "G", "H", "j", "q")
 
 
@@ -70,7 +71,9 @@ def wanted() -> dict[str, list[str]]:
         "grace times": list(GRACES),
         "recovery": list(RECOVERIES),
         "ends of a session": [f"close {text}" for text in ENDS],
-        "rules of refusal": [f"refused {rule.name}" for rule in ALL_RULES],
+        "rules of refusal": [
+            f"refused {rule.name}" for rule in ALL_RULES if rule.name not in OUT_OF_REACH
+        ],
     }
 
 

@@ -118,7 +118,6 @@ class Fold:
                 self._time_ns,
             )
         self._control.input(None)
-        self.operators.input(None)
 
     # --- inputs -----------------------------------------------------------------------------------
 
@@ -126,6 +125,7 @@ class Fold:
         kind = record.kind
         self.counts["record " + KIND_NAMES[kind]] += 1
         self._time_ns = record.time_ns
+        self.operators.input(record if kind == records.CONTROL else None)
         self._days.input(record)
         self._end_graces(record)
         if kind == records.CONFIGURE:
@@ -136,7 +136,6 @@ class Fold:
             self._cancelling = True
         elif kind == records.CONTROL:
             self._control.input(record)
-            self.operators.input(record)
             self.counts["control record " + CONTROL_NAMES[record.number]] += 1
             if record.number == MUTE_HEARTBEATS:
                 self.sessions[record.session].muted = self._control.on

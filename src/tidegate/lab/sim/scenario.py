@@ -15,6 +15,7 @@ from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.journal import Durability
 from tidegate.model.fees import FeeSchedule, FeeTier
 from tidegate.model.instruments import Instrument, built_in_instruments
+from tidegate.model.rates import RateRules, built_in_rates
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.settings import (
     ROLLOVER_DAILY,
@@ -174,7 +175,7 @@ def _account(name: str, random: Random) -> AccountSettings:
         scheduled_orders_max=random.choice((1, 500)),
         leverage=random.choice((0, 3, 3, 10)),
         positions_max=random.choice((1, 1_000)),
-        opposing_positions=random.random() < 0.7,
+        opposing_positions=random.random() < 0.4,
         margin_allowance=_amounts(random, "USD=3000 BTC=0.2"),
     )
 
@@ -187,6 +188,13 @@ def _amounts(random: Random, pairs: str) -> list[Deposit]:
         Deposit(asset=asset, amount=from_text(amount, MONEY_DECIMALS))
         for asset, _, amount in (pair.partition("=") for pair in pairs.split())
     ]
+
+
+def _rates(random: Random) -> RateRules:
+    """In some worlds a domain has no more than each of its accounts."""
+    rates = built_in_rates()
+    rates.domain_factor = random.choice((1, 5))
+    return rates
 
 
 def _schedule(random: Random) -> FeeSchedule:
@@ -236,7 +244,8 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         accounts=[_account(name, random) for name in _ACCOUNTS],
         sessions=[_session(name, account, random) for name, account in SESSIONS.items()],
         fee_schedules=[_schedule(random)],
-        margin_pools=_amounts(random, "USD=20000 BTC=0.5 ETH=3"),
+        margin_pools=_amounts(random, "USD=4000 BTC=0.1 ETH=1"),
+        rates=_rates(random),
     )
 
 
