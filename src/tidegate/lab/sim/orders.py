@@ -181,6 +181,8 @@ class Orders:
         if exec_type == NEW:
             require(wait.stage == SCHEDULED, "fired_twice", f"{said}: it is {wait.stage}")
             require(wait.effective_ns <= time_ns, "fired_early", f"{said}: before its time")
+            alive = wait.expire_ns == 0 or wait.expire_ns > time_ns
+            require(alive, "fired_late", f"{said}: it has expired")
             self._start(order)
         elif exec_type == RESTATED:
             wait.fire(amount_of(fields[b"1102"]), said)

@@ -81,7 +81,8 @@ def good_order(random: Random, time_ns: int, *, broker: bool) -> NewOrder:
         fields["effective_time_ns"] = max(effective_ns, fields.get("effective_time_ns", 0))
     if fields.get("time_in_force") == GTD:
         start_ns = fields.get("effective_time_ns", time_ns)
-        fields["expire_time_ns"] = start_ns + random.randint(100, 15_000) * NS_PER_MS
+        expire_ms = random.choice((random.randint(1, 500), random.randint(100, 15_000)))
+        fields["expire_time_ns"] = start_ns + expire_ms * NS_PER_MS
     if random.random() < _WITH_DEADLINE:
         fields["valid_until_time_ns"] = time_ns + random.choice((2, 5, 60)) * NS_PER_S
     return NewOrder(
