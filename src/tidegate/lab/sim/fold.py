@@ -82,6 +82,7 @@ class Fold:
         self._cancelling = False  # this record has to cancel what is due
         self._cancels = 0  # in this record
         self._time_ns = 0  # of this record
+        self._due_is_done = True  # by this record
 
     def turn(self, payload: bytes) -> None:
         """Take the next turn. Raises `Violation`."""
@@ -108,7 +109,7 @@ class Fold:
                 require(session.link == 0, "fence", "a link outlives the process")
         self._started = self._cancelling = False
         self._cancels = 0
-        if not self.operators.resumed:
+        if self._due_is_done and not self.operators.resumed:
             trades = self.operators.trades
             check_times(
                 (
@@ -125,6 +126,8 @@ class Fold:
         kind = record.kind
         self.counts["record " + KIND_NAMES[kind]] += 1
         self._time_ns = record.time_ns
+        # Lost lines come first: what they cancel is not done as due.
+        self._due_is_done = kind not in (records.CONFIGURE, records.LINK_DOWN)
         self.operators.input(record if kind == records.CONTROL else None)
         self._days.input(record)
         self._end_graces(record)
