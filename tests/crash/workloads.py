@@ -168,7 +168,7 @@ def waiting(world: World) -> None:
     acme, beta = log_on(world)
     index(world, 50_000)
     soon_ns = (world.now_ns // NS_PER_MS + 120) * NS_PER_MS
-    for client, side in ((acme, "1"), (beta, "2")):
+    for client, side, timed_price in ((acme, "1", "48000"), (beta, "2", "50000")):
         stop = NewOrder(
             symbol="BTC/USD", side=side, order_qty="0.01", ord_type=OrdType.STOP_LOSS_LIMIT,
             price="50000", stop_px="50010" if side == "1" else "49990",
@@ -179,7 +179,7 @@ def waiting(world: World) -> None:
             stop_px="25", discretion_inst=DiscretionInst.INDEX,
         )  # fmt: skip
         timed = NewOrder(
-            symbol="BTC/USD", side=side, order_qty="0.01", price="48000" if side == "1" else "50000",
+            symbol="BTC/USD", side=side, order_qty="0.01", price=timed_price,
             effective_time_ns=soon_ns, expire_time_ns=soon_ns + 140 * NS_PER_MS,
             time_in_force=TimeInForce.GTD,
         )  # fmt: skip
