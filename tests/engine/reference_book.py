@@ -63,10 +63,10 @@ class Book(Margin):
                 if order.stp_mode != fix.STP_CANCEL_OLDEST:
                     break
                 continue
-            room = {one: self.room(one, moved) for one in (order, first.maker)}
-            if not room[order]:
+            allowed = self.room(order, {}) - plan.lots
+            if not allowed:
                 break
-            lots = min(wanted, first.shown, *room.values())
+            lots = min(wanted, first.shown, allowed, self.room(first.maker, moved))
             if not lots:
                 continue
             money = order.pair.money(price, lots)
@@ -93,7 +93,8 @@ class Book(Margin):
         return max(0, -lots if order.buys else lots)
 
     def room(self, order: Order, moved: dict[int, int]) -> int:
-        """How many lots an order may trade: a reduce-only one what it can close."""
+        """How many lots an order may trade: a reduce-only one what it can close. One that arrives
+        is asked at its arrival, one that rests when it is met."""
         return self.lots_on_the_way(order, moved) if order.reduce_only else 10**20
 
     def walk(
@@ -165,6 +166,7 @@ class Book(Margin):
 
     def match(self, order: Order) -> bool:
         """Whether something is left that lives on."""
+        must_stay = max(0, order.leaves - self.room(order, {}))
         while order.leaves and (queue := self.queue(order)):
             maker = queue[0]
             if maker.stp_group == order.stp_group:
@@ -174,22 +176,21 @@ class Book(Margin):
                     self.close(order, rejects.CANCELED_SELF_TRADE)
                     return False
                 continue
-            if not self.room(order, {}):
+            if must_stay and order.leaves == must_stay:
                 self.close(order, rejects.CANCELED_POSITION_CLOSED)
                 return False
             if not self.room(maker, {}):
                 self.close(maker, rejects.CANCELED_POSITION_CLOSED)
                 continue
-            if self.trade(maker, order):
+            if self.trade(maker, order, order.leaves - must_stay):
                 self.end(order)
                 return False
         return order.leaves > 0
 
-    def trade(self, maker: Order, taker: Order) -> bool:
-        """A match; whether the taker is filled."""
+    def trade(self, maker: Order, taker: Order, wanted: int) -> bool:
+        """A match of at most so much; whether the taker is filled."""
         price = maker.price
-        lots = min(maker.shown, self.lots_at(taker, price, taker.leaves))
-        lots = min(lots, self.room(maker, {}), self.room(taker, {}))
+        lots = min(maker.shown, self.lots_at(taker, price, wanted), self.room(maker, {}))
         money = maker.pair.money(price, lots)
         self.trades += 1
         maker.pair.trades += 1
