@@ -43,7 +43,7 @@ class Reference(Stages):
             rule = self.price_refusal(order, order.post_only)
         if rule is not None:
             return rule.name
-        self.reserve(order, self.entry_hold(order))
+        self.bind_entry(order)
         self.open.append(order)
         if scheduled:
             status = fix.STATUS_PENDING_NEW
@@ -57,14 +57,22 @@ class Reference(Stages):
             self.follow(order, order.reference)
         return ""
 
-    def entry_refusal(self, order: Order, cl_ord_id: bytes, valid_until: int) -> Rule | None:
+    def entry_refusal(
+        self, order: Order, cl_ord_id: bytes, valid_until: int, *, repriced: bool = False
+    ) -> Rule | None:
         """What refuses an order or an amend with these values, funds included."""
         for other in self.open:
             same = other.account == order.account and other.cl_ord_id == cl_ord_id
             if same and other is not order:
                 return rejects.CL_ORD_ID_IN_USE
+        if order.quote_money and order in self.open:
+            return rejects.AMEND_QUOTE_QTY
         if valid_until and self.now > valid_until:
             return rejects.DEADLINE_ELAPSED
+        if order.stage == fix.LIVE and order.margin:
+            order.bound = self.band_price(order)
+            amended = order in self.open
+            return self.margin_live(order, amended=amended, repriced=repriced)
         if order.stage == fix.LIVE:
             affords = self.affords(order, self.live_hold(order))
             return None if affords else rejects.INSUFFICIENT_FUNDS
@@ -78,9 +86,14 @@ class Reference(Stages):
             return False
         return bool(order.reference) and order.reached(order.reference)
 
-    def entry_hold(self, order: Order) -> int:
-        """The hold of an order that enters, or of one that waits or rests with new values."""
-        return self.live_hold(order) if order.stage == fix.LIVE else self.waiting_hold(order)
+    def bind_entry(self, order: Order) -> None:
+        """What an order holds that enters, or one that waits or rests with new values."""
+        if order.stage != fix.LIVE:
+            self.bind_waiting(order)
+        elif order.margin:
+            self.bind(order, self.needed)
+        else:
+            self.reserve(order, self.live_hold(order))
 
     def live_hold(self, order: Order) -> int:
         if order.ord_type == fix.MARKET and order.buys and not order.quote_money:
@@ -102,10 +115,9 @@ class Reference(Stages):
 
     def exposure(self, order: Order) -> int:
         """What an open order must hold."""
+        if order.margin:
+            return self.rest_need(order).hold
         return order.hold_for(order.hold_price, order.leaves)
-
-    def margin_held(self) -> dict[tuple[int, str], int]:
-        return {}
 
     def price_refusal(self, order: Order, post_only: bool) -> Rule | None:
         """Checks of a limit order that trades or rests at once."""
@@ -124,13 +136,13 @@ class Reference(Stages):
         self.close(order, text)
 
     def amend(self, order: Order, change: Amend) -> str:
-        if order.quote_money:
-            return rejects.AMEND_QUOTE_QTY.name
         before = (order.qty, order.price, order.stop, order.display, order.hold_price)
         if change.qty > order.cum:
             order.qty, order.price = change.qty, change.price
             order.stop, order.display = change.stop, change.display
-        rule = self.entry_refusal(order, change.cl_ord_id, change.valid_until)
+        repriced = order.price != before[1]
+        name, until = change.cl_ord_id, change.valid_until
+        rule = self.entry_refusal(order, name, until, repriced=repriced)
         if rule is None and order.price != before[1]:
             rule = self.price_refusal(order, change.post_only)
         if rule is not None:
@@ -140,7 +152,7 @@ class Reference(Stages):
             order.qty = order.cum
             self.cancel(order, change.cl_ord_id, rejects.CANCELED_BY_AMEND)
             return ""
-        self.reserve(order, self.entry_hold(order))
+        self.bind_entry(order)
         order.orig_cl_ord_id, order.cl_ord_id = order.cl_ord_id, change.cl_ord_id
         order.amended = True
         waits = order.stage == fix.SCHEDULED
@@ -148,6 +160,7 @@ class Reference(Stages):
         self.tell(order, fix.EXEC_REPLACED, status, order.leaves)
         if order.stage == fix.LIVE:
             self.requeue(order, back=order.price != before[1] or order.qty > before[0])
+            self.met_the_book(order)
             self.release()
         return ""
 

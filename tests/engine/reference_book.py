@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from tests.engine.reference_money import Money
+from tests.engine.reference_margin import Margin, Walked
 from tests.engine.reference_order import Order, Pair
 from tidegate.model import orders as fix
 from tidegate.model import rejects
@@ -30,10 +30,11 @@ class Plan:
     cost: int = 0
     whole: bool = False
     too_dear: bool = False
+    opened: Walked = field(default_factory=Walked)
 
 
 @dataclass(eq=False)
-class Book(Money):
+class Book(Margin):
     def queue(self, order: Order) -> list[Order]:
         """Resting orders that the order would take, first to last."""
         found = [o for o in self.open if o.arrival and o.pair is order.pair]
@@ -50,6 +51,7 @@ class Book(Money):
     def plan(self, order: Order) -> Plan:
         """What the order would do if it arrived now."""
         left, plan = order.leaves, Plan()
+        moved: dict[int, int] = {}  # positions on the way, by account
         queue = [Slice(maker, maker.shown, maker.leaves) for maker in self.queue(order)]
         while left and queue:
             first = queue.pop(0)
@@ -61,11 +63,17 @@ class Book(Money):
                 if order.stp_mode != fix.STP_CANCEL_OLDEST:
                     break
                 continue
-            lots = min(wanted, first.shown)
+            room = {one: self.room(one, moved) for one in (order, first.maker)}
+            if not room[order]:
+                break
+            lots = min(wanted, first.shown, *room.values())
+            if not lots:
+                continue
             money = order.pair.money(price, lots)
+            self.walk(plan.opened, order, first.maker, lots, money, moved)
             plan.lots += lots
             plan.cost += money
-            if order.fee_asset == order.asset:
+            if order.fee_asset == order.pays:
                 plan.cost += money * order.taker_rate // 10**6
             left -= money if order.quote_money else lots
             first.leaves -= lots
@@ -78,6 +86,37 @@ class Book(Money):
                 queue.insert(behind[-1] + 1 if behind else 0, first)
         plan.whole = left == 0 or (plan.lots > 0 and plan.too_dear)
         return plan
+
+    def lots_on_the_way(self, order: Order, moved: dict[int, int]) -> int:
+        """What the order could close, where positions have moved."""
+        lots = moved.get(order.account, self.position(order).lots)
+        return max(0, -lots if order.buys else lots)
+
+    def room(self, order: Order, moved: dict[int, int]) -> int:
+        """How many lots an order may trade: a reduce-only one what it can close."""
+        return self.lots_on_the_way(order, moved) if order.reduce_only else 10**20
+
+    def walk(
+        self,
+        opened: Walked,
+        taker: Order,
+        maker: Order,
+        lots: int,
+        money: int,
+        moved: dict[int, int],
+    ) -> None:
+        """A trade on the way: positions move, and the taker may open."""
+        opens = 0
+        for order in (maker, taker):
+            if order.margin:
+                opens = max(0, lots - self.lots_on_the_way(order, moved))
+                lots_now = moved.get(order.account, self.position(order).lots)
+                moved[order.account] = lots_now + (lots if order.buys else -lots)
+        if taker.margin:
+            paid = money * opens // lots
+            opened.lots += opens
+            opened.money += paid
+            opened.fee += paid * taker.taker_rate // 10**6
 
     def levels(self, pair: Pair, *, buys: bool) -> list[tuple[int, int, list[int]]]:
         """A side of the book, best price first: the price, what is shown there, whose orders."""
@@ -104,12 +143,19 @@ class Book(Money):
     def arrive(self, order: Order) -> None:
         """A live order trades; what is left rests or is canceled. A fill-or-kill order that would
         not fill, and an amount that is too small for a lot, do nothing at all."""
-        market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
+        fok = order.time_in_force == fix.FOK
         plan = self.plan(order)
         kill = (fok and not plan.whole) or (plan.too_dear and not plan.lots)
-        alive = kill or self.match(order)
-        if not alive:
-            return
+        if kill or self.match(order):
+            self.keep_or_close(order)
+        self.met_the_book(order)
+
+    def met_the_book(self, order: Order) -> None:
+        """For orders that follow positions."""
+
+    def keep_or_close(self, order: Order) -> None:
+        """What has not traded."""
+        market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
         if market:
             self.close(order, rejects.CANCELED_NO_LIQUIDITY)
         elif order.time_in_force in {fix.GTC, fix.GTD}:
@@ -128,6 +174,12 @@ class Book(Money):
                     self.close(order, rejects.CANCELED_SELF_TRADE)
                     return False
                 continue
+            if not self.room(order, {}):
+                self.close(order, rejects.CANCELED_POSITION_CLOSED)
+                return False
+            if not self.room(maker, {}):
+                self.close(maker, rejects.CANCELED_POSITION_CLOSED)
+                continue
             if self.trade(maker, order):
                 self.end(order)
                 return False
@@ -137,25 +189,33 @@ class Book(Money):
         """A match; whether the taker is filled."""
         price = maker.price
         lots = min(maker.shown, self.lots_at(taker, price, taker.leaves))
+        lots = min(lots, self.room(maker, {}), self.room(taker, {}))
+        money = maker.pair.money(price, lots)
         self.trades += 1
         maker.pair.trades += 1
         maker.pair.last = price
         maker.shown -= lots
-        self.fill(maker, taker, price, lots, fix.MAKER, last=maker.leaves == lots)
+        fees = [
+            self.pay(maker, taker, price, lots, fix.MAKER),
+            self.pay(taker, maker, price, lots, fix.TAKER),
+        ]
+        for order, fee in zip((maker, taker), fees, strict=True):
+            if order.margin:
+                self.traded(order, lots, money, fee)
         if not maker.leaves:
             self.end(maker)
         elif not maker.shown:
             self.rest(maker)
-        filled = taker.leaves == lots
-        if taker.quote_money:
-            filled = self.is_spent(taker, taker.leaves - maker.pair.money(price, lots))
-        self.fill(taker, maker, price, lots, fix.TAKER, last=filled)
+        filled = self.is_spent(taker) if taker.quote_money else not taker.leaves
+        self.tell_trade(maker, price, lots, fees[0], fix.MAKER, last=not maker.leaves)
+        self.tell_trade(taker, price, lots, fees[1], fix.TAKER, last=filled)
         self.saw_trade(maker.pair, price)
         return filled
 
-    def is_spent(self, order: Order, left: int) -> bool:
+    def is_spent(self, order: Order) -> bool:
         """Whether what is left of an amount of money buys no lot at the next price. Orders that
         self-trade prevention would take out of the way do not tell the next price."""
+        left = order.leaves
         if left == 0:
             return True
         for maker in self.queue(order):
@@ -181,6 +241,7 @@ class Book(Money):
         """It is filled or closed: gone, and it holds nothing."""
         self.open = [o for o in self.open if o is not order]
         order.arrival = 0
+        order.loan = 0
         self.reserve(order, 0)
 
     def close(self, order: Order, text: bytes) -> None:

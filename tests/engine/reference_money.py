@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.engine.reference_order import FEES, Order, Pair
+from tests.engine.reference_order import FEES, LENDER, Order, Pair
 from tidegate.model import orders as fix
 
 NO_TRADE = (0, 0, 0, 0, "", 0, 0, 0)
@@ -56,29 +56,37 @@ class Money:
         row += [leaves, order.qty, order.cum, order.value, order.gross, order.fee]
         self.events.append((self.now, *row, text, *trade))
 
-    def fill(
-        self, order: Order, other: Order, price: int, lots: int, liquidity: int, *, last: bool
-    ) -> None:
-        """One side of a trade. `last` is whether nothing of the order is left to trade."""
+    def pay(self, order: Order, other: Order, price: int, lots: int, liquidity: int) -> int:
+        """One side of a trade pays the other; the LENDER pays and gets for margin orders. The fee
+        is told; a margin order's is still to be paid."""
         money = order.pair.money(price, lots)
         rate = order.maker_rate if liquidity == fix.MAKER else order.taker_rate
-        in_base, in_quote = lots * 100, money
-        fee = (in_base if order.fee_asset == order.pair.base else in_quote) * rate // 10**6
-        given = (order.pair.quote, in_quote) if order.buys else (order.pair.base, in_base)
+        in_base = order.fee_asset == order.pair.base
+        fee = (lots * 100 if in_base else money) * rate // 10**6
+        asset, amount = (order.pair.quote, money) if order.buys else (order.pair.base, lots * 100)
         order.cum += money if order.quote_money else lots
         order.value, order.gross = order.value + price * lots, order.gross + money
         order.fee += fee
         order.amended = False
-        hold = order.held - given[1] - (fee if order.fee_asset == given[0] else 0)
+        self.move(LENDER if order.margin else order.account, asset, -amount)
+        self.move(LENDER if other.margin else other.account, asset, amount)
+        if order.margin:
+            return fee
+        hold = order.held - amount - (fee if order.fee_asset == asset else 0)
         if order.ord_type == fix.LIMIT or not order.buys or order.quote_money:
             hold = order.hold_for(order.price, order.leaves)
         self.reserve(order, hold)
-        self.move(order.account, given[0], -given[1])
-        self.move(other.account, *given)
         self.move(order.account, order.fee_asset, -fee)
         self.move(FEES, order.fee_asset, fee)
+        return fee
+
+    def tell_trade(
+        self, order: Order, price: int, lots: int, fee: int, liquidity: int, *, last: bool
+    ) -> None:
+        """`last` is whether nothing of the order is left to trade."""
         status = fix.STATUS_FILLED if last else fix.STATUS_PARTIALLY_FILLED
-        leaves = 0 if last else order.leaves
+        money = order.pair.money(price, lots)
         trade = (price, lots, money, fee, order.fee_asset, liquidity)
         numbers = (self.trades, order.pair.trades)
-        self.tell(order, fix.EXEC_TRADE, status, leaves, b"", (*trade, *numbers))
+        left = 0 if last else order.leaves
+        self.tell(order, fix.EXEC_TRADE, status, left, b"", (*trade, *numbers))

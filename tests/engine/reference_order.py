@@ -104,6 +104,8 @@ class Order:
     arrival: int = 0
     best: int = 0  # the best reference a trailing order has seen, 0 for none
     fired: int = 0  # the reference that fired it
+    leverage: int = 0  # these two of margin orders: what it was admitted with, and its loan
+    loan: int = 0
     unfit: bool = False  # a trailing sell whose distances are not below the first reference
     bound: int | None = None  # the worst price a market order trades at
 
@@ -122,6 +124,11 @@ class Order:
     def asset(self) -> str:
         """What it holds."""
         return self.pair.quote if self.buys or self.margin else self.pair.base
+
+    @property
+    def pays(self) -> str:
+        """What it gives in a trade."""
+        return self.pair.quote if self.buys else self.pair.base
 
     @property
     def fee_asset(self) -> str:

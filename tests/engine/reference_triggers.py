@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.engine.reference_book import Book
+from tests.engine.reference_margin import Need, Position
 from tests.engine.reference_order import LIMIT_TYPES, Order, Pair
 from tidegate.model import market_state as market
 from tidegate.model import orders as fix
@@ -17,6 +18,7 @@ class Stages(Book):
     """`fired` is what a price has triggered and is not released yet, in the order of release."""
 
     fired: list[Order] = field(default_factory=list)
+    needed: Need = field(default_factory=Need)  # by the latest margin order that was checked
 
     # --- prices ----------------------------------------------------------------------------------
 
@@ -27,9 +29,9 @@ class Stages(Book):
         """A reference price: trailing orders follow, and what it reaches is triggered."""
         found: list[Order] = []
         for order in self.open:
-            if order.stage != fix.UNTRIGGERED or order.fired or order.pair is not pair:
+            if order.stage != fix.UNTRIGGERED or order.pair is not pair:
                 continue
-            if order.by_index != by_index:
+            if order.by_index != by_index or order.fired or order.unfit:
                 continue
             begins = order.trails and not order.best
             self.follow(order, price)
@@ -123,7 +125,7 @@ class Stages(Book):
         if rule is not None:
             self.close(order, rule.text)
             return
-        self.reserve(order, self.waiting_hold(order))
+        self.bind_waiting(order)
         if order.reference:
             self.follow(order, order.reference)
             if order.reached(order.reference):
@@ -138,6 +140,9 @@ class Stages(Book):
             return rejects.INDEX_UNAVAILABLE
         if self.trigger_is_wrong(order):
             return rejects.TRIGGER_PRICE
+        if order.margin:
+            self.needed = self.need(order, self.waiting_price(order))
+            return self.margin_refusal(order, self.needed, amended=True)
         hold_price = order.hold_price
         affords = self.affords(order, self.waiting_hold(order))
         order.hold_price = hold_price
@@ -145,26 +150,90 @@ class Stages(Book):
 
     def trigger_is_wrong(self, order: Order) -> bool:
         if not order.triggers:  # scheduled
-            market_buy = order.kind == fix.MARKET and order.buys and not order.quote_money
-            return market_buy and not order.pair.mark
+            needs_price = (order.buys and not order.quote_money) or order.margin
+            return order.kind == fix.MARKET and needs_price and not order.pair.mark
         if not order.trails:
             return False
         best = order.best or order.reference
         if not best:
-            return order.buys
+            return order.buys or order.margin
         distances = order.stop + (order.price if order.kind == fix.TRAILING_STOP_LIMIT else 0)
         return not order.buys and distances >= best
 
-    def waiting_hold(self, order: Order) -> int:
-        """What it holds until it is live."""
-        order.hold_price = order.price
+    def waiting_price(self, order: Order) -> int:
+        """The hold price until it is live."""
         if order.triggers:
             trigger = order.trigger_price(order.best or order.reference)
-            limit = order.kind in LIMIT_TYPES
-            order.hold_price = order.limit_from(trigger) if limit else trigger
-        elif order.kind == fix.MARKET:
-            order.hold_price = order.pair.mark
+            return order.limit_from(trigger) if order.kind in LIMIT_TYPES else trigger
+        return order.pair.mark if order.kind == fix.MARKET else order.price
+
+    def waiting_hold(self, order: Order) -> int:
+        order.hold_price = self.waiting_price(order)
         return order.hold_for(order.hold_price, order.leaves)
+
+    def bind_waiting(self, order: Order) -> None:
+        """It holds what it must; a margin order what its check has found."""
+        if order.margin:
+            self.bind(order, self.needed)
+        else:
+            self.reserve(order, self.waiting_hold(order))
+
+    # --- orders and positions --------------------------------------------------------------------
+
+    def margin_live(self, order: Order, *, amended: bool, repriced: bool) -> Rule | None:
+        """A margin order that meets the book, or would with new values. A market order, and a sell
+        that trades for more than its price, needs what its trades say."""
+        market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
+        plan = self.plan(order)
+        limit = 10**40
+        if not self.position(order).against(order):
+            limit = (self.free(order.account, order.asset) + order.held) * self.leverage(order)
+        kills = fok and not amended and not plan.whole and plan.cost <= limit
+        walks = not kills and (market or (not order.buys and (repriced or not amended)))
+        price = 0 if market else order.price
+        self.needed = self.need(order, price, plan.opened if walks else None)
+        return self.margin_refusal(order, self.needed, amended=amended)
+
+    def met_the_book(self, order: Order) -> None:
+        """Positions may have changed: reduce-only orders are fitted to them, then the others hold
+        what they need now, those first that need no more than before."""
+        if order.reduce_only:
+            self.touch(self.position(order))
+        for position in self.changed:
+            for buys in (True, False):
+                self.fit(position, buys=buys)
+            orders = self.margin_orders(position.account, position.pair)
+            orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
+            more = [o for o in orders if self.rest_need(o).hold > o.held]
+            for one in [o for o in orders if o not in more] + more:
+                self.refresh(one)
+        self.changed = []
+
+    def fit(self, position: Position, *, buys: bool) -> None:
+        orders = self.margin_orders(position.account, position.pair)
+        orders = [o for o in orders if o.reduce_only and o.arrival and o.buys == buys]
+        orders.sort(key=lambda o: (o.price if buys else -o.price, -o.number))
+        while orders:
+            excess = sum(o.leaves for o in orders) - position.against(orders[0])
+            if excess <= 0:
+                return
+            worst = orders.pop(0)
+            if worst.leaves > excess:
+                worst.qty -= excess
+                worst.shown = min(worst.shown, worst.leaves)
+                worst.amended = True
+                self.tell(worst, fix.EXEC_REPLACED, fix.STATUS_REPLACED, worst.leaves)
+                return
+            self.close(worst, rejects.CANCELED_POSITION_CLOSED)
+
+    def refresh(self, order: Order) -> None:
+        need = self.rest_need(order)
+        if need.opens and not need.leverage:
+            self.close(order, rejects.CANNOT_OPEN_POSITION.text)
+        elif not self.affords(order, need.hold):
+            self.close(order, rejects.INSUFFICIENT_FUNDS.text)
+        else:
+            self.bind(order, need)
 
     # --- from a stage to live --------------------------------------------------------------------
 
@@ -188,9 +257,15 @@ class Stages(Book):
     def refusal_on_release(self, order: Order) -> Rule | None:
         if not self.admitted(order):
             return self.status_rule(order.pair)
-        hold = order.hold_for(order.price, order.leaves)
         if order.ord_type == fix.MARKET:
             order.bound = self.band_price(order)
+        hold = order.hold_for(order.price, order.leaves)
+        if order.margin:
+            rule = self.margin_live(order, amended=False, repriced=False)
+            if rule is not None:
+                return rule
+            hold = self.needed.hold
+        elif order.ord_type == fix.MARKET:
             hold = self.plan(order).cost if order.buys else order.held
         if not self.affords(order, hold):
             return rejects.INSUFFICIENT_FUNDS
@@ -198,6 +273,9 @@ class Stages(Book):
             return rejects.PRICE_BAND
         if order.post_only and self.queue(order):
             return rejects.POST_ONLY
+        if order.margin:
+            self.bind(order, self.needed)
+            return None
         order.hold_price = order.price
         self.reserve(order, hold)
         return None

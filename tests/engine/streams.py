@@ -17,7 +17,7 @@ RATES = ((2_500, 4_000), (2_500, 4_000), (0, 0), (0, 1_000), (71_001, 1_999), (1
 # What a command can do without and still mean something
 LEAVE_OUT = (
     "post_only", "display", "stp_mode", "group", "rates", "fee_in_base", "in_quote", "starts_in",
-    "valid_for", "named", "more", "pair", "by_index",
+    "valid_for", "named", "margin", "reduce_only", "more", "pair", "by_index",
 )  # fmt: skip
 SHRINKING_COMMANDS = 60_000  # as many may be run again
 PLAINER_COMMANDS = 60  # of what is left so many are made plainer
@@ -29,6 +29,7 @@ class Market:
     open orders, of types by their weights."""
 
     open_max = 25
+    margin_part = 0.25
     types: ClassVar[dict[int, int]] = {
         fix.LIMIT: 42, fix.MARKET: 14, fix.STOP_LOSS: 9, fix.STOP_LOSS_LIMIT: 7,
         fix.TAKE_PROFIT: 7, fix.TAKE_PROFIT_LIMIT: 6, fix.TRAILING_STOP: 8,
@@ -73,7 +74,6 @@ class Market:
     def submit(self, twins: Twins) -> Command:
         ord_type = self.one_of(self.types)
         pair = int(self.chance(0.15))
-        last = twins.model.pairs[pair].last or self.middle
         given: dict[str, Any] = {
             "side": self.random.choice(SIDES),
             "qty": self.random.randint(1, self.lots),
@@ -86,15 +86,29 @@ class Market:
             given["pair"] = pair
         if self.chance(0.25):
             given["group"] = 9
-        if self.chance(0.2):
+        if self.chance(self.margin_part):
+            given["margin"] = True
+            if self.chance(0.3):
+                self.reduce_only(given, twins)
+        elif self.chance(0.2):
             given["fee_in_base"] = self.chance(0.5)
         if self.chance(0.04):
             given["valid_for"] = self.random.choice((-1, 0, 1))
         if self.chance(0.02):
             given["name"] = self.used_name(twins)
+        last = twins.model.pairs[given.get("pair", 0)].last or self.middle
         self.prices(given, ord_type, last)
         self.lifetime(given, ord_type)
         return ("submit", given)
+
+    def reduce_only(self, given: dict[str, Any], twins: Twins) -> None:
+        """Mostly where there is something to reduce."""
+        given["reduce_only"] = True
+        positions = [one for one in twins.model.positions if one.lots]
+        if positions and self.chance(0.8):
+            one = self.random.choice(positions)
+            given |= {"account": one.account, "side": fix.SELL if one.lots > 0 else fix.BUY}
+            given["pair"] = twins.model.pairs.index(one.pair)
 
     def used_name(self, twins: Twins) -> str:
         """A ClOrdID that an open order may have, of the same account or not."""
@@ -138,7 +152,7 @@ class Market:
             given |= {"stop": self.stop_price(given, last), "by_index": index}
             if ord_type in {fix.STOP_LOSS_LIMIT, fix.TAKE_PROFIT_LIMIT}:
                 given["price"] = self.near(last, 6)
-        elif given["side"] == fix.BUY and self.chance(0.4):
+        elif given["side"] == fix.BUY and "margin" not in given and self.chance(0.4):
             unit = last * given["qty"]
             given |= {"in_quote": True, "qty": max(1, unit + self.random.randint(-unit, 99))}
 
@@ -244,6 +258,16 @@ class Crowd(Market):
             self.index: 25,
             self.reload: 1,
         }
+
+
+class Borrowers(Market):
+    """Mostly margin orders, of which many only reduce."""
+
+    margin_part = 0.8
+    types: ClassVar[dict[int, int]] = {
+        fix.LIMIT: 60, fix.MARKET: 14, fix.STOP_LOSS: 5, fix.TAKE_PROFIT_LIMIT: 5,
+        fix.TRAILING_STOP: 5,
+    }  # fmt: skip
 
 
 def funded(price_decimals: int, lots: int, middle: int) -> list[Command]:

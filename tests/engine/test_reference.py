@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.streams import Crowd, Market, funded, run_stream
+from tests.engine.streams import Borrowers, Crowd, Market, funded, run_stream
 from tests.engine.twins import Command, Twins
 from tidegate.model import orders as fix
 
@@ -51,6 +51,20 @@ def test_crowd() -> None:
     """A hundred orders that wait for a price, most of them trailing, and two references."""
     twins = run_stream(2, funded(2, 600, 1_000), Crowd(Random(1)), COMMANDS // 5)
     assert twins.told["D"] > COMMANDS // 30
+
+
+def test_borrowers() -> None:
+    """Mostly margin orders."""
+    twins = run_stream(2, funded(2, 3_000, 1_000), Borrowers(Random(1)), COMMANDS // 2)
+    told, refusals, least = twins.told, twins.refusals, COMMANDS // 1_000
+    assert told["EOrder:Reduce only:Position is closed"] > least
+    assert told["EOrder:Reduce only:No position exists"] > least // 3
+    for rule in (
+        "cannot_open_position", "cannot_open_opposing", "positions_limit", "position_size",
+        "margin_allowance", "insufficient_funds", "reduce_only_no_position", "reduce_only_non_pc",
+    ):  # fmt: skip
+        assert refusals[rule] > least // 3, rule
+    assert refusals["insufficient_margin"] + refusals["margin_level"] > 0
 
 
 def deposits(money: int, lots: int) -> list[Command]:
@@ -104,6 +118,31 @@ STAGES: list[Command] = [
     ("cancel", {"choice": 2}),
 ]
 
+MARGIN: list[Command] = [
+    order(fix.BUY, 20, 100, margin=True),
+    order(fix.SELL, 20, 100, account=2),
+    order(fix.BUY, 25, 99, account=2),
+    order(fix.SELL, 30, 99, margin=True, group=9),
+    order(fix.SELL, 15, 100, margin=True, reduce_only=True),
+    order(fix.SELL, 10, 101, margin=True, reduce_only=True, display=2),
+    order(fix.SELL, 25, ord_type=fix.MARKET, margin=True, reduce_only=True),
+    ("cancel", {"choice": 0}),
+    ("amend", {"choice": 0, "more": 10, "price": -1}),
+]
+
+
+def test_reduce_only_against_the_own_order_of_another_group() -> None:
+    """Each trade with it makes the position that the next one closes: fill-or-kill counts that."""
+    twins = Twins()
+    start = [*deposits(75_000, 600), order(fix.BUY, 100, 100, margin=True)]
+    start.append(order(fix.SELL, 10, 100, account=2))
+    given = {"margin": True, "reduce_only": True, "group": 9, "tif": fix.FOK}
+    for command in (*start, order(fix.SELL, 30, 100, **given)):
+        twins.run(command)
+    assert "Fill or kill" not in twins.told
+    assert twins.model.trades == 4
+    assert [one.lots for one in twins.model.positions if one.lots] == [10]
+
 
 def explore(trunk: Twins, commands: list[Command], depth: int, path: list[Command]) -> int:
     """Runs every sequence of up to `depth` commands; each starts from a snapshot of its trunk."""
@@ -121,7 +160,9 @@ def explore(trunk: Twins, commands: list[Command], depth: int, path: list[Comman
 
 
 @pytest.mark.parametrize(
-    ("start_with", "commands"), [([], MATCHING), (STAGES_START, STAGES)], ids=["matching", "stages"]
+    ("start_with", "commands"),
+    [([], MATCHING), (STAGES_START, STAGES), (STAGES_START, MARGIN)],
+    ids=["matching", "stages", "margin"],
 )
 def test_every_short_sequence(start_with: list[Command], commands: list[Command]) -> None:
     """All sequences of up to four commands."""

@@ -9,6 +9,7 @@ from typing import Any
 from tests.engine import reference_order as plain
 from tests.engine.engine_harness import MAKER_RATE, NOW_NS, TAKER_RATE, make_order, saved
 from tests.engine.reference import Amend, Reference
+from tests.engine.reference_margin import Terms
 from tidegate.engine.events import Event, current_status
 from tidegate.engine.order import Order, Trigger
 from tidegate.engine.spot import SpotEngine
@@ -16,6 +17,7 @@ from tidegate.model import orders as fix
 from tidegate.model.codec import Decoder
 from tidegate.model.instruments import Instrument, make_instrument
 from tidegate.model.rejects import CANCELED_BY_AMEND, CANCELED_BY_USER
+from tidegate.model.settings import AccountSettings, Deposit
 
 Command = tuple[str, dict[str, Any]]  # a method of `Twins` and what it is given
 
@@ -23,9 +25,32 @@ CHECKS_IN_FULL = 8  # one in so many looks at everything
 SYMBOLS = ("ABC/USD", "XYZ/USD")
 
 
+# What accounts may do on margin, by index.
+TERMS = {
+    1: Terms(leverage=5),
+    2: Terms(leverage=3, opposing=False, allowance={"ABC": 400_000}),
+    3: Terms(leverage=2, positions_max=1),
+    4: Terms(),
+}
+POOLS = {"ABC": 900_000}
+
+
 def instruments(price_decimals: int) -> list[Instrument]:
     tick = f"0.{'0' * (price_decimals - 1)}1"
-    return [make_instrument(one, price_decimals, tick, "0.00000001", "0") for one in SYMBOLS]
+    made = [make_instrument(one, price_decimals, tick, "0.00000001", "0") for one in SYMBOLS]
+    made[0].leverage_max, made[1].leverage_max = 4, 2
+    made[0].long_max_lots = 9_000
+    return made
+
+
+def settings(account: int) -> AccountSettings:
+    terms = TERMS.get(account, Terms())
+    return AccountSettings(
+        account=f"A{account}", firm="F", parent="", maker_rate=0, taker_rate=0, enabled=True,
+        deposits=[], leverage=terms.leverage, positions_max=terms.positions_max,
+        opposing_positions=terms.opposing,
+        margin_allowance=[Deposit(asset=one, amount=most) for one, most in terms.allowance.items()],
+    )  # fmt: skip
 
 
 def whole(event: Event) -> tuple[Any, ...]:
@@ -75,8 +100,13 @@ class Twins:
         for pair in self.pairs:
             self.engine.add_instrument(pair)
         self.model = Reference()
+        self._adopt(self.engine)
         self.model.now = NOW_NS
-        self.model.pairs = [plain.Pair(one.base, one.quote, price_decimals) for one in self.pairs]
+        self.model.pairs = [
+            plain.Pair(one.base, one.quote, price_decimals, 0, one.leverage_max, one.long_max_lots)
+            for one in self.pairs
+        ]
+        self.model.terms, self.model.pools = TERMS, POOLS
         self.names = 0
         self.refusals: dict[str, int] = {}
         self.told: dict[str, int] = {}
@@ -97,12 +127,17 @@ class Twins:
         fresh = SpotEngine()
         for pair in self.pairs:
             fresh.add_instrument(pair)
+        self._adopt(fresh)
         state = saved(self.engine)
         decoder = Decoder(state)
         fresh.load(decoder)
         assert decoder.at_end()
         assert saved(fresh) == state
         return fresh
+
+    def _adopt(self, engine: SpotEngine) -> None:
+        pools = [Deposit(asset=asset, amount=most) for asset, most in POOLS.items()]
+        engine.margin.adopt([settings(account) for account in range(5)], pools)
 
     # --- commands --------------------------------------------------------------------------------
 
@@ -170,6 +205,8 @@ class Twins:
         rates: tuple[int, int] = (MAKER_RATE, TAKER_RATE),
         fee_in_base: bool | None = None,
         in_quote: bool = False,
+        margin: bool = False,
+        reduce_only: bool = False,
         starts_in: int = 0,
         expires_in: int = 0,
         valid_for: int | None = None,
@@ -181,6 +218,8 @@ class Twins:
         if not name:
             self.names += 1
         cl_ord_id = name.encode() or b"n%d" % self.names
+        if margin:
+            fee_in_base = False
         given_base = side != fix.BUY if fee_in_base is None else fee_in_base
         times = (now + starts_in if starts_in else 0, now + expires_in if expires_in else 0)
         deadline = 0 if valid_for is None else now + valid_for
@@ -189,23 +228,30 @@ class Twins:
             self.engine.next_order_number, account, model_pair, side, ord_type, tif, price, qty,
             post_only, stp_mode, stp_group, cl_ord_id, *rates, stop=stop, by_index=by_index,
             display=display, quote_money=qty if in_quote else 0, fee_in_base=given_base,
+            margin=margin, reduce_only=reduce_only,
             effective=times[0], expire=times[1], valid_until=deadline,
         )  # fmt: skip
         if not model_pair.releases or not self.model.admitted(other):
             return
-        order = make_order(
-            self.engine, side, 0 if in_quote else qty, 0 if other.trails else price,
-            account=account,
-            symbol=SYMBOLS[pair], ord_type=ord_type, time_in_force=tif, post_only=post_only,
-            stp_mode=stp_mode, stp_group=stp_group, cl_ord_id=cl_ord_id, maker_rate=rates[0],
-            taker_rate=rates[1], trigger=made_trigger(other), display_lots=display,
-            quote_money=qty if in_quote else 0, fee_in_base=fee_in_base, effective_ns=times[0],
-            expire_ns=times[1], valid_until_ns=deadline, entered_ns=now,
-        )  # fmt: skip
+        order = self._twin_of(other, SYMBOLS[pair])
         expected = self.model.submit(other, b"text")
         before = saved(self.engine) if expected else b""
         rule = self.engine.submit(order, now, b"text")
         self._compare("" if rule is None else rule.name, expected, before)
+
+    def _twin_of(self, other: plain.Order, symbol: str) -> Order:
+        """The same order for the engine."""
+        return make_order(
+            self.engine, other.side, 0 if other.quote_money else other.qty,
+            0 if other.trails else other.price, account=other.account, symbol=symbol,
+            ord_type=other.kind, time_in_force=other.time_in_force, post_only=other.post_only,
+            stp_mode=other.stp_mode, stp_group=other.stp_group, cl_ord_id=other.cl_ord_id,
+            maker_rate=other.maker_rate, taker_rate=other.taker_rate,
+            trigger=made_trigger(other), display_lots=other.display,
+            quote_money=other.quote_money, fee_in_base=other.fee_in_base, margin=other.margin,
+            reduce_only=other.reduce_only, effective_ns=other.effective, expire_ns=other.expire,
+            valid_until_ns=other.valid_until, entered_ns=self.model.now,
+        )  # fmt: skip
 
     def cancel(self, choice: int, *, named: bool = True) -> None:
         """Cancels the open order of that place, counted round."""

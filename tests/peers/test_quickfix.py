@@ -118,6 +118,52 @@ def test_refusals(desk: Desk) -> None:
     acme.require_content()
 
 
+def test_every_order_type_validates(desk: Desk) -> None:
+    """The fields that only some orders have, in each kind of report."""
+    hour = utc_now(3600)
+    with desk.open("ACME") as acme, desk.open("BETA") as beta, desk.open("PRIME") as prime:
+        acme.order(2, "30000", "1", t1138="0.1")
+        acme.report(t150="0", t1138="0.1")
+        beta.order(1, "30000", "0.1")
+        beta.report(t150="0")
+        beta.report(t150="F", t39="2")
+        acme.report(t150="F", t39="1", t1138="0.1", t151="0.9")
+        stop = acme.order(2, "", "0.1", t40="3", t99="29990")
+        acme.report(t150="0", t40="3", t99="29990")
+        limits = [
+            acme.order(1, "29000", "0.1", t40="4", t99="30010", t59="6", t126=hour),
+            acme.order(1, "", "0.1", t40="R", t99="29980", t388="5"),
+            acme.order(2, "31000", "0.1", t40="T", t99="30020"),
+            acme.order(2, "", "0.1", t40="U", t99="20"),
+            acme.order(1, "5", "0.1", t40="V", t99="50"),
+        ]
+        for cl_ord_id, ord_type in zip(limits, "4RTUV", strict=True):
+            acme.report(t150="0", t39="0", t11=cl_ord_id, t40=ord_type)
+        scheduled = acme.order(1, "100", "1", t168=hour)
+        acme.report(t150="A", t39="A", t11=scheduled)
+        acme.order(1, "20000", "0.1", t5001="1", t18="s", t62=utc_now(30))
+        acme.report(t150="0", t18="s")
+        # A trade at 29990 fires the stop, for which there is a bid of its own account alone.
+        beta.order(1, "29990", "0.01")
+        beta.report(t150="0")
+        prime.order(2, "29990", "0.01", t18="q", t78="1", t79="PRIME-1-A")
+        prime.report(t150="0", t18="q", t79="PRIME-1-A")
+        prime.report(t150="F", t5050="1", t138="USD", t79="PRIME-1-A")
+        beta.report(t150="F", t5050="0")
+        acme.report(t150="D", t39="0", t11=stop, t378="3", t1102="29990", t40="1")
+        acme.report(t150="4", t39="4", t58="Cannot trade with self", t1102="29990")
+        # An amount of money, with the fee in what it buys.
+        beta.order(1, "", "300", t40="1", t18="v f")
+        beta.report(t150="0", t38="300", t151="300")
+        beta.report(t150="F", t39="2", t14="300", t32="0.01", t138="BTC")
+        acme.report(t150="F", t39="1", t151="0.89")
+        acme.send("q", {11: acme.next_id(), 530: 6, 60: utc_now()})
+        for _ in range(8):
+            acme.report(t150="4", t39="4", t58="Order canceled by mass cancel")
+    for peer in (acme, beta, prime):
+        peer.require_content()
+
+
 def test_broker_allocations_validate(desk: Desk, venue: Venue) -> None:
     with desk.open("PRIME") as prime:
         sub = prime.order(1, "20000", "1", t78="1", t79="PRIME-1-A")

@@ -229,4 +229,46 @@ SABOTAGES = (
         "        self._following = True\n\n    def resume",
         "        self._following = True\n        self._next_number += 1\n\n    def resume",
     ),
+    one(
+        "best price of a trailing order lost over a restart",
+        "engine/order.py",
+        "        trigger.best = decoder.uint()",
+        "        decoder.uint()",
+    ),
+    one(
+        "expiry lost over a restart",
+        "engine/order.py",
+        "            expire_ns=decoder.uint(),",
+        "            expire_ns=min(decoder.uint(), 0),",
+    ),
+    one(
+        "time of activation lost over a restart",
+        "engine/order.py",
+        "            effective_ns=decoder.uint(),",
+        "            effective_ns=min(decoder.uint(), 0),",
+    ),
+    one(
+        "hidden part of an iceberg not restored",
+        "engine/order.py",
+        "        order.hidden_lots = decoder.uint()",
+        "        decoder.uint()",
+    ),
+    one(
+        "what is due is left to the next tick",
+        "venue/machine.py",
+        "        if self.engine.due_ns <= self.now_ns:",
+        "        if kind == records.TICK and self.engine.due_ns <= self.now_ns:",
+    ),
+    one(
+        "a level counts what icebergs hide",
+        "engine/book.py",
+        "        self.total_lots += order.leaves_lots - order.hidden_lots\n        self.count += 1",
+        "        self.total_lots += order.leaves_lots\n        self.count += 1",
+    ),
+    one(
+        "margin of a position not restored",
+        "engine/positions.py",
+        "            position.margin_money = decoder.uint()",
+        "            decoder.uint()",
+    ),
 )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from tests.scenario.script import SCRIPTS, all_scripts
 
-PROFILE = Path(__file__).parents[2] / "docs" / "fix-profile.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PROFILE = DOCS / "fix-profile.md"
+ELSEWHERE = ("spot/", "rejects/")  # listed in spot-orders.md and rejects.md
 
 # Every case of the FIX session-level test cases, and what is not applicable here
 SESSION_CASES = {
@@ -35,9 +37,18 @@ def table_rows() -> list[tuple[str, list[str]]]:
     return rows
 
 
+def test_every_script_of_a_spot_rule_stands_in_the_rules() -> None:
+    rules = (DOCS / "spot-orders.md").read_text()
+    listed = re.findall(r"`(spot/\w+)`", rules[rules.index("## Shown by") :])
+    scripts = [script.name for script in all_scripts() if script.name.startswith("spot/")]
+    assert sorted(listed) == sorted(scripts)
+
+
 def test_the_tables_and_the_headers_of_the_scripts_are_equal() -> None:
     played: dict[str, list[str]] = {}
     for script in all_scripts():
+        if script.name.startswith(ELSEWHERE):
+            continue
         assert script.scenarios, f"{script.name} names no scenario"
         for case in script.scenarios:
             played.setdefault(case, []).append(script.name)

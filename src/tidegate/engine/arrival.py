@@ -76,13 +76,30 @@ class Reach:
         return True
 
     def _take(self, maker: Order, price: int, shown: int) -> bool:
-        """One trade. False where it is the last one."""
+        """What a resting order shows: in one trade, or in several where an account trades with its
+        own reduce-only order and its position comes back. False where the walk ends here."""
+        left = shown
+        while left > 0:
+            lots = self._trade(maker, price, left)
+            if lots == 0:
+                return self.walk.may_trade(self._order)
+            if self._by_amount:
+                self.spent = self._instrument.lots_for(price, self._left_money) == 0
+                if self.spent:
+                    return False
+            elif self.filled_lots == self._wanted or self.cost_money > self._cost_max:
+                return False
+            left -= lots
+        return True
+
+    def _trade(self, maker: Order, price: int, shown: int) -> int:
+        """How many lots one trade would take, 0 where a reduce-only order may not trade."""
         lots = min(self._wanted - self.filled_lots, shown)
         with_margin = maker.margin or self._order.margin
         if with_margin:
             lots = self.walk.lots(self._order, maker, lots)
             if lots == 0:
-                return self.walk.may_trade(self._order)
+                return 0
         if self._by_amount:
             lots = min(lots, self._instrument.lots_for(price, self._left_money))
         money = self._instrument.money(price, lots)
@@ -92,9 +109,7 @@ class Reach:
         self.cost_money += money + fee_money(money, self._rate)
         if self._by_amount:
             self._left_money -= money
-            self.spent = self._instrument.lots_for(price, self._left_money) == 0
-            return not self.spent
-        return self.filled_lots < self._wanted and self.cost_money <= self._cost_max
+        return lots
 
 
 def reach(market: Market, order: Order, cost_max: int, price: int = 0, lots: int = 0) -> Reach:

@@ -255,7 +255,8 @@ class Trader:
     def _order(self) -> None:
         now_ns = self.world.now_ns
         cl_ord_id = comb_uuid(now_ns, self.random) if self.random.random() < 0.1 else ""
-        self.core.submit(good_order(self.random, broker=self.is_broker), now_ns, cl_ord_id)
+        order = good_order(self.random, now_ns, broker=self.is_broker)
+        self.core.submit(order, now_ns, cl_ord_id)
 
     def _burst(self) -> None:
         for _ in range(self.random.randrange(2, 12)):
@@ -289,6 +290,12 @@ class Trader:
         if order.cum_qty and self.random.random() < 0.5:
             qty = order.cum_qty  # what is executed already: the order ends
         side = order.side if self.random.random() < 0.95 else "1"
+        stop_px = order.stop_px
+        if stop_px is not None:
+            stop_px += tick * self.random.choice((0, 1, -1, 5, -5))
+        display_qty = order.display_qty
+        if self.random.random() < (0.03 if display_qty is None else 0.5):
+            display_qty = qty / self.random.choice((1, 2, 4, 15))
         request = Amend(
             symbol=order.symbol,
             side=side,
@@ -296,6 +303,8 @@ class Trader:
             orig_cl_ord_id=order.cl_ord_id,
             order_qty=qty,
             price=price,
+            stop_px=stop_px,
+            display_qty=display_qty,
             ord_type=order.ord_type,
             time_in_force=order.time_in_force,
             exec_inst=self.random.choice(("", "", "P")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from tidegate.lab.sim.operators import operation
 from tidegate.lab.sim.orders import KnownOrder
 from tidegate.lab.sim.violation import require
 from tidegate.model.codec import Decoder
@@ -70,12 +71,13 @@ CONTROL_NAMES: Final = {
     ADD_KEY: "add_key",
     ENABLE_KEY: "enable_key",
 }
-# What the fault `control` draws from.
+# What the fault `control` draws from, beside `OPERATIONS`.
 DRAWN: Final = (
     MUTE_HEARTBEATS, SKIP_NUMBER, REJECT_NEXT, CANCEL_ORDER, FILL_ORDER, DROP_SESSION,
 )  # fmt: skip
 VENUE_CANCEL_TEXT: Final = b"Order canceled by the venue"
 _MUTED_MS_MAX: Final = 20_000
+_OPERATIONS = 0.5  # so many controls are about markets and money
 _REFUSED_AFTER_ALL = 0.1  # so often the parameters of an order's control can not be right
 
 
@@ -83,6 +85,8 @@ def control(world: World, random: Random) -> bool:
     """A fault: an operator does one thing to the venue. Tells whether it was accepted."""
     if not world.serving:
         return False
+    if random.random() < _OPERATIONS:
+        return operation(world, random)
     kind = random.choice(DRAWN)
     session = world.session_index(random.choice(world.clients).name)
     wanted: Control

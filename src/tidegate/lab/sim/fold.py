@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from tidegate.lab.sim.control import CONTROL_NAMES, VENUE_CANCEL_TEXT, ControlFold
 from tidegate.lab.sim.days import Days
+from tidegate.lab.sim.operators import OperatorFold
 from tidegate.lab.sim.orders import Entry, KnownOrder, Orders, fields_of, lots_of
 from tidegate.lab.sim.violation import Violation, require
+from tidegate.lab.sim.waiting import Wait, check_times
 from tidegate.model.limits import CANCELS_PER_RECORD
 from tidegate.model.settings import SessionSettings, VenueSettings
 from tidegate.model.time import NS_PER_S
@@ -74,10 +76,12 @@ class Fold:
         self.counts: Counter[str] = Counter()
         self._days = Days()
         self._control = ControlFold()
+        self.operators = OperatorFold(self.orders)
         self._logon_choice: dict[int, bool] = {}  # by link
         self._started = False
         self._cancelling = False  # this record has to cancel what is due
         self._cancels = 0  # in this record
+        self._time_ns = 0  # of this record
 
     def turn(self, payload: bytes) -> None:
         """Take the next turn. Raises `Violation`."""
@@ -104,6 +108,15 @@ class Fold:
                 require(session.link == 0, "fence", "a link outlives the process")
         self._started = self._cancelling = False
         self._cancels = 0
+        if not self.operators.resumed:
+            trades = self.operators.trades
+            check_times(
+                (
+                    (order.name, order.entry.wait, trades(order.symbol))
+                    for order in self.orders.open.values()
+                ),
+                self._time_ns,
+            )
         self._control.input(None)
 
     # --- inputs -----------------------------------------------------------------------------------
@@ -111,6 +124,8 @@ class Fold:
     def _input(self, record: Record) -> None:
         kind = record.kind
         self.counts["record " + KIND_NAMES[kind]] += 1
+        self._time_ns = record.time_ns
+        self.operators.input(record if kind == records.CONTROL else None)
         self._days.input(record)
         self._end_graces(record)
         if kind == records.CONFIGURE:
@@ -181,7 +196,10 @@ class Fold:
         account = fields.get(b"79") or session.settings.account.encode()
         group = fields.get(b"50") or session.settings.stp_group.encode()
         # A held message comes in once more by its resend: the first one counts.
-        session.entries.setdefault(fields.get(b"11", b""), Entry(account, group))
+        session.entries.setdefault(
+            fields.get(b"11", b""),
+            Entry(account, group, b"v" in fields.get(b"18", b"").split(b" "), Wait.of(fields)),
+        )
 
     # --- outputs ----------------------------------------------------------------------------------
 
@@ -238,17 +256,20 @@ class Fold:
         elif msg_type == b"5":
             session.logout_text = fields.get(b"58", b"")
         elif msg_type == b"8":
-            self._report(session, record.session, fields)
+            self._report(session, record.session, fields, record.time_ns)
 
-    def _report(self, session: SessionFold, index: int, fields: dict[bytes, bytes]) -> None:
+    def _report(
+        self, session: SessionFold, index: int, fields: dict[bytes, bytes], time_ns: int
+    ) -> None:
         entry = session.entries.get(fields[b"11"])
         by_house = self._control.kind == FILL_ORDER
-        order = self.orders.report(fields, index, session.epoch, entry, by_house=by_house)
+        order = self.orders.report(fields, index, session.epoch, entry, time_ns, by_house=by_house)
         said = f"{session.settings.sender_comp_id}: {order.order_id.decode()}"
         if by_house:
             self._control.filled(order.order_id, lots_of(fields.get(b"32", b"0")), said)
         exec_type = fields[b"150"].decode()
         self.counts[f"report {exec_type}"] += 1
+        self.counts[f"order type {fields[b'40'].decode()}"] += exec_type == "0"
         due = None if order.is_open else session.cancels_due.pop(order.order_id, None)
         if exec_type != "4":
             return

@@ -1,6 +1,8 @@
-"""What a client can know of orders, as an independent count: nothing but the reports that went out.
+"""What a client can know of orders, as an independent count: nothing but the requests that came in
+and the reports that went out.
 
-Each ExecutionReport must follow from those before it. Quantities are in 1e-8 of the base asset.
+Each ExecutionReport must follow from those before it. Quantities are in 1e-8 of the base asset or,
+where an order was entered so (18=v), in 1e-10 of the quote asset.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tidegate.lab.sim.violation import require
+from tidegate.lab.sim.waiting import LIVE, SCHEDULED, Wait, amount_of
 
 NEW, CANCELED, REPLACED, TRADE, STATUS = b"0", b"4", b"5", b"F", b"I"
+PENDING_NEW, EXPIRED, RESTATED = b"A", b"C", b"D"
+FILLED = b"2"
 BUY = b"1"
 LOTS_DECIMALS = 8
 MONEY_DECIMALS = 10
@@ -38,15 +43,18 @@ def money_of(price: bytes, lots: int) -> int:
 
 @dataclass(slots=True)
 class Entry:
-    """What was asked for with a NewOrderSingle: by whom, and who must not trade with whom."""
+    """What was asked for with a NewOrderSingle: by whom, who must not trade with whom, in which
+    asset the quantity is, and what the order waits for."""
 
     account: bytes
     group: bytes
+    in_quote: bool
+    wait: Wait
 
 
 @dataclass(slots=True)
 class KnownOrder:
-    """An order as the reports tell it."""
+    """An order as the requests and the reports tell it."""
 
     order_id: bytes
     session: int
@@ -59,16 +67,26 @@ class KnownOrder:
     leaves: int = 0
     is_open: bool = True
 
+    @property
+    def name(self) -> str:
+        return self.order_id.decode()
+
+    def quantity_of(self, text: bytes) -> int:
+        """A quantity of its reports, in its own unit."""
+        return amount_of(text) if self.entry.in_quote else lots_of(text)
+
 
 class Orders:
     """All orders of the venue. `house` is what the house gave for fills that no order made, by
-    asset, in 1e-10 of it."""
+    asset, in 1e-10 of it; `last_price` the latest trade of each symbol, in 1e-10."""
 
     def __init__(self) -> None:
         self.by_id: dict[bytes, KnownOrder] = {}
         self.open: dict[bytes, KnownOrder] = {}
         self.reports = 0
         self.house: Counter[str] = Counter()
+        self.last_price: Counter[bytes] = Counter()
+        self.index_price: Counter[bytes] = Counter()
         self._last_exec_id = b""
         self._maker: tuple[KnownOrder, bytes, int] | None = None  # of a trade that lacks its taker
 
@@ -78,6 +96,7 @@ class Orders:
         session: int,
         epoch: int,
         entry: Entry | None,
+        time_ns: int,
         *,
         by_house: bool,
     ) -> KnownOrder:
@@ -90,29 +109,24 @@ class Orders:
         exec_id = fields[b"17"].translate(_RISING)
         require(exec_id > self._last_exec_id, "exec_id", f"{said} does not follow the one before")
         self._last_exec_id = exec_id
-        qty, cum = lots_of(fields[b"38"]), lots_of(fields[b"14"])
-        leaves = lots_of(fields[b"151"])
         order = self.by_id.get(order_id)
-        if exec_type == NEW:
+        if exec_type == PENDING_NEW or (exec_type == NEW and order is None):
             require(order is None, "order_doubled", f"{said}: it exists")
             require(entry is not None, "order_from_nowhere", f"{said}: nobody entered it")
             assert entry is not None
-            require(cum == 0 and leaves == qty > 0, "quantities", f"{said}: {cum} and {leaves}")
-            order = KnownOrder(
-                order_id, session, epoch, entry, fields[b"55"], fields[b"54"], qty, leaves=leaves
-            )
-            self.by_id[order_id] = self.open[order_id] = order
-            return order
+            return self._entered(fields, session, epoch, entry, time_ns, said)
         require(order is not None, "order_lost", f"{said}: nothing is known of it")
         assert order is not None
         require(order.session == session, "wrong_session", f"{said} on session {session}")
         require(exec_type == TRADE or not by_house, "control", f"{said}: a fill was asked for")
+        cum, leaves = order.quantity_of(fields[b"14"]), order.quantity_of(fields[b"151"])
         if exec_type == TRADE:
             last = self._fill(order, fields, cum, leaves, said)
             if by_house:
                 self._paid_by_house(order, fields[b"31"], last)
             else:
                 self._side(order, fields[b"1003"], last, said)
+                self._traded(order.symbol, amount_of(fields[b"31"]))
         else:
             require(cum == order.cum, "quantities", f"{said}: CumQty {cum}, known {order.cum}")
         if exec_type == STATUS:
@@ -120,16 +134,88 @@ class Orders:
             require(right, "quantities", f"{said}: LeavesQty {leaves}, known {order.leaves}")
             return order
         require(order.is_open, "order_reopened", f"{said}: it is closed")
-        if exec_type == CANCELED:
-            require(leaves == 0, "quantities", f"{said}: LeavesQty {leaves}")
-        elif exec_type == REPLACED:
-            require(cum + leaves == qty, "quantities", f"{said}: {cum} + {leaves} is not {qty}")
-            order.qty = qty
+        self._changed(order, fields, cum, leaves, time_ns, said)
         order.leaves = leaves
         if leaves == 0:
             order.is_open = False
             del self.open[order_id]
         return order
+
+    def _entered(
+        self,
+        fields: dict[bytes, bytes],
+        session: int,
+        epoch: int,
+        entry: Entry,
+        time_ns: int,
+        said: str,
+    ) -> KnownOrder:
+        order = KnownOrder(fields[b"37"], session, epoch, entry, fields[b"55"], fields[b"54"], 0)
+        qty, cum = order.quantity_of(fields[b"38"]), order.quantity_of(fields[b"14"])
+        order.qty = order.leaves = order.quantity_of(fields[b"151"])
+        require(
+            cum == 0 and order.leaves == qty > 0, "quantities", f"{said}: {cum}, {order.leaves}"
+        )
+        wait = entry.wait
+        if fields[b"150"] == PENDING_NEW:
+            wait.stage = SCHEDULED
+            require(wait.effective_ns > time_ns, "times", f"{said}: its time has come")
+        else:
+            require(wait.effective_ns == 0, "fired_early", f"{said}: it is a scheduled order")
+            self._start(order)
+        self.by_id[order.order_id] = self.open[order.order_id] = order
+        return order
+
+    def _changed(
+        self,
+        order: KnownOrder,
+        fields: dict[bytes, bytes],
+        cum: int,
+        leaves: int,
+        time_ns: int,
+        said: str,
+    ) -> None:
+        """What a report other than the first, that is no answer to a status request, says."""
+        exec_type = fields[b"150"]
+        wait = order.entry.wait
+        if exec_type == NEW:
+            require(wait.stage == SCHEDULED, "fired_twice", f"{said}: it is {wait.stage}")
+            require(wait.effective_ns <= time_ns, "fired_early", f"{said}: before its time")
+            alive = wait.expire_ns == 0 or wait.expire_ns > time_ns
+            require(alive, "fired_late", f"{said}: it has expired")
+            self._start(order)
+        elif exec_type == RESTATED:
+            wait.fire(amount_of(fields[b"1102"]), said)
+            require(fields[b"40"] in (b"1", b"2"), "times", f"{said}: it is still a trigger order")
+        elif exec_type == EXPIRED:
+            require(0 < wait.expire_ns <= time_ns, "fired_early", f"{said}: before its time")
+        if exec_type in (CANCELED, EXPIRED):
+            require(leaves == 0, "quantities", f"{said}: LeavesQty {leaves}")
+        elif exec_type == REPLACED:
+            qty = order.quantity_of(fields[b"38"])
+            require(cum + leaves == qty, "quantities", f"{said}: {cum} + {leaves} is not {qty}")
+            order.qty = qty
+            if b"99" in fields:
+                wait.stop = amount_of(fields[b"99"])
+
+    def _start(self, order: KnownOrder) -> None:
+        prices = self.index_price if order.entry.wait.by_index else self.last_price
+        order.entry.wait.start(prices[order.symbol])
+
+    def _traded(self, symbol: bytes, price: int) -> None:
+        """The two sides of a trade say the same price: the second changes nothing."""
+        self.last_price[symbol] = price
+        self._seen(symbol, price, by_index=False)
+
+    def see_index(self, symbol: bytes) -> None:
+        """The index of a market that trades may have a new price."""
+        if self.index_price[symbol]:
+            self._seen(symbol, self.index_price[symbol], by_index=True)
+
+    def _seen(self, symbol: bytes, price: int, *, by_index: bool) -> None:
+        for order in self.open.values():
+            if order.symbol == symbol and order.entry.wait.by_index == by_index:
+                order.entry.wait.see(price)
 
     def _paid_by_house(self, order: KnownOrder, price: bytes, last: int) -> None:
         base, _, quote = order.symbol.decode().partition("/")
@@ -142,9 +228,16 @@ class Orders:
         self, order: KnownOrder, fields: dict[bytes, bytes], cum: int, leaves: int, said: str
     ) -> int:
         last = lots_of(fields[b"32"])
+        wait = order.entry.wait
+        require(wait.stage == LIVE, "fired_early", f"{said}: it is {wait.stage}")
         require(last > 0, "quantities", f"{said}: LastQty {last}")
-        require(cum == order.cum + last, "quantities", f"{said}: {order.cum} + {last} is not {cum}")
-        require(cum + leaves == order.qty, "quantities", f"{said}: {cum} + {leaves}: {order.qty}")
+        taken = amount_of(fields[b"118"]) if order.entry.in_quote else last
+        right = cum == order.cum + taken
+        require(right, "quantities", f"{said}: {order.cum} + {taken} is not {cum}")
+        # What an amount leaves over when it does not buy one more lot is not filled.
+        rounded = order.entry.in_quote and fields[b"39"] == FILLED and cum <= order.qty
+        right = rounded or cum + leaves == order.qty
+        require(right, "quantities", f"{said}: {cum} + {leaves}: {order.qty}")
         order.cum = cum
         return last
 

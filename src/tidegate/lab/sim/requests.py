@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from random import Random
-from typing import Final
+from typing import Any, Final
 
-from tidegate.client.orders import NewOrder
+from tidegate.client.orders import DiscretionInst, NewOrder
 from tidegate.lab.sim.scenario import SYMBOLS
-from tidegate.model.time import NS_PER_S, utc_timestamp
+from tidegate.model.time import NS_PER_MS, NS_PER_S, utc_timestamp
+
+GTD: Final = "6"
 
 PRICES: Final = {  # middle and tick
     "BTC/USD": (Decimal("50000.0"), Decimal("0.1")),
@@ -20,22 +22,44 @@ SUB_ACCOUNTS: Final = ("PRIME-1-A", "PRIME-1-B")
 # Bodies of refused NewOrderSingles: what differs from a good one.
 BAD_ORDERS: Final = (
     {"55": "NO/PAIR"},
-    {"40": "3", "99": "80000"},
-    {"59": "6"},
+    {"59": "6"},  # no ExpireTime
+    {"59": "6", "126": "20200101-00:00:00"},
+    {"59": "1", "126": "20991231-00:00:00"},
+    {"168": "20200101-00:00:00"},
+    {"62": "20200101-00:00:00"},
+    {"40": "3"},  # no StopPx
+    {"40": "3", "99": "0"},
+    {"40": "3", "99": "80000.01"},
+    {"40": "3", "99": "80000", "59": "3"},
+    {"40": "4", "99": "80000", "44": None},
+    {"99": "80000"},
+    {"388": "1"},
+    {"40": "U", "99": "10", "388": "2"},
+    {"40": "3", "99": "50010", "54": "2"},  # mostly reached already
     {"18": "E"},
     {"18": "P", "59": "3"},
-    {"5001": "1"},
+    {"18": "P", "40": "1"},
+    {"18": "f q"},
+    {"18": "s f"},
+    {"18": "v"},
+    {"18": "X"},
+    {"18": "P P"},
+    {"5001": "1", "18": "f"},
+    {"5001": "1", "18": "v", "40": "1"},
     {"5001": "2"},
-    {"5001": "3"},
-    {"1138": "0.1"},
+    {"1138": "0.0001"},
+    {"1138": "1"},
+    {"1138": "0.001", "59": "3"},
     {"44": "50000.05"},
     {"44": "0"},
     {"44": None},
+    {"44": "900000"},
     {"38": "0"},
     {"38": "0.00000001"},
     {"38": "0.0001", "44": "1.0"},
     {"79": "BETA-1", "78": "1"},
     {"79": "PRIME-1-C", "78": "1"},
+    {"79": "PRIME-1-C", "78": "1", "44": "49999.0"},
     {"38": "5000"},
     {"11": "1"},
     {"11": "007"},
@@ -46,24 +70,108 @@ BAD_ORDERS: Final = (
 )
 
 
-def good_order(random: Random, *, broker: bool) -> NewOrder:
-    """An order that the checks before the engine let pass, near the middle of a market."""
+def good_order(random: Random, time_ns: int, *, broker: bool) -> NewOrder:
+    """An order that order entry lets pass, near the middle of a market: most are plain, some of
+    each other type, with instructions and times that may stand together."""
     symbol = random.choice(SYMBOLS)
-    middle, tick = PRICES[symbol]
-    is_market = random.random() < 0.12
-    qty = Decimal(random.choice((1, 2, 3, 5, 10, 40))) / Decimal(100)
-    tif = random.choice("1111134") if not is_market else random.choice("134")
+    kind = random.choices(_KINDS, _KIND_WEIGHTS)[0]
+    fields = kind(random, *PRICES[symbol])
+    if random.random() < _SCHEDULED:
+        effective_ns = time_ns + random.randint(1, 8_000) * NS_PER_MS
+        fields["effective_time_ns"] = max(effective_ns, fields.get("effective_time_ns", 0))
+    if fields.get("time_in_force") == GTD:
+        start_ns = fields.get("effective_time_ns", time_ns)
+        expire_ms = random.choice((random.randint(1, 500), random.randint(100, 15_000)))
+        fields["expire_time_ns"] = start_ns + expire_ms * NS_PER_MS
+    if random.random() < _WITH_DEADLINE:
+        fields["valid_until_time_ns"] = time_ns + random.choice((2, 5, 60)) * NS_PER_S
     return NewOrder(
         symbol=symbol,
-        side=random.choice("12"),
-        order_qty=qty,
-        price=None if is_market else middle + tick * random.randint(-12, 12),
-        ord_type="1" if is_market else "2",
-        time_in_force=tif,
-        exec_inst="P" if not is_market and tif == "1" and random.random() < 0.15 else "",
         self_trade_prevention=random.choice((None, 0, 1, 2)),
+        sender_sub_id=random.choice(("", "", "", "DESK", "ALGO")),
         alloc_account=random.choice(SUB_ACCOUNTS) if broker else "",
+        **fields,
     )
+
+
+def _sided(random: Random) -> dict[str, Any]:
+    qty = Decimal(random.choice((1, 2, 3, 5, 10, 40))) / Decimal(100)
+    return {"side": random.choice("12"), "order_qty": qty}
+
+
+def _near(random: Random, middle: Decimal, tick: Decimal) -> Decimal:
+    return middle + tick * random.randint(-12, 12)
+
+
+def _limit(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    tif = random.choice("111111346")
+    insts = [random.choice(("f", "q", "s"))] if random.random() < 0.15 else []
+    if tif in "16" and random.random() < 0.15:
+        insts.append("P")
+    price = _near(random, middle, tick)
+    return {
+        **_sided(random),
+        "price": price,
+        "time_in_force": tif,
+        "exec_inst": " ".join(insts),
+    }
+
+
+def _market(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    return {**_sided(random), "ord_type": "1", "time_in_force": random.choice("134")}
+
+
+def _quote_qty(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    amount = (middle * random.randint(1, 40) / 100).quantize(Decimal("0.00000001"))
+    tif = random.choice("1134")
+    return {
+        "side": "1", "order_qty": amount, "ord_type": "1", "time_in_force": tif, "exec_inst": "v",
+    }  # fmt: skip
+
+
+def _iceberg(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    fields = _sided(random)
+    display = fields["order_qty"] / random.choice((1, 2, 5, 10))
+    return {
+        **fields, "price": _near(random, middle, tick), "display_qty": display,
+        "time_in_force": random.choice("116"),
+    }  # fmt: skip
+
+
+def _trigger(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    ord_type = random.choice("34RT")
+    fields = _sided(random) | {"ord_type": ord_type, "stop_px": _near(random, middle, tick)}
+    if ord_type in "4T":
+        fields["price"] = _near(random, middle, tick)
+    return _referring(random, fields, "134" if ord_type in "4T" else "1")
+
+
+def _trailing(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    ord_type = random.choice("UV")
+    fields = _sided(random) | {"ord_type": ord_type, "stop_px": tick * random.randint(1, 10)}
+    if ord_type == "V":
+        fields["price"] = tick * random.randint(1, 5)
+    return _referring(random, fields, "134" if ord_type == "V" else "1")
+
+
+def _referring(random: Random, fields: dict[str, Any], tifs: str) -> dict[str, Any]:
+    if random.random() < 0.25:
+        fields["discretion_inst"] = DiscretionInst.INDEX
+    return fields | {"time_in_force": random.choice((tifs[0], tifs[0], GTD, random.choice(tifs)))}
+
+
+def _margin(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
+    fields = random.choice((_limit, _limit, _market, _iceberg, _trigger))(random, middle, tick)
+    insts = [inst for inst in fields.get("exec_inst", "").split() if inst == "P"]
+    if random.random() < 0.4:
+        insts.append("E")
+    return fields | {"leverage": True, "exec_inst": " ".join(insts)}
+
+
+_KINDS: Final = (_limit, _market, _quote_qty, _iceberg, _trigger, _trailing, _margin)
+_KIND_WEIGHTS: Final = (60, 10, 3, 6, 7, 5, 9)
+_SCHEDULED: Final = 0.06  # so many of all
+_WITH_DEADLINE: Final = 0.03
 
 
 def order_fields(cl_ord_id: str, time_ns: int, changes: dict[str, str | None]) -> bytes:

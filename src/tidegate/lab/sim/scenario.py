@@ -13,7 +13,9 @@ from typing import Final
 
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.journal import Durability
+from tidegate.model.fees import FeeSchedule, FeeTier
 from tidegate.model.instruments import Instrument, built_in_instruments
+from tidegate.model.rates import RateRules, built_in_rates
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.settings import (
     ROLLOVER_DAILY,
@@ -120,6 +122,7 @@ def draw(seed: int, steps: int) -> Scenario:
 
 # --- the venue's configuration --------------------------------------------------------------------
 
+_SCHEDULE: Final = "sim"
 SYMBOLS: Final = ("BTC/USD", "ETH/USD", "ETH/BTC")
 _ACCOUNTS: Final = {  # account: (parent, balances, enabled)
     "ACME-1": ("", "USD=300000 BTC=6 ETH=60", True),
@@ -141,8 +144,16 @@ SESSIONS: Final = {  # client: account; two of them share one
 }
 
 
-def sim_instruments() -> list[Instrument]:
-    return [i for i in built_in_instruments() if i.symbol in SYMBOLS]
+def sim_instruments(random: Random) -> list[Instrument]:
+    """Pairs with bounds that the clients' orders run into, in some worlds."""
+    instruments = [i for i in built_in_instruments() if i.symbol in SYMBOLS]
+    for instrument in instruments:
+        instrument.fee_schedule = _SCHEDULE
+        instrument.band = random.choice((0, 0, 100, 20_000))
+        instrument.leverage_max = random.choice((0, 2, 5, 5))
+        size_max = random.choice((0, 0, 30_000_000))
+        instrument.long_max_lots = instrument.short_max_lots = size_max
+    return instruments
 
 
 def _account(name: str, random: Random) -> AccountSettings:
@@ -159,7 +170,41 @@ def _account(name: str, random: Random) -> AccountSettings:
             Deposit(asset=asset, amount=from_text(amount, MONEY_DECIMALS))
             for asset, _, amount in pairs
         ],
+        fees_by_volume=random.random() < 0.3,
+        rate_tier=random.choice(("", "", "", "starter")),
+        scheduled_orders_max=random.choice((1, 500)),
+        leverage=random.choice((0, 3, 3, 10)),
+        positions_max=random.choice((1, 1_000)),
+        opposing_positions=random.random() < 0.4,
+        margin_allowance=_amounts(random, "USD=3000 BTC=0.2"),
     )
+
+
+def _amounts(random: Random, pairs: str) -> list[Deposit]:
+    """Amounts that bound what margin orders may borrow, in some worlds."""
+    if random.random() < 0.7:
+        return []
+    return [
+        Deposit(asset=asset, amount=from_text(amount, MONEY_DECIMALS))
+        for asset, _, amount in (pair.partition("=") for pair in pairs.split())
+    ]
+
+
+def _rates(random: Random) -> RateRules:
+    """In some worlds a domain has no more than each of its accounts."""
+    rates = built_in_rates()
+    rates.domain_factor = random.choice((1, 5))
+    return rates
+
+
+def _schedule(random: Random) -> FeeSchedule:
+    """Volumes that a world reaches."""
+    rates = [(0, 2_500, 4_000), (5_000, 1_000, 2_000), (50_000, 0, random.choice((0, 500)))]
+    tiers = [
+        FeeTier(volume_money=usd * 10**MONEY_DECIMALS, maker_rate=maker, taker_rate=taker)
+        for usd, maker, taker in rates
+    ]
+    return FeeSchedule(name=_SCHEDULE, tiers=tiers)
 
 
 def _session(name: str, account: str, random: Random) -> SessionSettings:
@@ -195,9 +240,12 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         rollover_policy=ROLLOVER_NEVER if random.random() < 0.15 else ROLLOVER_DAILY,
         rollover_s=ROLLOVER_S,
         rollover_length_s=scenario.rollover_length_s,
-        instruments=sim_instruments(),
+        instruments=sim_instruments(random),
         accounts=[_account(name, random) for name in _ACCOUNTS],
         sessions=[_session(name, account, random) for name, account in SESSIONS.items()],
+        fee_schedules=[_schedule(random)],
+        margin_pools=_amounts(random, "USD=4000 BTC=0.1 ETH=1"),
+        rates=_rates(random),
     )
 
 

@@ -263,7 +263,7 @@ class World:
         if venue.turn_records == 0 and auditor.position == tail_position:
             check_all(venue, self.settings, auditor.fold)
         else:
-            check_state(venue, self.settings, auditor.fold.orders)
+            check_state(venue, self.settings, auditor.fold)
 
     def _pulse(self) -> None:
         for client in self.clients:
