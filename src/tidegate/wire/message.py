@@ -28,7 +28,7 @@ FIELD_WITHOUT_VALUE: Final = 2  # `44=` directly followed by SOH
 TOO_MANY_FIELDS: Final = 3
 FIELD_UNENDED: Final = 4  # bytes before the trailer that are no `tag=value` at all
 
-_TABLE_TAGS: Final = 10_000  # tags below, all of the dialect's among them, are found without a search
+_TABLE_TAGS: Final = 10_000  # tags below, which all of the dialect's are, need no search
 
 # What `scaled` gives for numbers that are no scaled integer
 NUMBER_NEGATIVE: Final = -1
