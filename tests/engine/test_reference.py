@@ -160,15 +160,18 @@ MARGIN: list[Command] = [
 
 
 def test_reduce_only_against_the_own_order_of_another_group() -> None:
-    """Each trade with it makes the position that the next one closes: fill-or-kill counts that."""
+    """What it closes there is opened again, but it trades no more than there was at first."""
     twins = Twins()
     start = [*deposits(75_000, 600), order(fix.BUY, 100, 100, margin=True)]
     start.append(order(fix.SELL, 10, 100, account=2))
     given = {"margin": True, "reduce_only": True, "group": 9, "tif": fix.FOK}
     for command in (*start, order(fix.SELL, 30, 100, **given)):
         twins.run(command)
-    assert "Fill or kill" not in twins.told
-    assert twins.model.trades == 4
+    assert twins.told["Fill or kill"] == 1
+    given["tif"] = fix.IOC
+    twins.run(order(fix.SELL, 30, 100, **given))
+    assert twins.told["EOrder:Reduce only:Position is closed"] == 1
+    assert twins.model.trades == 2
     assert [one.lots for one in twins.model.positions if one.lots] == [10]
 
 

@@ -39,7 +39,8 @@ class _AccountVolume:
             for passed in range(max(self.day, day - VOLUME_DAYS) + 1, day + 1):
                 self.days[passed % VOLUME_DAYS] = 0
             self.day = day
-        self.days[self.day % VOLUME_DAYS] += money
+        place = self.day % VOLUME_DAYS
+        self.days[place] = self.days[place] + money  # `+=` on an item would be done boxed
         self.total += money
 
     def at(self, day: int) -> int:

@@ -38,7 +38,7 @@ def fee_money(amount: int, rate: int) -> int:
 
 def buy_hold(instrument: Instrument, price: int, lots: int, rate: int) -> int:
     """Quote money for `lots` at `price` with a fee of `rate`, rounded up once."""
-    exact = price * lots * instrument.money_factor  # money times the divisor
+    exact = price * instrument.money_factor * lots  # money times the divisor
     unit = instrument.money_divisor * RATE_UNIT
     factor = RATE_UNIT + rate
     whole = exact // unit  # split as above

@@ -71,7 +71,7 @@ class Matcher:
                 self.close(market, maker, now_ns, CANCELED_POSITION_CLOSED)
                 continue
             self._trade(market, order, maker, order.leaves_lots - beyond, now_ns)
-        if self._open_orders.get(order.number) is not None:  # an amended order
+        if order.is_open:  # it was amended, or has waited
             self._open_orders.remove(order)
         return False
 
@@ -89,7 +89,7 @@ class Matcher:
     def _end(self, market: Market, order: Order) -> None:
         if order.resting:
             market.book.remove(order)
-        if self._open_orders.get(order.number) is not None:
+        if order.is_open:
             self._open_orders.remove(order)
         if order.margin:
             self._margin.release(order)

@@ -7,16 +7,23 @@ from tidegate.engine.timed import TimedOrders
 from tidegate.model.orders import SCHEDULED
 
 
+class _PairOrders:
+    """One account's open orders in one instrument: how many, and those with margin by number."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.margin: dict[int, Order] = {}
+
+
 class _AccountOrders:
-    """The open orders of one account, by number and by ClOrdID (11), and how many there are of
-    the kinds that have a limit of their own."""
+    """The open orders of one account, by number and by ClOrdID (11), what there is of them in each
+    instrument, by symbol, and how many of them are scheduled."""
 
     def __init__(self) -> None:
         self.by_number: dict[int, Order] = {}
         self.by_cl_ord_id: dict[bytes, Order] = {}
-        self.count_by_symbol: dict[str, int] = {}
+        self.by_pair: dict[str, _PairOrders] = {}
         self.scheduled_count = 0
-        self.margin: dict[str, dict[int, Order]] = {}  # margin orders by symbol
 
 
 class OpenOrders:
@@ -24,13 +31,13 @@ class OpenOrders:
     at which something is due (`timed`).
 
     Dictionaries keep the order of insertion, and orders are added in the order of their numbers:
-    that makes every listing one in entry order without sorting. The per-account and per-session
-    dictionaries stay when they empty; there are never more than accounts and sessions.
+    that makes every listing one in entry order without sorting. What is kept for an account, its
+    pairs or a session stays when it empties; there are never more than of these.
     """
 
     def __init__(self) -> None:
         self._by_number: dict[int, Order] = {}
-        self._by_account: dict[int, _AccountOrders] = {}
+        self._accounts: list[_AccountOrders] = []  # by account index
         self._by_session: dict[int, dict[int, Order]] = {}
         self.timed = TimedOrders()
 
@@ -42,15 +49,17 @@ class OpenOrders:
 
     def find(self, account: int, cl_ord_id: bytes) -> Order | None:
         """The account's open order whose latest accepted ClOrdID is this one."""
-        known = self._by_account.get(account)
-        return None if known is None else known.by_cl_ord_id.get(cl_ord_id)
+        if account >= len(self._accounts):
+            return None
+        return self._accounts[account].by_cl_ord_id.get(cl_ord_id)
 
     def all(self) -> list[Order]:
         return list(self._by_number.values())
 
     def of_account(self, account: int) -> list[Order]:
-        known = self._by_account.get(account)
-        return [] if known is None else list(known.by_number.values())
+        if account >= len(self._accounts):
+            return []
+        return list(self._accounts[account].by_number.values())
 
     def of_session(self, session: int) -> list[Order]:
         orders = self._by_session.get(session)
@@ -61,38 +70,49 @@ class OpenOrders:
         return 0 if orders is None else len(orders)
 
     def margin_symbols(self, account: int) -> list[str]:
-        """The instruments in which the account has, or has had, open margin orders."""
-        known = self._by_account.get(account)
-        return [] if known is None else list(known.margin)
+        """The instruments in which the account has open margin orders."""
+        if account >= len(self._accounts):
+            return []
+        pairs = self._accounts[account].by_pair
+        return [symbol for symbol, pair in pairs.items() if pair.margin]
 
     def margin_orders(self, account: int, symbol: str) -> list[Order]:
         """The account's open margin orders in an instrument, in entry order."""
-        known = self._by_account.get(account)
-        orders = None if known is None else known.margin.get(symbol)
-        return [] if orders is None else list(orders.values())
+        pair = self._pair(account, symbol)
+        return [] if pair is None else list(pair.margin.values())
 
     def count_of_pair(self, account: int, symbol: str) -> int:
         """How many open orders the account has in one instrument."""
-        known = self._by_account.get(account)
-        return 0 if known is None else known.count_by_symbol.get(symbol, 0)
+        pair = self._pair(account, symbol)
+        return 0 if pair is None else pair.count
 
     def count_of_scheduled(self, account: int) -> int:
         """How many of the account's open orders wait for their EffectiveTime (168)."""
-        known = self._by_account.get(account)
-        return 0 if known is None else known.scheduled_count
+        return 0 if account >= len(self._accounts) else self._accounts[account].scheduled_count
+
+    def _pair(self, account: int, symbol: str) -> _PairOrders | None:
+        if account >= len(self._accounts):
+            return None
+        return self._accounts[account].by_pair.get(symbol)
 
     def add(self, order: Order) -> None:
         """Registers an order with a number above all others' and a ClOrdID that no other open
         order of the account has."""
         number = order.number
         self._by_number[number] = order
-        account = self._by_account.get(order.account)
-        if account is None:
-            account = _AccountOrders()
-            self._by_account[order.account] = account
+        order.is_open = True
+        while order.account >= len(self._accounts):
+            self._accounts.append(_AccountOrders())
+        account = self._accounts[order.account]
         account.by_number[number] = order
         symbol = order.instrument.symbol
-        account.count_by_symbol[symbol] = account.count_by_symbol.get(symbol, 0) + 1
+        pair = account.by_pair.get(symbol)
+        if pair is None:
+            pair = _PairOrders()
+            account.by_pair[symbol] = pair
+        pair.count += 1
+        if order.margin:
+            pair.margin[number] = order
         if order.stage == SCHEDULED:
             account.scheduled_count += 1
         session = self._by_session.get(order.session)
@@ -100,8 +120,6 @@ class OpenOrders:
             session = {}
             self._by_session[order.session] = session
         session[number] = order
-        if order.margin:
-            account.margin.setdefault(order.instrument.symbol, {})[number] = order
         _name(account, order)
         if order.expire_ns or order.effective_ns:
             self.timed.add(order)
@@ -109,14 +127,16 @@ class OpenOrders:
     def remove(self, order: Order) -> None:
         number = order.number
         del self._by_number[number]
-        account = self._by_account[order.account]
+        order.is_open = False
+        account = self._accounts[order.account]
         del account.by_number[number]
-        account.count_by_symbol[order.instrument.symbol] -= 1
+        pair = account.by_pair[order.instrument.symbol]
+        pair.count -= 1
+        if order.margin:
+            del pair.margin[number]
         if order.stage == SCHEDULED:
             account.scheduled_count -= 1
         del self._by_session[order.session][number]
-        if order.margin:
-            del account.margin[order.instrument.symbol][number]
         _unname(account, order)
         if order.expire_ns or order.effective_ns:
             self.timed.remove(order)
@@ -124,7 +144,7 @@ class OpenOrders:
     def set_stage(self, order: Order, stage: int) -> None:
         """Gives an open order another stage; the only way to, lest the count of scheduled orders
         or its next time goes wrong."""
-        account = self._by_account[order.account]
+        account = self._accounts[order.account]
         if order.stage == SCHEDULED:
             account.scheduled_count -= 1
         if stage == SCHEDULED:
@@ -138,7 +158,7 @@ class OpenOrders:
         before. An empty one changes nothing."""
         if not cl_ord_id:
             return
-        account = self._by_account[order.account]
+        account = self._accounts[order.account]
         _unname(account, order)
         order.orig_cl_ord_id = order.cl_ord_id
         order.cl_ord_id = cl_ord_id

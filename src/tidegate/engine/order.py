@@ -62,7 +62,7 @@ class Order:
 
     `session` and `epoch` say where the order was entered: the session's index and the number of
     its current life between two resets of its sequence numbers. `previous`, `next` and `resting`
-    belong to the price level in which the order rests.
+    belong to the price level in which the order rests, `is_open` to the index of open orders.
 
     `stage` is SCHEDULED, UNTRIGGERED or LIVE; `trigger` stays when it has fired. Of an iceberg
     `display_lots` is what it shows at a time and `hidden_lots` what it hides now; both are 0
@@ -150,6 +150,7 @@ class Order:
         self.margin_price = 0  # ... the hold price, ...
         self.borrowed_money = 0  # ... and what it may still borrow of the asset that it pays with
         self.amended = False
+        self.is_open = False
         self.resting = False
         self.previous: Order | None = None
         self.next: Order | None = None

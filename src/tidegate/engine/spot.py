@@ -194,7 +194,7 @@ class SpotEngine:
         """Cancels an open order, in whatever stage it is. Event: Canceled with `text`; with
         `cl_ord_id`, the request's ClOrdID, the report carries that and the previous one as
         OrigClOrdID (41)."""
-        assert self._open_orders.get(order.number) is order
+        assert order.is_open
         market = self._markets[order.instrument.symbol]
         if order.stage != LIVE:
             stop_waiting(market, order)
@@ -244,7 +244,7 @@ class SpotEngine:
             display_lots=display_lots,
             valid_until_ns=valid_until_ns,
         )
-        assert self._open_orders.get(order.number) is order
+        assert order.is_open
         market = self._markets[order.instrument.symbol]
         rule = self._amends.apply(market, order, amend, now_ns)
         if self._matcher.fired:

@@ -97,7 +97,7 @@ class Stages:
             matcher.close(market, order, now_ns, CANCELED_NO_LIQUIDITY)
         elif order.time_in_force == GTC or order.time_in_force == GTD:
             market.book.add(order)
-            if self._open_orders.get(order.number) is None:
+            if not order.is_open:
                 self._open_orders.add(order)
         else:
             reason = CANCELED_FOK if order.time_in_force == FOK else CANCELED_IOC

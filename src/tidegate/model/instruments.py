@@ -61,10 +61,9 @@ class Instrument:
 
     def money(self, price: int, lots: int) -> int:
         """The quote money of `lots` at `price`, rounded down to 1e-10."""
-        product = price * lots
-        if self.money_divisor == 1:
-            return product * self.money_factor
-        return product // self.money_divisor
+        # In this order the products of ordinary sizes stay unboxed integers.
+        product = price * self.money_factor * lots
+        return product if self.money_divisor == 1 else product // self.money_divisor
 
     def lots_for(self, price: int, money: int) -> int:
         """The most lots at `price` (above 0) for which `self.money` asks no more than `money`; none

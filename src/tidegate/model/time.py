@@ -18,6 +18,7 @@ DASH: Final = 45
 POINT: Final = 46
 COLON: Final = 58
 
+_UNBOXED_S: Final = 8_000_000_000  # in 2223: nanoseconds of 2263 no longer fit 63 bits
 _DAYS_TO_EPOCH: Final = 719_468  # from 0000-03-01 to 1970-01-01
 
 
@@ -108,12 +109,11 @@ def parse_utc_timestamp(text: bytes) -> int:
             return -1
         for _ in range(27 - length):
             fraction_ns *= 10
-    # Nanoseconds of the year 2263 no longer fit 63 bits: from here on these are Python integers.
-    seconds: int = (
-        days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
-    )
-    fraction: int = fraction_ns
-    return seconds * NS_PER_S + fraction
+    seconds = days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second
+    if seconds < _UNBOXED_S:
+        return seconds * NS_PER_S + fraction_ns
+    later: int = seconds  # a Python integer, which has no end
+    return later * NS_PER_S + int(fraction_ns)
 
 
 def _digits(text: bytes, start: i64, end: i64) -> i64:

@@ -23,6 +23,7 @@ class Directory:
     def __init__(self) -> None:
         self.accounts: list[Account] = []
         self.account_by_name: dict[bytes, Account] = {}
+        self._account_by_text: dict[str, Account] = {}  # the same, as settings name them
         self.sessions: list[SessionSettings] = []
         self.session_by_comp_ids: dict[bytes, int] = {}
         self.instruments: list[Instrument] = []
@@ -62,6 +63,7 @@ class Directory:
         account = Account(len(self.accounts), settings)
         self.accounts.append(account)
         self.account_by_name[name] = account
+        self._account_by_text[settings.account] = account
 
     def _adopt_session(self, settings: SessionSettings) -> None:
         key = session_key(settings.sender_comp_id.encode(), settings.target_comp_id.encode())
@@ -77,7 +79,7 @@ class Directory:
         return self.session_by_comp_ids.get(session_key(sender_comp_id, target_comp_id), -1)
 
     def session_account(self, session: SessionSettings) -> Account:
-        return self.account_by_name[session.account.encode()]
+        return self._account_by_text[session.account]
 
     def trading_accounts(self, session: SessionSettings) -> list[Account]:
         """The accounts whose orders a session may enter: its own, or a broker's sub-accounts."""

@@ -1,14 +1,12 @@
 """Which fields an order has, and what may stand together: type, time in force, instructions.
 
-Most orders have none of the rarer fields. One pass over the message's tags (`rare_fields`) says
-which ones it has, as bits, so that a plain order pays for no more than that.
+Most orders have none of the rarer fields. One look for each of them (`rare_fields`) says which
+ones a message has, as bits, so that a plain order pays for no more than that.
 """
 
 from __future__ import annotations
 
 from typing import Final
-
-from mypy_extensions import i64
 
 from tidegate.model.orders import (
     BUY,
@@ -48,18 +46,6 @@ HAS_VALID_UNTIL_TIME: Final = 16
 HAS_DISCRETION_INST: Final = 32
 HAS_LEVERAGE: Final = 64
 
-_RARE_FIELDS: Final = {
-    tags.STOP_PX: HAS_STOP_PX,
-    tags.DISPLAY_QTY: HAS_DISPLAY_QTY,
-    tags.EXPIRE_TIME: HAS_EXPIRE_TIME,
-    tags.EFFECTIVE_TIME: HAS_EFFECTIVE_TIME,
-    tags.VALID_UNTIL_TIME: HAS_VALID_UNTIL_TIME,
-    tags.DISCRETION_INST: HAS_DISCRETION_INST,
-    tags.LEVERAGE: HAS_LEVERAGE,
-}
-_TABLE_TAGS: Final = tags.LEVERAGE + 1
-_RARE_BITS: Final[bytes] = bytes([_RARE_FIELDS.get(tag, 0) for tag in range(_TABLE_TAGS)])
-
 # ExecInst (18), as bits
 POST_ONLY: Final = 1  # P
 REDUCE_ONLY: Final = 2  # E
@@ -81,17 +67,22 @@ _EXEC_INST_BITS: Final = {
 
 def rare_fields(message: Message) -> int:
     """The bits of the rarer fields that a message has."""
-    present: i64 = 0
-    all_tags = message.tags
-    count = message.count
-    index: i64 = 0
-    while index < count:
-        tag = all_tags[index]
-        if tag < _TABLE_TAGS:
-            bit: i64 = _RARE_BITS[tag]
-            present |= bit
-        index += 1
-    return present
+    bits = 0
+    if message.has(tags.STOP_PX):
+        bits |= HAS_STOP_PX
+    if message.has(tags.DISPLAY_QTY):
+        bits |= HAS_DISPLAY_QTY
+    if message.has(tags.EXPIRE_TIME):
+        bits |= HAS_EXPIRE_TIME
+    if message.has(tags.EFFECTIVE_TIME):
+        bits |= HAS_EFFECTIVE_TIME
+    if message.has(tags.VALID_UNTIL_TIME):
+        bits |= HAS_VALID_UNTIL_TIME
+    if message.has(tags.DISCRETION_INST):
+        bits |= HAS_DISCRETION_INST
+    if message.has(tags.LEVERAGE):
+        bits |= HAS_LEVERAGE
+    return bits
 
 
 def exec_inst_bits(exec_inst: bytes) -> int:

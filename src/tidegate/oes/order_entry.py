@@ -138,14 +138,19 @@ class OrderEntry:
                 return refuse(RATE_LIMIT)
         self._too_many = None
         if self.rates.active:
-            self._too_many = self._charge(session, message, msg_type, time_ns)
+            self._too_many = self._charge(session, account, message, msg_type, time_ns)
         if msg_type == b"H":  # its ClOrdID is the order's own, so only its form is looked at
             return None if has_form(message.get(tags.CL_ORD_ID)) else refuse(CL_ORD_ID_FORM)
         rule = book.cl_ord_ids.check(message.get(tags.CL_ORD_ID), session.cl_ord_id_policy, time_ns)
         return None if rule is None else refuse(rule)
 
     def _charge(
-        self, session: SessionSettings, message: Message, msg_type: bytes, time_ns: int
+        self,
+        session: SessionSettings,
+        own: Account,
+        message: Message,
+        msg_type: bytes,
+        time_ns: int,
     ) -> Rule | None:
         """Charge a new order or an amend on receipt, whatever becomes of it; or the rule by which
         it is too many. One whose account or pair there is not is charged to nothing."""
@@ -155,7 +160,7 @@ class OrderEntry:
         if instrument is None:
             return None
         if msg_type == b"D":
-            account = self._account(session, message)
+            account = self._account(session, own, message)
             if account is None:
                 return None
             return self.rates.receive(account.index, instrument, time_ns)
@@ -179,7 +184,8 @@ class OrderEntry:
         exec_inst = exec_inst_bits(message.get(tags.EXEC_INST))
         if exec_inst == EXEC_INST_FAULT:
             return refuse(EXEC_INST)
-        account = self._account(session, message)
+        own = self.directory.session_account(session)
+        account = self._account(session, own, message)
         cl_ord_id = message.get(tags.CL_ORD_ID)
         if account is not None and self.engine.is_open(account.index, cl_ord_id):
             return refuse(CL_ORD_ID_IN_USE)
@@ -194,7 +200,6 @@ class OrderEntry:
         )
         if rule is not None:
             return refuse(rule)
-        own = self.directory.session_account(session)
         order = NewOrder(message, own if account is None else account, instrument)
         rule = fill_instructions(order, message, rare, exec_inst)
         if rule is None:
@@ -231,10 +236,9 @@ class OrderEntry:
                 return SCHEDULED_ORDERS_LIMIT
         return None
 
-    def _account(self, session: SessionSettings, message: Message) -> Account | None:
-        """The account an order is for: the session's, or a broker's sub-account by 78/79; `None`
-        where `_allocation_rule` says why there is none."""
-        own = self.directory.session_account(session)
+    def _account(self, session: SessionSettings, own: Account, message: Message) -> Account | None:
+        """The account an order is for: the session's own, or a broker's sub-account by 78/79;
+        `None` where `_allocation_rule` says why there is none."""
         alloc_account = message.get(tags.ALLOC_ACCOUNT)
         if not session.broker:
             return None if alloc_account else own

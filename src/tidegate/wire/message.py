@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.vecs import vec
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from tidegate.model.build import COMPILED
 from tidegate.model.limits import FIELDS_MAX, NUMBER_DIGITS_MAX
@@ -28,6 +28,8 @@ FIELD_WITHOUT_VALUE: Final = 2  # `44=` directly followed by SOH
 TOO_MANY_FIELDS: Final = 3
 FIELD_UNENDED: Final = 4  # bytes before the trailer that are no `tag=value` at all
 
+_TABLE_TAGS: Final = 10_000  # tags below, which all of the dialect's are, need no search
+
 # What `scaled` gives for numbers that are no scaled integer
 NUMBER_NEGATIVE: Final = -1
 NUMBER_TOO_PRECISE: Final = -2  # has more decimals than the instrument
@@ -41,6 +43,9 @@ class Message:
     `count` fields are known after `scan`; the value of field `i` is `data[starts[i]:ends[i]]`.
     Where a scan stops, `count` fields before that place can be read, and `fault_tag` is the text of
     the tag that stopped it.
+
+    `_places` has the index of each tag's first field. It is never cleared: a place says something
+    about this frame only where a field of this frame with that tag stands there.
     """
 
     def __init__(self) -> None:
@@ -49,6 +54,7 @@ class Message:
         self.starts: vec[i64] = vec[i64]([0] * FIELDS_MAX)
         self.ends: vec[i64] = vec[i64]([0] * FIELDS_MAX)
         self.count: i64 = 0
+        self._places: vec[u8] = vec[u8]([0] * _TABLE_TAGS)  # FIELDS_MAX of them fit
         self.fault_tag: bytes = b""  # the tag's text, where a scan stopped
 
     def scan(self, frame: bytes) -> int:
@@ -65,6 +71,7 @@ class Message:
         tags = self.tags
         starts = self.starts
         ends = self.ends
+        places = self._places
         count: i64 = 0
         position: i64 = 0
         length: i64 = len(frame)
@@ -104,6 +111,10 @@ class Message:
                 self.count = count
                 self.fault_tag = b"%d" % tag
                 return FIELD_WITHOUT_VALUE
+            if tag < _TABLE_TAGS:
+                place = i64(places[tag])
+                if place >= count or tags[place] != tag:
+                    places[tag] = u8(count)
             tags[count] = tag
             starts[count] = value_start
             ends[count] = position
@@ -133,7 +144,12 @@ class Message:
                 self.count = count
                 self.fault_tag = tag_text
                 return FIELD_UNENDED if end < 0 else FIELD_WITHOUT_VALUE
-            self.tags[count] = int(tag_text)
+            tag = int(tag_text)
+            if tag < _TABLE_TAGS:
+                place = int(self._places[tag])
+                if place >= count or self.tags[place] != tag:
+                    self._places[tag] = count
+            self.tags[count] = tag
             self.starts[count] = equals + 1
             self.ends[count] = end
             count += 1
@@ -149,8 +165,11 @@ class Message:
 
     def find(self, tag: i64) -> i64:
         """The index of the first field of that tag, -1 where there is none."""
-        tags = self.tags
         count = self.count
+        if tag < _TABLE_TAGS:
+            place = i64(self._places[tag])
+            return place if place < count and self.tags[place] == tag else -1
+        tags = self.tags
         index: i64 = 0
         while index < count:
             if tags[index] == tag:
