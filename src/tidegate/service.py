@@ -346,7 +346,10 @@ class VenueService:
     # --- disk durability --------------------------------------------------------------------------
 
     def _publish_until(self, durable_position: int) -> None:
-        while self._unpublished and self._unpublished[0][1] <= durable_position:
+        """A sync has ended; where the journal has failed meanwhile, what it covers is not told."""
+        while (
+            not self._failed and self._unpublished and self._unpublished[0][1] <= durable_position
+        ):
             position, _ = self._unpublished.popleft()
             self._publish(position)
 

@@ -70,6 +70,36 @@ class Session:
     times: dict[str, Times] = field(default_factory=dict)  # of orders, by ClOrdID of entry
 
 
+def require_not_early(session: Session, report: Frame) -> None:
+    """What waits for a time does not act before it, by the venue's own time, and a trigger not
+    before its price."""
+    order = session.witness.orders.get(report[37])
+    if order is None:
+        return
+    times = session.times[order.entered_as]
+    if report[150] == "C":
+        assert times.expire, f"it has no ExpireTime: {report.raw!r}"
+        assert report[60] >= times.expire, f"expired early: {report.raw!r}"
+    if report[150] == "0":
+        assert report[60] >= times.effective, f"active early: {report.raw!r}"
+    if report[150] == "D" and order.ord_type in FIXED_TRIGGERS:
+        price, stop = Decimal(report[1102]), Decimal(report[99])
+        assert is_reached(order, price, stop), f"fired early: {report.raw!r}"
+
+
+def require_nothing_forgotten(session: Session, now: str, last_price: Decimal) -> None:
+    """No open order has its time behind it, or its price; a price of 0 is none."""
+    for order in session.witness.open_orders:
+        times = session.times[order.entered_as]
+        assert not times.expire or times.expire > now, f"it should have expired: {order}"
+        if order.stage == SCHEDULED:
+            assert times.effective > now, f"it should be active: {order}"
+        if order.stage == UNTRIGGERED and order.ord_type in FIXED_TRIGGERS and last_price:
+            assert order.stop_px is not None
+            reached = is_reached(order, last_price, order.stop_px)
+            assert not reached, f"it should have fired: {order}"
+
+
 @dataclass(slots=True)
 class Audit:
     """What one audit saw, in figures."""
@@ -103,8 +133,10 @@ class Auditor:
         witnesses = [session.witness for session in self.sessions]
         compare_orders(witnesses, self._venue)
         compare_balances(witnesses, self._venue)
+        now = utc_timestamp(self._venue.now_ns).decode()
+        last_price = self._venue.engine.market_state(SYMBOL).last_price
         for session in self.sessions:
-            self._nothing_is_forgotten(session)
+            require_nothing_forgotten(session, now, Decimal(last_price).scaleb(-PRICE_DECIMALS))
         return audit
 
     # --- the venue's side ------------------------------------------------------------------------
@@ -220,7 +252,7 @@ class Auditor:
                 session.logged_out = True
             elif frame.type == "8":
                 self._message.scan(frame.raw)
-                self._not_early(session, frame)
+                require_not_early(session, frame)
                 session.witness.book(execution_report(self._message))
                 self.counts["on disconnect"] += frame.get(58) == ON_DISCONNECT
                 self.counts["reports"] += 1
@@ -230,36 +262,6 @@ class Auditor:
                 self.counts["expired"] += frame[150] == "C"
                 self.counts["executions"] += frame[150] == "F"
                 assert not (session.leave_orders and frame.get(58) == ON_DISCONNECT), frame.raw
-
-    @staticmethod
-    def _not_early(session: Session, report: Frame) -> None:
-        """What waits for a time does not act before it, by the venue's own time, and a trigger not
-        before its price."""
-        order = session.witness.orders.get(report[37])
-        if order is None:
-            return
-        times = session.times[order.entered_as]
-        if report[150] == "C":
-            assert times.expire, f"it has no ExpireTime: {report.raw!r}"
-            assert report[60] >= times.expire, f"expired early: {report.raw!r}"
-        if report[150] == "0":
-            assert report[60] >= times.effective, f"active early: {report.raw!r}"
-        if report[150] == "D" and order.ord_type in FIXED_TRIGGERS:
-            price, stop = Decimal(report[1102]), Decimal(report[99])
-            assert is_reached(order, price, stop), f"fired early: {report.raw!r}"
-
-    def _nothing_is_forgotten(self, session: Session) -> None:
-        """Nothing open has its time behind it, or its price."""
-        now = utc_timestamp(self._venue.now_ns).decode()
-        last = Decimal(self._venue.engine.market_state(SYMBOL).last_price).scaleb(-PRICE_DECIMALS)
-        for order in session.witness.open_orders:
-            times = session.times[order.entered_as]
-            assert not times.expire or times.expire > now, f"it should have expired: {order}"
-            if order.stage == SCHEDULED:
-                assert times.effective > now, f"it should be active: {order}"
-            if order.stage == UNTRIGGERED and order.ord_type in FIXED_TRIGGERS and last:
-                assert order.stop_px is not None
-                assert not is_reached(order, last, order.stop_px), f"it should have fired: {order}"
 
     def _logged_on(self, session: Session, answer: Frame) -> None:
         """Before its Logon is answered, the orders of a session that wants them cancelled when its
