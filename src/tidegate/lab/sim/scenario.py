@@ -15,7 +15,7 @@ from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.journal import Durability
 from tidegate.model.fees import FeeSchedule, FeeTier
 from tidegate.model.instruments import Instrument, built_in_instruments
-from tidegate.model.rates import RateRules, built_in_rates
+from tidegate.model.rates import RateRules, RateTier, built_in_rates
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.settings import (
     ROLLOVER_DAILY,
@@ -123,6 +123,7 @@ def draw(seed: int, steps: int) -> Scenario:
 # --- the venue's configuration --------------------------------------------------------------------
 
 _SCHEDULE: Final = "sim"
+_TIER: Final = "sim"
 SYMBOLS: Final = ("BTC/USD", "ETH/USD", "ETH/BTC")
 _ACCOUNTS: Final = {  # account: (parent, balances, enabled)
     "ACME-1": ("", "USD=300000 BTC=6 ETH=60", True),
@@ -171,7 +172,7 @@ def _account(name: str, random: Random) -> AccountSettings:
             for asset, _, amount in pairs
         ],
         fees_by_volume=random.random() < 0.3,
-        rate_tier=random.choice(("", "", "", "starter")),
+        rate_tier=random.choice(("", "", "", _TIER)),
         scheduled_orders_max=random.choice((1, 500)),
         leverage=random.choice((0, 3, 3, 10)),
         positions_max=random.choice((1, 1_000)),
@@ -191,9 +192,13 @@ def _amounts(random: Random, pairs: str) -> list[Deposit]:
 
 
 def _rates(random: Random) -> RateRules:
-    """In some worlds a domain has no more than each of its accounts."""
+    """A tier that a world's clients get to the end of; in some worlds a domain has no more than its
+    master would have alone."""
     rates = built_in_rates()
     rates.domain_factor = random.choice((1, 5))
+    rates.tiers.append(
+        RateTier(name=_TIER, decay_centi=100, threshold_centi=1_500, open_orders_per_pair=20)
+    )
     return rates
 
 
@@ -244,7 +249,7 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         accounts=[_account(name, random) for name in _ACCOUNTS],
         sessions=[_session(name, account, random) for name, account in SESSIONS.items()],
         fee_schedules=[_schedule(random)],
-        margin_pools=_amounts(random, "USD=4000 BTC=0.1 ETH=1"),
+        margin_pools=_amounts(random, "USD=500 BTC=0.02 ETH=0.2"),
         rates=_rates(random),
     )
 
