@@ -27,7 +27,7 @@ def one(name: str, file: str, old: str, new: str) -> Sabotage:
 
 
 _APPEND = "        try:\n            position = self._journal.append(payload, record_count)\n"
-_LINK_DOWN = "        self._input(records.LINK_DOWN"
+_LINK_DOWN = "        self._record(records.LINK_DOWN"
 _SYNC = "                for file in files:\n                    self._storage.fdatasync(file)\n"
 
 SABOTAGES = (
@@ -88,8 +88,8 @@ SABOTAGES = (
     one(
         "orders of a client that came back within the grace time are cancelled",
         "venue/disconnects.py",
-        "        life.cancel_on_disconnect = cancel_on_disconnect\n        life.grace_until_ns = 0",
-        "        life.cancel_on_disconnect = cancel_on_disconnect",
+        "        life.api_key = api_key\n        life.grace_until_ns = 0",
+        "        life.api_key = api_key",
     ),
     one(
         "grace time not restored",

@@ -37,7 +37,7 @@ FAULTS: Final = {
     "half_open": 0.7,
     "slow_reader": 1.5,
     "storm": 0.5,  # the network splits and delays more than usual, for a while
-    "abandon": 2.5,  # a client takes a new line while the old one still has bytes under way
+    "abandon": 4.0,  # a client takes a new line while the old one still has bytes under way
     "client_crash": 0.7,
     "kill": 1.0,
     "kill_in_call": 1.0,
