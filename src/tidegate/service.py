@@ -346,8 +346,11 @@ class VenueService:
     # --- disk durability --------------------------------------------------------------------------
 
     def _publish_until(self, durable_position: int) -> None:
-        while self._unpublished and self._unpublished[0][1] <= durable_position:
-            position, _ = self._unpublished.popleft()
+        """What a sync has made durable, unless the service has failed while it went on: whoever
+        waits for a turn has been told so then."""
+        unpublished = self._unpublished
+        while unpublished and not self._failed and unpublished[0][1] <= durable_position:
+            position, _ = unpublished.popleft()
             self._publish(position)
 
     # --- snapshots --------------------------------------------------------------------------------

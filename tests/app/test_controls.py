@@ -88,6 +88,30 @@ def test_a_control_fails_with_the_disk(tmp_path: Path) -> None:
     asyncio.run(run(tmp_path, "disk", play))
 
 
+def test_a_sync_that_ends_after_the_failure_publishes_nothing(tmp_path: Path) -> None:
+    """A write fails while the sync of an earlier turn is under way."""
+
+    async def play(running: Running) -> None:
+        raised: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+        disk = running.disk
+        disk.one_by_one = True
+        waiting = running.service.control(SKIP_NUMBER, 0, SkipNumber(2).encode())
+        await until_a_sync_waits(disk)
+        running.service.stop_for(JournalError("the disk is full"))
+        with pytest.raises(JournalError, match="full"):
+            await waiting
+        disk.one_by_one = False
+        disk.may_sync.release()
+        await running.service.stop(b"done", 0)
+        for _turn in range(100):
+            await asyncio.sleep(0)
+        assert raised == []
+        assert running.venue.histories[0].last_number == 0
+
+    asyncio.run(run(tmp_path, "disk", play))
+
+
 def test_a_control_that_can_not_be_done_is_refused_at_once(tmp_path: Path) -> None:
     async def play(running: Running) -> None:
         with pytest.raises(ControlRefused, match="not logged on"):

@@ -174,8 +174,8 @@ def test_firms_accounts_sessions_and_keys_are_added_disabled_and_enabled(venue: 
     [nova] = [row for row in rows(venue, "accounts") if row["account"] == "NOVA-1"]
     assert nova == {
         "account": "NOVA-1", "firm": "NOVA", "parent": None, "enabled": True,
-        "disabled_by_operator": False, "added": True, "rate_tier": None, "fees": "fixed",
-        "maker_percent": "0.25", "taker_percent": "0.4", "open_orders": 0,
+        "disabled_by_operator": False, "added": True, "rate_tier": None, "fees": "by-volume",
+        "maker_percent": None, "taker_percent": None, "open_orders": 0,
     }  # fmt: skip
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidegate.client.orders import Amend, Cancel, MassCancel, NewOrder
+from tidegate.client.orders import (
+    Amend,
+    Cancel,
+    DiscretionInst,
+    MassCancel,
+    NewOrder,
+    OrdType,
+    TimeInForce,
+)
 from tidegate.journal import Durability
 from tidegate.lab.sim.clients import Trader
 from tidegate.lab.sim.scenario import ROLLOVER_S, Scenario, venue_settings
@@ -13,6 +21,7 @@ from tidegate.lab.sim.world import World
 from tidegate.model.limits import CANCELS_PER_RECORD
 from tidegate.model.settings import VenueSettings
 from tidegate.model.time import NS_PER_MS, NS_PER_S
+from tidegate.venue.controls import NO_SESSION, SET_INDEX, SetIndex
 
 SHARE_ORDERS = CANCELS_PER_RECORD + 60
 
@@ -43,6 +52,12 @@ def settings(world: Scenario) -> VenueSettings:
         session.open_orders_max = 10_000
         session.cl_ord_id_policy = 0
         session.stp_group = ""
+    for account in found.accounts:
+        account.leverage = 5
+        account.rate_tier = ""
+        account.scheduled_orders_max = 500
+        account.positions_max = 1_000
+        account.margin_allowance = []
     return found
 
 
@@ -141,6 +156,68 @@ def cut_line(world: World) -> None:
     world.run_for(500 * NS_PER_MS)
 
 
+def index(world: World, price: int) -> None:
+    """The index price of BTC/USD, in dollars."""
+    assert world.control(SET_INDEX, NO_SESSION, SetIndex("BTC/USD", price * 10).encode())
+    world.run_for(2 * NS_PER_MS)
+
+
+def waiting(world: World) -> None:
+    """Triggers, trailing stops and timed orders that wait, and then fire, go live and expire; some
+    are left for the next process."""
+    acme, beta = log_on(world)
+    index(world, 50_000)
+    soon_ns = (world.now_ns // NS_PER_MS + 120) * NS_PER_MS
+    for client, side, timed_price in ((acme, "1", "48000"), (beta, "2", "50000")):
+        stop = NewOrder(
+            symbol="BTC/USD", side=side, order_qty="0.01", ord_type=OrdType.STOP_LOSS_LIMIT,
+            price="50000", stop_px="50010" if side == "1" else "49990",
+            discretion_inst=DiscretionInst.INDEX,
+        )  # fmt: skip
+        trail = NewOrder(
+            symbol="BTC/USD", side=side, order_qty="0.01", ord_type=OrdType.TRAILING_STOP,
+            stop_px="25", discretion_inst=DiscretionInst.INDEX,
+        )  # fmt: skip
+        timed = NewOrder(
+            symbol="BTC/USD", side=side, order_qty="0.01", price=timed_price,
+            effective_time_ns=soon_ns, expire_time_ns=soon_ns + 140 * NS_PER_MS,
+            time_in_force=TimeInForce.GTD,
+        )  # fmt: skip
+        later = NewOrder(
+            symbol="BTC/USD", side=side, order_qty="0.01", price="50000",
+            effective_time_ns=soon_ns + 5 * NS_PER_S,
+        )  # fmt: skip
+        for request in (stop, trail, timed, later):
+            client.core.submit(request, world.now_ns)
+        send(world, client)
+    index(world, 50_005)  # the best that BETA's trailing stop sees
+    index(world, 49_995)
+    index(world, 49_980)  # fires BETA's two, and brings ACME's trailing stop along
+    index(world, 50_010)
+    world.run_for(60 * NS_PER_MS)
+
+
+def shown_and_lent(world: World) -> None:
+    """An iceberg that is filled in part, and a position with an order that only closes it."""
+    acme, beta = log_on(world)
+    iceberg = NewOrder(
+        symbol="BTC/USD", side="1", order_qty="0.05", price="50000", display_qty="0.01"
+    )
+    acme.core.submit(iceberg, world.now_ns)
+    send(world, acme)
+    opens = NewOrder(symbol="BTC/USD", side="2", order_qty="0.025", price="50000", leverage=True)
+    closes = NewOrder(
+        symbol="BTC/USD", side="1", order_qty="0.01", price="49000", exec_inst="E", leverage=True
+    )
+    for request in (opens, closes):
+        beta.core.submit(request, world.now_ns)
+        send(world, beta)
+    order(beta, "2", "50000.0", "0.012")  # of the iceberg again
+    order(acme, "2", "60000.0", "0.004")
+    send(world, beta)
+    send(world, acme)
+
+
 @dataclass(frozen=True)
 class Workload:
     """What is played, in what kind of world, how many of its first turns are passed over, and
@@ -158,6 +235,9 @@ WORKLOADS = {
     "segments": Workload(trade, {"segment_bytes_max": 1_500}),
     "turns that wait for a sync": Workload(unsynced, {"sync_us": 20_000}),
     "logon, logout and restart": Workload(logons, {}),
+    "waiting orders": Workload(waiting, {}),
+    "waiting orders and snapshots": Workload(waiting, {"snapshot_every_records": 12}),
+    "iceberg and margin": Workload(shown_and_lent, {"snapshot_every_records": 12}),
     "rollover": Workload(rollover, {"start_s": ROLLOVER_S - 1, "snapshot_every_records": 30}),
     "cancels in shares": Workload(
         cut_line, {"snapshot_every_records": 2_000}, turns_passed=12, interrupt_recovery=False

@@ -51,6 +51,7 @@ class Book(Margin):
     def plan(self, order: Order) -> Plan:
         """What the order would do if it arrived now."""
         left, plan = order.leaves, Plan()
+        most = self.room(order, {})
         moved: dict[int, int] = {}  # positions on the way, by account
         queue = [Slice(maker, maker.shown, maker.leaves) for maker in self.queue(order)]
         while left and queue:
@@ -63,10 +64,9 @@ class Book(Margin):
                 if order.stp_mode != fix.STP_CANCEL_OLDEST:
                     break
                 continue
-            room = {one: self.room(one, moved) for one in (order, first.maker)}
-            if not room[order]:
+            if plan.lots == most:
                 break
-            lots = min(wanted, first.shown, *room.values())
+            lots = min(wanted, first.shown, most - plan.lots, self.room(first.maker, moved))
             if not lots:
                 continue
             money = order.pair.money(price, lots)
@@ -76,6 +76,9 @@ class Book(Margin):
             if order.fee_asset == order.pays:
                 plan.cost += money * order.taker_rate // 10**6
             left -= money if order.quote_money else lots
+            if not self.lots_at(order, price, left):
+                plan.too_dear = order.quote_money > 0
+                break
             first.leaves -= lots
             first.shown -= lots
             if first.shown:
@@ -164,7 +167,9 @@ class Book(Margin):
             self.close(order, rejects.CANCELED_FOK if fok else rejects.CANCELED_IOC)
 
     def match(self, order: Order) -> bool:
-        """Whether something is left that lives on."""
+        """Whether something is left that lives on. What an order may close is what there is to
+        close when it comes: its own account's orders open again what it closes with them."""
+        most = order.cum + self.room(order, {})
         while order.leaves and (queue := self.queue(order)):
             maker = queue[0]
             if maker.stp_group == order.stp_group:
@@ -174,22 +179,22 @@ class Book(Margin):
                     self.close(order, rejects.CANCELED_SELF_TRADE)
                     return False
                 continue
-            if not self.room(order, {}):
+            if order.cum == most:
                 self.close(order, rejects.CANCELED_POSITION_CLOSED)
                 return False
             if not self.room(maker, {}):
                 self.close(maker, rejects.CANCELED_POSITION_CLOSED)
                 continue
-            if self.trade(maker, order):
+            if self.trade(maker, order, most - order.cum):
                 self.end(order)
                 return False
         return order.leaves > 0
 
-    def trade(self, maker: Order, taker: Order) -> bool:
-        """A match; whether the taker is filled."""
+    def trade(self, maker: Order, taker: Order, most: int) -> bool:
+        """A match of so many lots at most; whether the taker is filled."""
         price = maker.price
         lots = min(maker.shown, self.lots_at(taker, price, taker.leaves))
-        lots = min(lots, self.room(maker, {}), self.room(taker, {}))
+        lots = min(lots, most, self.room(maker, {}))
         money = maker.pair.money(price, lots)
         self.trades += 1
         maker.pair.trades += 1
@@ -206,17 +211,18 @@ class Book(Margin):
             self.end(maker)
         elif not maker.shown:
             self.rest(maker)
-        filled = self.is_spent(taker) if taker.quote_money else not taker.leaves
+        filled = self.is_spent(taker, price) if taker.quote_money else not taker.leaves
         self.tell_trade(maker, price, lots, fees[0], fix.MAKER, last=not maker.leaves)
         self.tell_trade(taker, price, lots, fees[1], fix.TAKER, last=filled)
         self.saw_trade(maker.pair, price)
         return filled
 
-    def is_spent(self, order: Order) -> bool:
-        """Whether what is left of an amount of money buys no lot at the next price. Orders that
-        self-trade prevention would take out of the way do not tell the next price."""
+    def is_spent(self, order: Order, price: int) -> bool:
+        """Whether what is left of an amount of money buys no lot at the price of the last trade, or
+        at the next one. Orders that self-trade prevention would take out of the way do not tell
+        it."""
         left = order.leaves
-        if left == 0:
+        if not self.lots_at(order, price, left):
             return True
         for maker in self.queue(order):
             if not self.lots_at(order, maker.price, left):

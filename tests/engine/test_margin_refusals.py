@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.engine_harness import saved
 from tests.engine.margin_harness import Bench, margin_pair, settings
-from tidegate.model.orders import BUY, SELL
+from tidegate.model.orders import BUY, FOK, SELL
 
 
 def provoke(bench: Bench, rule: str, side: int, lots: int, price: int = 0, **given: Any) -> None:
@@ -238,3 +238,25 @@ def test_a_refused_order_of_a_pair_without_limits_is_one_of_funds() -> None:
     bench = Bench()
     provoke(bench, "insufficient_funds", BUY, 10**12, 10**9)
     assert margin_pair().long_max_lots == 0
+
+
+def test_what_an_order_closes_of_its_own_account_pays_for_nothing_else() -> None:
+    """It buys back 50 lots that it sells itself, which opens nothing; the others it can not pay."""
+    bench = Bench()
+    bench.fund(1, 1_000)
+    assert bench.enter(SELL, 50, 100, stp_group=b"other") == ""
+    bench.enter(SELL, 1_000, 100, account=0)
+    provoke(bench, "insufficient_funds", BUY, 1_050)
+    provoke(bench, "insufficient_funds", BUY, 1_050, 100, time_in_force=FOK)
+    assert bench.enter(BUY, 50) == ""
+
+
+def test_a_margin_that_is_rounded_down_to_what_there_is_pays_for_nothing_else() -> None:
+    """The first lot for 247 needs 49, which is all; the next one needs 50 more."""
+    bench = Bench()
+    bench.fund(1, 49)
+    bench.enter(SELL, 1, 247, account=0)
+    bench.enter(SELL, 1_000, 250, account=0)
+    provoke(bench, "insufficient_funds", BUY, 2)
+    assert bench.enter(BUY, 1) == ""
+    assert bench.money() == (0, 49)

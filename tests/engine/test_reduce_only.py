@@ -46,6 +46,21 @@ def test_fills_what_closes_and_cancels_the_rest(given: dict[str, Any]) -> None:
     assert bench.events()[-1] == ("4", number, 0, CLOSED)
 
 
+def test_it_closes_no_more_than_there_was_when_it_meets_its_own_account() -> None:
+    """The other order opens again what it closes: lot by lot, that would go on for its leaves."""
+    bench = with_long()
+    bench.enter(BUY, 999, 100, account=0)
+    assert reduce(bench, SELL, 999) == ""
+    assert bench.enter(BUY, 1_500, 100, stp_group=b"other") == ""
+    bench.events()
+    number = bench.engine.next_order_number
+    assert reduce(bench, SELL, 1_500, 100, time_in_force=IOC) == ""
+    assert [event[3] for event in bench.events()] == [b"", "1@100", "1@100", CLOSED]
+    assert reduce(bench, SELL, 2, 100, time_in_force=FOK) == ""
+    assert bench.events()[-1] == ("4", number + 1, 0, b"Fill or kill")
+    assert bench.position()[0] == 1
+
+
 def test_fill_or_kill_for_more_than_the_position_is_killed() -> None:
     bench = with_long()
     bench.enter(BUY, 5_000, 100, account=0)

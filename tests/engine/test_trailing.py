@@ -71,6 +71,21 @@ def test_limits_are_put_on_the_tick() -> None:
     assert desk.index(1_001)[0] == "D 2 0: 2@1005 by 1001"  # 991 + 10 + 5
 
 
+def test_a_buy_whose_distances_go_beyond_every_price_is_refused() -> None:
+    """Else its limit would be the last price, and the next one could count from there."""
+    desk = StagesDesk()
+    highest = 10**18 - 1  # what a price field can say
+    for account in (1, 3):
+        desk.engine.ledger.deposit(account, "USD", 10**40)
+    desk.trade(100)
+    assert desk.refused(desk.make_trail(BUY, highest)) == "trigger_price"
+    assert desk.refused(desk.make_trail(BUY, highest // 2, highest // 2)) == "trigger_price"
+    assert desk.trail(BUY, highest - 200, 100) == ["0 3 0"]
+    assert desk.try_amend(3, stop_price=highest - 100) == "trigger_price"
+    assert desk.trail(SELL, 90) == ["0 4 0"]
+    assert desk.trade(highest) == ["D 3 0: 2@999999999999999999 by 999999999999999999"]
+
+
 def test_before_the_first_trade_a_sell_waits_and_a_buy_is_refused() -> None:
     desk = StagesDesk()
     assert desk.refused(desk.make_trail(BUY, 10)) == "trigger_price"

@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.flow.player import Player
-from tests.flow.witness import Witness
+from tests.flow.witness import LIVE, SCHEDULED, UNTRIGGERED, Witness
+from tidegate.engine.order import Order
 from tidegate.journal import SEGMENT_BYTES_MAX, Journal, OsStorage
+from tidegate.model import orders as stages
 from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
 from tidegate.recovery import JOURNAL_DIRECTORY, verify
 from tidegate.venue import records
@@ -18,6 +20,10 @@ from tidegate.venue.machine import Venue
 from tidegate.venue.records import read_records
 from tidegate.wire import tags
 from tidegate.wire.message import Message
+
+_STAGES = {
+    stages.SCHEDULED: SCHEDULED, stages.UNTRIGGERED: UNTRIGGERED, stages.LIVE: LIVE
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,29 @@ def compare_orders(witnesses: Sequence[Witness], venue: Venue) -> None:
             assert held is not None, f"the venue does not have {order}"
             there = (
                 held.order_id.decode(),
-                Decimal(held.price).scaleb(-held.instrument.price_decimals),
+                _price_of(held),
                 Decimal(held.qty_lots).scaleb(-LOT_DECIMALS),
                 Decimal(held.cum_lots).scaleb(-LOT_DECIMALS),
                 chr(held.side),
+                _STAGES[held.stage],
             )
-            assert there == (order.order_id, order.price, order.qty, order.cum_qty, order.side)
+            here = (
+                order.order_id, order.price, order.qty, order.cum_qty, order.side, order.stage
+            )  # fmt: skip
+            assert there == here
             told += 1
     assert venue.engine.open_order_count == told
+
+
+def _price_of(order: Order) -> Decimal | None:
+    """Price (44), as it is told: a trailing-stop-limit's distance until it has fired."""
+    trigger = order.trigger
+    price = order.price
+    if trigger is not None and trigger.limit_distance and not trigger.fired_price:
+        price = trigger.limit_distance
+    if price == 0:
+        return None
+    return Decimal(price).scaleb(-order.instrument.price_decimals)
 
 
 def compare_balances(witnesses: Sequence[Witness], venue: Venue) -> None:

@@ -10,21 +10,31 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tidegate.client import ExecType, ExecutionReport, Side
+from tidegate.client import ExecType, ExecutionReport, OrdType, Side, TimeInForce
 
 ZERO = Decimal(0)
+SCHEDULED, UNTRIGGERED, LIVE = "scheduled", "untriggered", "live"
+PLAIN_TYPES = (OrdType.MARKET, OrdType.LIMIT)
+PRICED_TYPES = (
+    OrdType.LIMIT, OrdType.STOP_LOSS_LIMIT, OrdType.TAKE_PROFIT_LIMIT, OrdType.TRAILING_STOP_LIMIT,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class BookedOrder:
-    """An order as the last report told it."""
+    """An order as the last report told it. `stage` is what it waits for; `entered_as` the ClOrdID
+    that it came with."""
 
     order_id: str
     account: str
     side: str
     cl_ord_id: str
-    price: Decimal
+    price: Decimal | None
     qty: Decimal
+    stage: str
+    entered_as: str
+    ord_type: str
+    stop_px: Decimal | None
     cum_qty: Decimal = ZERO
     fee: Decimal = ZERO
     is_over: bool = False
@@ -65,8 +75,7 @@ class Witness:
         return True
 
     def _new(self, report: ExecutionReport) -> BookedOrder:
-        assert report.exec_type == ExecType.NEW, f"the first report of an order is New: {report}"
-        assert report.price is not None
+        assert report.exec_type in (ExecType.NEW, ExecType.PENDING_NEW), f"not first: {report}"
         assert report.order_qty is not None
         order = BookedOrder(
             order_id=report.order_id,
@@ -75,13 +84,18 @@ class Witness:
             cl_ord_id=report.cl_ord_id,
             price=report.price,
             qty=report.order_qty,
+            stage=SCHEDULED,
+            entered_as=report.cl_ord_id,
+            ord_type=report.ord_type,
+            stop_px=report.stop_px,
         )
         self.orders[report.order_id] = order
         return order
 
     def _update(self, order: BookedOrder, report: ExecutionReport) -> None:
         assert not order.is_over, f"a report after the order's end: {report}"
-        assert report.price is not None
+        self._move_on(order, report)
+        assert (report.price is not None) == (report.ord_type in PRICED_TYPES), report
         assert report.order_qty is not None
         assert report.cum_qty is not None
         if report.exec_type == ExecType.TRADE:
@@ -93,6 +107,24 @@ class Witness:
         order.is_over = report.is_over
         open_qty = ZERO if order.is_over else order.qty - order.cum_qty
         assert report.leaves_qty == open_qty, f"LeavesQty does not add up: {report}"
+
+    @staticmethod
+    def _move_on(order: BookedOrder, report: ExecutionReport) -> None:
+        """From stage to stage an order goes once, and trades in the last."""
+        said = f"it is {order.stage}: {report}"
+        if report.exec_type == ExecType.NEW:
+            assert order.stage == SCHEDULED, said
+            order.stage = LIVE if report.ord_type in PLAIN_TYPES else UNTRIGGERED
+        elif report.exec_type == ExecType.RESTATED:
+            assert order.stage == UNTRIGGERED, said
+            assert report.ord_type in PLAIN_TYPES, report
+            order.stage = LIVE
+        elif report.exec_type == ExecType.TRADE:
+            assert order.stage == LIVE, said
+        elif report.exec_type == ExecType.EXPIRED:
+            assert report.time_in_force == TimeInForce.GTD, report
+        order.ord_type = report.ord_type
+        order.stop_px = report.stop_px
 
     def _trade(self, order: BookedOrder, report: ExecutionReport) -> None:
         assert report.last_qty is not None

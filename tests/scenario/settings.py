@@ -87,9 +87,6 @@ def change(settings: VenueSettings, kind: str, text: str) -> None:
         settings.rates.tiers = [t for t in settings.rates.tiers if t.name != name] + [tier]
         _change_values(tier, changes)
         return
-    if kind == "instrument":
-        _change_values(next(i for i in settings.instruments if i.symbol == name), changes)
-        return
     if kind == "session":
         found = next((s for s in settings.sessions if s.sender_comp_id == name), None)
         if found is None:

@@ -20,7 +20,9 @@ SHARED = [script for script in SCRIPTS if script.steps[0].verb != "connect"]
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketVenue]:
-    with VenueProcess(tmp_path_factory.mktemp("venue") / "data") as process:
+    # What scripts trade over the same venue is not to move them up the fee ladder.
+    directory = tmp_path_factory.mktemp("venue") / "data"
+    with VenueProcess(directory, config='[fees]\ndefault_tier = "0"\n') as process:
         yield SocketVenue(process)
 
 

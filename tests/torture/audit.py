@@ -10,13 +10,17 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.flow.reconcile import compare_balances, compare_orders
-from tests.flow.witness import Witness
+from tests.flow.witness import SCHEDULED, UNTRIGGERED, BookedOrder, Witness
 from tests.peers.socket_peer import Frame, parse
 from tests.torture.ledger import ENDED, RECEIVED, SENT, LedgerReader
+from tidegate.client import OrdType, Side
 from tidegate.client.events import execution_report
+from tidegate.model.time import utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY, Recovered, recover
 from tidegate.venue import records
 from tidegate.venue.machine import Venue
@@ -26,6 +30,25 @@ from tidegate.wire.message import Message
 ADMINISTRATIVE = frozenset("01245A")
 APPLICATION_REQUESTS = frozenset("DFGHq")
 ON_DISCONNECT = "Order canceled on disconnect"
+SYMBOL, PRICE_DECIMALS = "BTC/USD", 1
+STOPS, TAKES = (
+    (OrdType.STOP_LOSS, OrdType.STOP_LOSS_LIMIT),
+    (OrdType.TAKE_PROFIT, OrdType.TAKE_PROFIT_LIMIT),
+)
+FIXED_TRIGGERS = (*STOPS, *TAKES)  # whose StopPx (99) is a price
+
+
+def is_reached(order: BookedOrder, price: Decimal, stop: Decimal) -> bool:
+    """Whether a price of the market fires an order."""
+    rises = (order.side == Side.BUY) == (order.ord_type in STOPS)
+    return price >= stop if rises else price <= stop
+
+
+class Times(NamedTuple):
+    """EffectiveTime (168) and ExpireTime (126) of an order as its request says them, or nothing."""
+
+    effective: str
+    expire: str
 
 
 @dataclass(slots=True)
@@ -44,6 +67,37 @@ class Session:
     replayed: int = 0
     journal_sent: list[Frame] = field(default_factory=list)  # by number, from 1
     journal_requests: set[bytes] = field(default_factory=set)
+    times: dict[str, Times] = field(default_factory=dict)  # of orders, by ClOrdID of entry
+
+
+def require_not_early(session: Session, report: Frame) -> None:
+    """What waits for a time does not act before it, by the venue's own time, and a trigger not
+    before its price."""
+    order = session.witness.orders.get(report[37])
+    if order is None:
+        return
+    times = session.times[order.entered_as]
+    if report[150] == "C":
+        assert times.expire, f"it has no ExpireTime: {report.raw!r}"
+        assert report[60] >= times.expire, f"expired early: {report.raw!r}"
+    if report[150] == "0":
+        assert report[60] >= times.effective, f"active early: {report.raw!r}"
+    if report[150] == "D" and order.ord_type in FIXED_TRIGGERS:
+        price, stop = Decimal(report[1102]), Decimal(report[99])
+        assert is_reached(order, price, stop), f"fired early: {report.raw!r}"
+
+
+def require_nothing_forgotten(session: Session, now: str, last_price: Decimal) -> None:
+    """No open order has its time behind it, or its price; a price of 0 is none."""
+    for order in session.witness.open_orders:
+        times = session.times[order.entered_as]
+        assert not times.expire or times.expire > now, f"it should have expired: {order}"
+        if order.stage == SCHEDULED:
+            assert times.effective > now, f"it should be active: {order}"
+        if order.stage == UNTRIGGERED and order.ord_type in FIXED_TRIGGERS and last_price:
+            assert order.stop_px is not None
+            reached = is_reached(order, last_price, order.stop_px)
+            assert not reached, f"it should have fired: {order}"
 
 
 @dataclass(slots=True)
@@ -68,8 +122,8 @@ class Auditor:
         self.counts: Counter[str] = Counter()
 
     def audit(self) -> Audit:
-        """Compare everything. Every client must have settled: what the venue had to say is in the
-        ledgers. Raises `AssertionError` at the first difference."""
+        """Compare everything. Every client must have settled: what the venue had to say until then
+        is in the ledgers. Raises `AssertionError` at the first difference."""
         for session in self.sessions:  # before the journal, which goes on with heartbeats
             self._read_ledger(session)
         audit = self.follow()
@@ -79,6 +133,10 @@ class Auditor:
         witnesses = [session.witness for session in self.sessions]
         compare_orders(witnesses, self._venue)
         compare_balances(witnesses, self._venue)
+        now = utc_timestamp(self._venue.now_ns).decode()
+        last_price = self._venue.engine.market_state(SYMBOL).last_price
+        for session in self.sessions:
+            require_nothing_forgotten(session, now, Decimal(last_price).scaleb(-PRICE_DECIMALS))
         return audit
 
     # --- the venue's side ------------------------------------------------------------------------
@@ -132,8 +190,11 @@ class Auditor:
 
     @staticmethod
     def _request(session: Session, raw: bytes) -> None:
-        if parse(raw).type not in APPLICATION_REQUESTS:
+        request = parse(raw)
+        if request.type not in APPLICATION_REQUESTS:
             return
+        if request.type == "D":
+            session.times[request[11]] = Times(request.get(168), request.get(126))
         assert raw not in session.journal_requests, f"a request was taken twice: {raw!r}"
         session.journal_requests.add(raw)
 
@@ -162,12 +223,14 @@ class Auditor:
         assert known.content() == frame.content(), f"{session.name}: {known.raw!r} / {frame.raw!r}"
 
     def _same_messages(self, session: Session) -> None:
-        """What was received is what the journal says was sent, and nothing is missing."""
+        """What was received is what the journal says was sent, and nothing is missing. Orders act
+        by themselves when their time comes, so the newest messages may be on their way: the next
+        audit has them."""
         for number, frame in session.received.items():
             assert number <= len(session.journal_sent), f"lost after it was sent: {frame.raw!r}"
             original = session.journal_sent[number - 1]
             assert original.content() == frame.content(), f"{original.raw!r} / {frame.raw!r}"
-        for original in session.journal_sent:
+        for original in session.journal_sent[: max(session.received, default=0)]:
             if original.number in session.received or original.type in ADMINISTRATIVE:
                 continue
             raise AssertionError(f"{session.name} never got {original.raw!r}")
@@ -181,9 +244,7 @@ class Auditor:
             number = session.next_number
             session.next_number += 1
             frame = session.received.get(number)
-            # The newest administrative messages may still be on their way.
-            if frame is None:
-                assert session.journal_sent[number - 1].type in ADMINISTRATIVE
+            if frame is None:  # administrative, or still on its way
                 frame = session.journal_sent[number - 1]
             if frame.type == "A":
                 self._logged_on(session, frame)
@@ -191,10 +252,14 @@ class Auditor:
                 session.logged_out = True
             elif frame.type == "8":
                 self._message.scan(frame.raw)
+                require_not_early(session, frame)
                 session.witness.book(execution_report(self._message))
                 self.counts["on disconnect"] += frame.get(58) == ON_DISCONNECT
                 self.counts["reports"] += 1
                 self.counts["orders"] += frame[150] == "0"
+                self.counts["scheduled"] += frame[150] == "A"
+                self.counts["fired"] += frame[150] == "D"
+                self.counts["expired"] += frame[150] == "C"
                 self.counts["executions"] += frame[150] == "F"
                 assert not (session.leave_orders and frame.get(58) == ON_DISCONNECT), frame.raw
 

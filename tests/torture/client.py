@@ -49,6 +49,8 @@ RETRY_S = 0.05
 WINDOW = 24  # requests without an answer
 STEP_S = 0.01
 OPEN_ORDERS_MAX = 150
+PLAIN_ORDERS = 0.7  # of the orders; the others wait for a price or a time, or hide a part
+AHEAD_S = (0.1, 4.0)  # of the times of orders
 _READ_BYTES = 1 << 16
 
 # What a logon may be refused for while the venue has not noticed the end of the last line.
@@ -82,9 +84,11 @@ class LineLost(Exception):
 
 @dataclass
 class OpenOrder:
+    """`is_plain`: a limit order that an amend describes with price and quantity."""
+
     cl_ord_id: str
     side: str
-    qty: str
+    is_plain: bool
 
 
 class Knowledge:
@@ -138,10 +142,11 @@ class Knowledge:
 
     def _report(self, report: Frame) -> None:
         self.pending.pop(report[11], None)
-        if report[39] in "24":
+        if report[39] in "24C":
             self.open.pop(report[37], None)
         elif report[150] != "I":
-            self.open[report[37]] = OpenOrder(report[11], report[54], report[38])
+            is_plain = (report[40], report[59], report.get(1138)) == ("2", "1", "")
+            self.open[report[37]] = OpenOrder(report[11], report[54], is_plain)
 
     @property
     def is_whole(self) -> bool:
@@ -362,11 +367,36 @@ class Trader:
         price = 20_000 + self._random.randrange(-25, 10) * (1 if side == 1 else -1)
         qty = f"0.0{self._random.randrange(1, 10)}"
         fields = order_fields(self._new_id(), side, str(price), qty)
-        time_in_force = self._random.choices("134", (8, 1, 1))[0]
-        fields = fields.replace("|59=1|", f"|59={time_in_force}|")
+        if self._random.random() < PLAIN_ORDERS:
+            time_in_force = self._random.choices("134", (8, 1, 1))[0]
+            fields = fields.replace("|59=1|", f"|59={time_in_force}|")
+        else:
+            fields = self._that_waits(fields, price, qty)
         if self._alloc_accounts:
             fields += f"|78=1|79={self._random.choice(self._alloc_accounts)}"
         self._send("D", fields)
+
+    def _that_waits(self, fields: str, price: int, qty: str) -> str:
+        """The fields of an iceberg, of an order with a trigger, or of one with a time."""
+        draw = self._random
+        kind = draw.choice(("3", "4", "R", "T", "U", "V", "display", "gtd", "scheduled", "both"))
+        if kind == "display":
+            return f"{fields}|1138={qty.replace('0.0', '0.00')}"
+        if kind in "UV":
+            new_type = f"|40={kind}|" + (f"44={draw.randrange(1, 5)}|" if kind == "V" else "")
+            fields = fields.replace(f"|40=2|44={price}|", new_type)
+            fields += f"|99={draw.randrange(5, 30)}"
+        elif kind in "34RT":
+            new_type = f"|40={kind}|" + (f"44={price}|" if kind in "4T" else "")
+            fields = fields.replace(f"|40=2|44={price}|", new_type)
+            fields += f"|99={20_000 + draw.randrange(-30, 31)}"
+        ahead_s = draw.uniform(*AHEAD_S)
+        if kind in ("scheduled", "both") or draw.random() < 0.2:
+            fields += f"|168={utc_now(ahead_s)}"
+            ahead_s += draw.uniform(*AHEAD_S)
+        if kind in ("gtd", "both") or draw.random() < 0.2:
+            fields = fields.replace("|59=1|", "|59=6|") + f"|126={utc_now(ahead_s)}"
+        return fields
 
     def _cancel_or_amend(self) -> None:
         order_id = self._random.choice(list(self._known.open))
@@ -375,7 +405,7 @@ class Trader:
             f"11={self._new_id()}|37={order_id}|41={order.cl_ord_id}|54={order.side}|55=BTC/USD"
             f"|60={utc_now()}"
         )
-        if self._random.random() < 0.6:
+        if not order.is_plain or self._random.random() < 0.6:
             self._send("F", fields)
             return
         price = 20_000 + self._random.randrange(-25, 10) * (1 if order.side == "1" else -1)

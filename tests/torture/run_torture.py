@@ -61,6 +61,10 @@ class Result:
             f"{counts['on disconnect']} cancels on disconnect"
         )
         yield (
+            f"of orders that wait: {counts['scheduled']} scheduled, {counts['fired']} fired, "
+            f"{counts['expired']} expired"
+        )
+        yield (
             f"{counts['audits']} audits, {counts['audits from a snapshot']} of them of a recovery "
             f"from a snapshot; {counts['starts']} starts, "
             f"{counts['milliseconds to start'] // max(counts['starts'], 1)} ms each"

@@ -5,14 +5,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.flow.witness import Witness
-from tests.torture.audit import Auditor, Session
+from tests.peers.socket_peer import Frame, framed, parse
+from tests.torture.audit import (
+    Auditor,
+    Session,
+    Times,
+    require_not_early,
+    require_nothing_forgotten,
+)
 from tests.torture.ledger import LedgerReader
 from tests.torture.supervisor import CLIENTS, Plan, Supervisor
+from tidegate.client.events import execution_report
+from tidegate.wire.message import Message
 
 NAME = "BETA"  # its orders stay when its line drops
 
@@ -110,3 +120,74 @@ def test_orders_that_stay_over_a_lost_line_against_the_client_s_wish_are_found(
     directory = Path(shutil.copytree(truth, tmp_path / "venue"))
     with pytest.raises(AssertionError, match="open over a lost line"):
         audit(directory, stays=False)
+
+
+NOW, LATER = "20261103-09:15:00.000", "20261103-09:15:00.001"
+
+
+def a_report(exec_type: str, fields: str = "") -> Frame:
+    """Of one order, a stop-loss buy at 20,010 unless it has become something else, at `NOW`."""
+    own = "" if "40=" in fields else "|40=3|99=20010"
+    exec_id = "" if "17=" in fields else f"17={exec_type}|"
+    text = (
+        f"35=8|34=2|6=0|11=1|14=0|{exec_id}37=O|55=BTC/USD|54=1|59=6|38=1|39=0|60={NOW}"
+        f"|150={exec_type}|151=1{own}|{fields}"
+    )
+    return parse(framed((text.rstrip("|") + "|").replace("|", "\x01").encode()))
+
+
+def entered(*reports: Frame, times: Times) -> Session:
+    """A session that has booked these reports of the one order."""
+    session = Session(NAME, True, LedgerReader(Path()), Witness(NAME), times={"1": times})
+    message = Message()
+    for booked in reports:
+        message.scan(booked.raw)
+        session.witness.book(execution_report(message))
+    return session
+
+
+FIRED = a_report("D", "40=1|99=20010|1102=20010")
+
+
+@pytest.mark.parametrize(
+    ("report", "times", "lie"),
+    [
+        (a_report("0"), Times(LATER, ""), "active early"),
+        (a_report("C"), Times(NOW, LATER), "expired early"),
+        (a_report("C"), Times(NOW, ""), "no ExpireTime"),
+        (a_report("D", "40=1|99=20010|1102=20009.9"), Times(NOW, ""), "fired early"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_acts_before_its_time_or_price_is_found(report: Frame, times: Times, lie: str) -> None:
+    require_not_early(entered(a_report("A"), times=Times(NOW, NOW)), FIRED)
+    with pytest.raises(AssertionError, match=lie):
+        require_not_early(entered(a_report("A"), times=times), report)
+
+
+@pytest.mark.parametrize(
+    ("reports", "times", "lie"),
+    [
+        ([a_report("A")], Times(NOW, LATER), "should be active"),
+        ([a_report("A")], Times(LATER, NOW), "should have expired"),
+        ([a_report("A"), a_report("0")], Times(NOW, LATER), "should have fired"),
+    ],
+    ids=["active", "expired", "fired"],
+)
+def test_what_is_forgotten_is_found(reports: list[Frame], times: Times, lie: str) -> None:
+    price = Decimal(20_010)
+    require_nothing_forgotten(entered(a_report("A"), times=Times(LATER, "")), NOW, price)
+    require_nothing_forgotten(entered(a_report("0"), times=Times("", "")), NOW, price - 1)
+    with pytest.raises(AssertionError, match=lie):
+        require_nothing_forgotten(entered(*reports, times=times), NOW, price)
+
+
+def test_an_order_that_passes_a_stage_twice_is_found() -> None:
+    entered(a_report("A"), a_report("0"), FIRED, times=Times("", ""))
+    for stages in (
+        [a_report("0"), a_report("0", "17=again")],
+        [a_report("0"), FIRED, a_report("D", "40=1|99=20010|17=again")],
+        [a_report("A"), FIRED],
+    ):
+        with pytest.raises(AssertionError, match="it is "):
+            entered(*stages, times=Times("", ""))

@@ -36,7 +36,15 @@ def test_nothing_acknowledged_is_lost_or_doubled_over_fifty_kills(tmp_path: Path
     assert result.kills_done >= KILLS
     assert counts["audits"] >= KILLS * 2 // 3  # some kills meet a venue that was killed just now
     assert min(counts["orders"], counts["executions"]) > 1_000
-    for happened in ("replayed", "on disconnect", "freezes", "snapshots cut short"):
+    for happened in (
+        "scheduled",
+        "fired",
+        "expired",
+        "replayed",
+        "on disconnect",
+        "freezes",
+        "snapshots cut short",
+    ):
         assert counts[happened] > 0, happened
     for blow in ("kill starting", "kill at logon", "kill in snapshot", "freeze and kill"):
         assert counts[blow] > 0, blow

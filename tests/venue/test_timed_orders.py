@@ -128,6 +128,32 @@ def test_what_is_left_survives_a_snapshot_and_a_replay() -> None:
     assert twin.save() == venue.save()
 
 
+@pytest.mark.parametrize("ends", ["link_down", "start"])
+def test_what_a_lost_line_cancels_is_not_done_as_due_before(ends: str) -> None:
+    """More of them than one record may cancel, and all of them due."""
+    venue = with_orders(ORDERS)
+    before = twin_of(venue)
+    if ends == "link_down":
+        venue.link_down(0, 1, DUE_NS)
+    else:
+        venue.start(DUE_NS)
+    while venue.has_more_to_do:
+        venue.tick(DUE_NS)
+    payload = end_turn(venue)
+    reports = [frame for frame in sent(payload) if b"\x0135=8\x01" in frame]
+    assert len(reports) == ORDERS
+    assert all(b"\x01150=4\x01" in frame for frame in reports)
+    before.replay(payload, 10 * ORDERS * LOG_BYTES)
+    assert before.save() == venue.save()
+
+
+def test_a_start_does_what_fell_due_and_is_not_cancelled() -> None:
+    venue = with_orders(ORDERS)
+    venue.disconnects.lives[0].cancel_on_disconnect = False
+    venue.start(DUE_NS)
+    assert expired(end_turn(venue)) == TIMED_PER_RECORD
+
+
 @pytest.mark.parametrize("order_is", ["due", "live"])
 def test_a_control_meets_the_venue_after_what_was_due(order_is: str) -> None:
     """A control may name an order that is due: then there is no such order any more."""

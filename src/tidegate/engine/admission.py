@@ -12,7 +12,7 @@ from tidegate.engine.holds import held_asset, order_hold
 from tidegate.engine.ledger import Ledger
 from tidegate.engine.margin import Margin
 from tidegate.engine.margin_needs import Need, Walk
-from tidegate.engine.market import Market, outside_band
+from tidegate.engine.market import PRICE_LIMIT, Market, outside_band
 from tidegate.engine.order import Order, Trigger
 from tidegate.model.orders import BUY, FOK, INDEX_PRICE, LIMIT, MARKET, SELL
 from tidegate.model.rejects import (
@@ -103,12 +103,10 @@ class Admission:
         walk: Walk | None = None
         kill = False
         if fok or order.ord_type == MARKET or order.side == SELL:
-            cost_max = COST_LIMIT
-            if self._margin.closable(order) == 0:
-                leverage = self._margin.leverage(order.account, order.instrument)
-                cost_max = self.available(order) * leverage
-            reached = reach(market, order, cost_max)
-            kill = fok and reached.filled_lots < lots and reached.cost_money <= cost_max
+            # Margin for more than this is more than the account has, as it is rounded down.
+            leverage = self._margin.leverage(order.account, order.instrument)
+            reached = reach(market, order, (self.available(order) + 1) * leverage)
+            kill = fok and reached.filled_lots < lots and not reached.too_dear
             if not kill and (order.ord_type == MARKET or order.side == SELL):
                 walk = reached.walk
         price = 0 if order.ord_type == MARKET else order.price
@@ -158,6 +156,8 @@ class Admission:
     ) -> Rule | None:
         """The same with another quantity, price and stop price (see `hold_price`)."""
         at = hold_price(order, price, stop_price, anchor)
+        if at >= PRICE_LIMIT:  # a distance is added to a price: the sum must be a price too
+            return TRIGGER_PRICE
         if at <= 0 and not order.quote_money:
             if anchor != 0 or order.side == BUY or order.margin:
                 return TRIGGER_PRICE

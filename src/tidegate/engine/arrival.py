@@ -76,30 +76,13 @@ class Reach:
         return True
 
     def _take(self, maker: Order, price: int, shown: int) -> bool:
-        """What a resting order shows: in one trade, or in several where an account trades with its
-        own reduce-only order and its position comes back. False where the walk ends here."""
-        left = shown
-        while left > 0:
-            lots = self._trade(maker, price, left)
-            if lots == 0:
-                return self.walk.may_trade(self._order)
-            if self._by_amount:
-                self.spent = self._instrument.lots_for(price, self._left_money) == 0
-                if self.spent:
-                    return False
-            elif self.filled_lots == self._wanted or self.cost_money > self._cost_max:
-                return False
-            left -= lots
-        return True
-
-    def _trade(self, maker: Order, price: int, shown: int) -> int:
-        """How many lots one trade would take, 0 where a reduce-only order may not trade."""
+        """One trade. False where it is the last one."""
         lots = min(self._wanted - self.filled_lots, shown)
         with_margin = maker.margin or self._order.margin
         if with_margin:
-            lots = self.walk.lots(self._order, maker, lots)
+            lots = self.walk.lots(maker, lots)
             if lots == 0:
-                return 0
+                return True
         if self._by_amount:
             lots = min(lots, self._instrument.lots_for(price, self._left_money))
         money = self._instrument.money(price, lots)
@@ -109,7 +92,15 @@ class Reach:
         self.cost_money += money + fee_money(money, self._rate)
         if self._by_amount:
             self._left_money -= money
-        return lots
+            self.spent = self._instrument.lots_for(price, self._left_money) == 0
+            return not self.spent
+        return self.filled_lots < self._wanted and not self.too_dear
+
+    @property
+    def too_dear(self) -> bool:
+        """Whether the walk has ended because of its cost: a margin order pays for what it opens."""
+        cost = self.walk.opened_money if self._order.margin else self.cost_money
+        return cost > self._cost_max
 
 
 def reach(market: Market, order: Order, cost_max: int, price: int = 0, lots: int = 0) -> Reach:
@@ -121,7 +112,12 @@ def reach(market: Market, order: Order, cost_max: int, price: int = 0, lots: int
     wanted = lots or order.leaves_lots
     if order.quote_money:
         wanted = opposite.total_lots + 1  # more than there is
+    if order.reduce_only:
+        symbol = market.instrument.symbol
+        wanted = min(wanted, market.positions.closable(order.account, symbol, order.side))
     reached = Reach(market, order, wanted, cost_max)
+    if wanted == 0:
+        return reached
     for level in opposite:
         if not opposite.within(level.price, limit) or not reached.level(level):
             break

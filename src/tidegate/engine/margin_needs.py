@@ -48,31 +48,24 @@ class Walk:
         self.opened_money = 0
         self.fee_money = 0
 
-    def _closable(self, order: Order) -> int:
+    def closable(self, order: Order) -> int:
+        """How many lots the order could close there."""
         lots = self._lots.get(order.account)
         if lots is None:
             lots = self._positions.lots(order.account, self._symbol)
             self._lots[order.account] = lots
         return max(0, -lots if order.side == BUY else lots)
 
-    def lots(self, taker: Order, maker: Order, lots: int) -> int:
-        """How many of these lots the two may trade with each other."""
-        if maker.reduce_only:
-            lots = min(lots, self._closable(maker))
-        if taker.reduce_only:
-            lots = min(lots, self._closable(taker))
-        return lots
-
-    def may_trade(self, taker: Order) -> bool:
-        """Whether the arriving order goes on: a reduce-only one does not without a position."""
-        return not taker.reduce_only or self._closable(taker) > 0
+    def lots(self, maker: Order, lots: int) -> int:
+        """How many of these lots the resting order may trade."""
+        return min(lots, self.closable(maker)) if maker.reduce_only else lots
 
     def trade(self, taker: Order, maker: Order, lots: int, money: int) -> None:
         """They trade them."""
         if maker.margin:
             self._move(maker, lots)
         if taker.margin:
-            opened = max(0, lots - self._closable(taker))
+            opened = max(0, lots - self.closable(taker))
             opened_money = money * opened // lots
             self.opened_lots += opened
             self.opened_money += opened_money
@@ -80,5 +73,5 @@ class Walk:
             self._move(taker, lots)
 
     def _move(self, order: Order, lots: int) -> None:
-        self._closable(order)
+        self.closable(order)
         self._lots[order.account] += lots if order.side == BUY else -lots

@@ -44,9 +44,15 @@ class Matcher:
         The incoming order's mode decides about orders of the same group: cancel the newest (its
         own remainder), the oldest (the resting one), or both, the resting one first. Fills against
         others before that stand.
+
+        A reduce-only order trades no more than there was to close when it came: what it closes with
+        an order of its own account, that one opens again.
         """
         book = market.book
         limit = price_limit(market, order)
+        beyond = 0  # lots that it must not trade
+        if order.reduce_only:
+            beyond = max(0, order.leaves_lots - self._margin.closable(order))
         while order.leaves_lots > 0:
             maker = book.first_match(order.side, limit)
             if maker is None:
@@ -58,13 +64,13 @@ class Matcher:
                     self.close(market, order, now_ns, CANCELED_SELF_TRADE)
                     return False
                 continue
-            if order.reduce_only and self._margin.closable(order) == 0:
+            if order.leaves_lots == beyond:
                 self.close(market, order, now_ns, CANCELED_POSITION_CLOSED)
                 return False
             if maker.reduce_only and self._margin.closable(maker) == 0:
                 self.close(market, maker, now_ns, CANCELED_POSITION_CLOSED)
                 continue
-            self._trade(market, order, maker, now_ns)
+            self._trade(market, order, maker, order.leaves_lots - beyond, now_ns)
         if order.is_open:  # it was amended, or has waited
             self._open_orders.remove(order)
         return False
@@ -110,13 +116,11 @@ class Matcher:
         self._settlement.by_house(number, maker, lots, money)
         self._fill_maker(market, maker, maker.price, lots, money, now_ns)
 
-    def _trade(self, market: Market, taker: Order, maker: Order, now_ns: int) -> None:
-        """One match: the maker's side first, then the taker's."""
-        lots = min(taker.leaves_lots, maker.leaves_lots - maker.hidden_lots)
+    def _trade(self, market: Market, taker: Order, maker: Order, wanted: int, now_ns: int) -> None:
+        """One match, of `wanted` lots at most: the maker's side first, then the taker's."""
+        lots = min(wanted, maker.leaves_lots - maker.hidden_lots)
         if maker.reduce_only:
             lots = min(lots, self._margin.closable(maker))
-        if taker.reduce_only:
-            lots = min(lots, self._margin.closable(taker))
         price = maker.price
         number = self._count_trade(market)
         market.state.last_price = price

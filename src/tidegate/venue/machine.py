@@ -120,7 +120,7 @@ class Venue(SessionHost):
         the venue holds. Accounts that are new are opened with their deposits."""
         self.check_settings(settings_bytes)
         settings = VenueSettings.decode(settings_bytes)
-        self._input(records.CONFIGURE, time_ns, 0, 0, 0, settings_bytes)
+        self._record(records.CONFIGURE, time_ns, 0, 0, 0, settings_bytes)
         opened = len(self.directory.accounts)
         self.adopt(settings_bytes, settings)
         for account in self.directory.accounts[opened:]:
@@ -131,13 +131,16 @@ class Venue(SessionHost):
 
     def start(self, time_ns: int) -> None:
         """A process started: whatever links were up are gone, and a rollover that fell into the
-        time without a process is made up for."""
-        self._input(records.START, time_ns, 0, 0, 0, b"")
+        time without a process is made up for. What that cancels is not done as due after all: its
+        owner was without a line when its time came."""
+        self._record(records.START, time_ns, 0, 0, 0, b"")
         for session in self.sessions:
             session.link_lost(self.now_ns)
+        self.disconnects.tick(self.now_ns)
         if self.rollover.is_due(self.now_ns):
             self.rollover.begin(self.now_ns)
             self.rollover.finish(self.now_ns)
+        self._run_due_unless_cancelling()
         self.next_deadline_ns = 0
 
     def logon(
@@ -187,7 +190,7 @@ class Venue(SessionHost):
         session = self.sessions[session_index]
         if session.link != link:
             return
-        self._input(records.LINK_DOWN, time_ns, session_index, link, 0, b"")
+        self._record(records.LINK_DOWN, time_ns, session_index, link, 0, b"")
         session.link_lost(self.now_ns)
 
     def tick(self, time_ns: int) -> None:
@@ -200,7 +203,9 @@ class Venue(SessionHost):
         if time_ns < due_ns:
             self.next_deadline_ns = due_ns
             return
-        self._input(records.TICK, time_ns, 0, 0, 0, b"")
+        self._record(records.TICK, time_ns, 0, 0, 0, b"")
+        self.trading.go_on_cancelling(self.sessions, self.now_ns)
+        self._run_due_unless_cancelling()
         for session in self.sessions:
             session.tick(self.now_ns)
         self.disconnects.tick(self.now_ns)
@@ -208,7 +213,6 @@ class Venue(SessionHost):
             self.rollover.finish(self.now_ns)
         if self.rollover.is_due(self.now_ns):
             self.rollover.begin(self.now_ns)
-        self.trading.go_on_cancelling(self.sessions, self.now_ns)
         self.next_deadline_ns = 0
 
     def check_control(self, kind: int, session_index: int, data: bytes) -> None:
@@ -464,6 +468,12 @@ class Venue(SessionHost):
         """Record an input. What is due at its time happens before anything else does."""
         self._record(kind, time_ns, session, link, number, data)
         if self.engine.due_ns <= self.now_ns:
+            self.trading.run_due(self.sessions, self.now_ns)
+
+    def _run_due_unless_cancelling(self) -> None:
+        """Where orders are still to be cancelled, what is due may be theirs: it waits for the tick
+        that comes at once."""
+        if self.engine.due_ns <= self.now_ns and not self.trading.cancels.pending:
             self.trading.run_due(self.sessions, self.now_ns)
 
     def _record(

@@ -42,8 +42,8 @@ _TRIGGER_WORDS: Final = {
 }
 
 
-def descriptor(writer: BytesWriter, order: Order) -> bytes:
-    """The text of a New report: `buy 0.25 BTC/USD @ limit 84000.5`, or
+def descriptor(writer: BytesWriter, order: Order, qty_lots: int) -> bytes:
+    """The text of a New report of that quantity: `buy 0.25 BTC/USD @ limit 84000.5`, or
     `sell 1 BTC/USD @ stop loss 80000 -> limit 79900`. `writer` is scratch."""
     price_decimals = order.instrument.price_decimals
     writer.truncate(0)
@@ -52,7 +52,7 @@ def descriptor(writer: BytesWriter, order: Order) -> bytes:
         put_decimal(writer, order.quote_money, MONEY_DECIMALS)
         writer.write(b" quote")
     else:
-        put_decimal(writer, order.qty_lots, LOT_DECIMALS)
+        put_decimal(writer, qty_lots, LOT_DECIMALS)
     writer.append(32)
     writer.write(order.symbol)
     writer.write(b" @ ")

@@ -153,7 +153,8 @@ class Trading:
                 return refusal
             injected = self.injected.rule(session.index, LAYER_ENGINE)
         order = self._order(session, request, time_ns)
-        rule = self.engine.submit(order, time_ns, descriptor(self._scratch, order), injected)
+        text = descriptor(self._scratch, order, order.qty_lots)
+        rule = self.engine.submit(order, time_ns, text, injected)
         if rule is None:
             return None
         if rule is INJECTED_BY_ENGINE:
@@ -340,12 +341,12 @@ class Trading:
 
     def run_due(self, sessions: list[Session], time_ns: int) -> None:
         """Do what is due by the venue's time, as much as one record may. The engine does not know
-        the text of a New report; an order's quantity and prices are still those it was entered
-        with, or amended to."""
+        the text of a New report. An order's prices are still those it was entered with, or amended
+        to; its quantity need not be, if it is reduce-only."""
         self.engine.run_due(time_ns)
         for event in self.engine.take_events():
             if event.exec_type == EXEC_NEW:
-                event.text = descriptor(self._scratch, event.order)
+                event.text = descriptor(self._scratch, event.order, event.qty_lots)
             self._report_event(sessions[event.order.session], event, time_ns)
 
     # --- which orders a session reaches ----------------------------------------------------------

@@ -82,6 +82,7 @@ class Fold:
         self._cancelling = False  # this record has to cancel what is due
         self._cancels = 0  # in this record
         self._time_ns = 0  # of this record
+        self._due_is_done = True  # by this record
 
     def turn(self, payload: bytes) -> None:
         """Take the next turn. Raises `Violation`."""
@@ -108,7 +109,7 @@ class Fold:
                 require(session.link == 0, "fence", "a link outlives the process")
         self._started = self._cancelling = False
         self._cancels = 0
-        if not self.operators.resumed:
+        if self._due_is_done and not self.operators.resumed:
             trades = self.operators.trades
             check_times(
                 (
@@ -125,6 +126,8 @@ class Fold:
         kind = record.kind
         self.counts["record " + KIND_NAMES[kind]] += 1
         self._time_ns = record.time_ns
+        # Lost lines come first: what they cancel is not done as due.
+        self._due_is_done = kind not in (records.CONFIGURE, records.LINK_DOWN)
         self.operators.input(record if kind == records.CONTROL else None)
         self._days.input(record)
         self._end_graces(record)
@@ -166,12 +169,12 @@ class Fold:
             self.sessions[index].settings = session
 
     def _end_graces(self, record: Record) -> None:
-        """Grace times end with a tick or a logon of the session once they have passed, and with
-        the rollover however much is left."""
+        """Grace times end with a tick, a start or a logon of the session once they have passed, and
+        with the rollover however much is left."""
         for index, session in enumerate(self.sessions):
             if session.grace_until_ns == 0:
                 continue
-            asked = record.kind == records.TICK or (
+            asked = record.kind in (records.START, records.TICK) or (
                 record.kind == records.LOGON and record.session == index
             )
             passed = asked and record.time_ns >= session.grace_until_ns
