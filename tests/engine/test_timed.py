@@ -79,6 +79,13 @@ def test_activation_and_expiry_both_passed_expires_without_going_live() -> None:
     assert desk.wait(20) == ["C 1 C: GTD order expired"]
 
 
+def test_an_order_that_expires_as_it_becomes_active_expires() -> None:
+    desk = StagesDesk()
+    at_ns = desk.at(10)
+    desk.enter(BUY, 5, 100, time_in_force=GTD, effective_ns=at_ns, expire_ns=at_ns)
+    assert desk.wait(20) == ["C 1 C: GTD order expired"]
+
+
 def test_expiry_between_activations_keeps_its_place_in_time() -> None:
     desk = StagesDesk()
     desk.enter(BUY, 1, 100, effective_ns=desk.at(30))

@@ -102,6 +102,24 @@ def test_a_scan_finds_what_was_written(fields: list[tuple[int, bytes]]) -> None:
     assert [(message.tags[i], message.value(i)) for i in range(int(message.count))] == fields
 
 
+# Some of them have the same last bits.
+SOME_TAGS = (1, 8, 8 + 256, 8 + 512, 44, 7928, 7928 % 256, 999_999_999 - 2**20, 999_999_999)
+TAG_LISTS = st.lists(st.sampled_from(SOME_TAGS), max_size=FIELDS_MAX + 2)
+
+
+@given(st.lists(TAG_LISTS, min_size=1, max_size=4), st.booleans())
+def test_the_first_field_of_a_tag_is_found_whatever_was_scanned_before(
+    frames: list[list[int]], searching: bool
+) -> None:
+    message = Message()
+    for tags in frames:
+        data = b"".join(b"%d=%d\x01" % (tag, place) for place, tag in enumerate(tags))
+        message.scan_searching(data) if searching else message.scan_bytes(data)
+        known = tags[:FIELDS_MAX]
+        for tag in SOME_TAGS:
+            assert message.find(tag) == (known.index(tag) if tag in known else -1)
+
+
 def test_a_message_is_reused() -> None:
     message = Message()
     assert message.scan(frame(ORDER)) == SCANNED

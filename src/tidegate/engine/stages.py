@@ -176,7 +176,7 @@ class Stages:
             order = self._open_orders.get(timed.first())
             assert order is not None
             market = self._markets[order.instrument.symbol]
-            if order.stage != SCHEDULED or timed.due_ns != order.effective_ns:
+            if timed.due_ns == order.expire_ns:  # else it is its EffectiveTime
                 stop_waiting(market, order)
                 self._matcher.expire(market, order, now_ns, EXPIRED_GTD)
             elif order.expire_ns and order.expire_ns <= now_ns:

@@ -26,6 +26,7 @@ from tidegate.model.rejects import (
 )
 from tidegate.model.settings import CL_ORD_ID_TIMED
 from tidegate.model.time import NS_PER_S
+from tidegate.wire.message import ZERO, digits
 
 _UUID_BYTES: Final = 36
 _UUID_UNIT_NS: Final = 10_000  # 10 microseconds
@@ -35,9 +36,11 @@ _HEX: Final = b"0123456789abcdef"
 
 def number_of(cl_ord_id: bytes) -> int:
     """The number a ClOrdID is, 0 where it is none: digits without a leading zero."""
-    if len(cl_ord_id) > CL_ORD_ID_DIGITS_MAX or not cl_ord_id.isdigit() or cl_ord_id[0] == 48:
+    length = len(cl_ord_id)
+    if length == 0 or length > CL_ORD_ID_DIGITS_MAX or cl_ord_id[0] == ZERO:
         return 0
-    return int(cl_ord_id)
+    number = digits(cl_ord_id, 0, length)
+    return number if number > 0 else 0
 
 
 def uuid_time_ns(cl_ord_id: bytes) -> int:

@@ -28,7 +28,7 @@ FIELD_WITHOUT_VALUE: Final = 2  # `44=` directly followed by SOH
 TOO_MANY_FIELDS: Final = 3
 FIELD_UNENDED: Final = 4  # bytes before the trailer that are no `tag=value` at all
 
-_TABLE_TAGS: Final = 10_000  # tags below, which all of the dialect's are, need no search
+_LAST_BITS: Final = 255  # of a tag: by them it is found without a search, mostly
 
 # What `scaled` gives for numbers that are no scaled integer
 NUMBER_NEGATIVE: Final = -1
@@ -44,8 +44,8 @@ class Message:
     Where a scan stops, `count` fields before that place can be read, and `fault_tag` is the text of
     the tag that stopped it.
 
-    `_places` has the index of each tag's first field. It is never cleared: a place says something
-    about this frame only where a field of this frame with that tag stands there.
+    `_places` has, for the last bits of a tag, the index of the first field with such a tag. It is
+    never cleared: a place says something about this frame only where such a field stands there.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Message:
         self.starts: vec[i64] = vec[i64]([0] * FIELDS_MAX)
         self.ends: vec[i64] = vec[i64]([0] * FIELDS_MAX)
         self.count: i64 = 0
-        self._places: vec[u8] = vec[u8]([0] * _TABLE_TAGS)  # FIELDS_MAX of them fit
+        self._places: vec[u8] = vec[u8]([0] * (_LAST_BITS + 1))  # FIELDS_MAX of them fit
         self.fault_tag: bytes = b""  # the tag's text, where a scan stopped
 
     def scan(self, frame: bytes) -> int:
@@ -111,10 +111,10 @@ class Message:
                 self.count = count
                 self.fault_tag = b"%d" % tag
                 return FIELD_WITHOUT_VALUE
-            if tag < _TABLE_TAGS:
-                place = i64(places[tag])
-                if place >= count or tags[place] != tag:
-                    places[tag] = u8(count)
+            slot = tag & _LAST_BITS
+            place = i64(places[slot])
+            if place >= count or tags[place] & _LAST_BITS != slot:
+                places[slot] = u8(count)
             tags[count] = tag
             starts[count] = value_start
             ends[count] = position
@@ -145,10 +145,10 @@ class Message:
                 self.fault_tag = tag_text
                 return FIELD_UNENDED if end < 0 else FIELD_WITHOUT_VALUE
             tag = int(tag_text)
-            if tag < _TABLE_TAGS:
-                place = int(self._places[tag])
-                if place >= count or self.tags[place] != tag:
-                    self._places[tag] = count
+            slot = tag & _LAST_BITS
+            place = int(self._places[slot])
+            if place >= count or self.tags[place] & _LAST_BITS != slot:
+                self._places[slot] = count
             self.tags[count] = tag
             self.starts[count] = equals + 1
             self.ends[count] = end
@@ -165,13 +165,17 @@ class Message:
 
     def find(self, tag: i64) -> i64:
         """The index of the first field of that tag, -1 where there is none."""
+        slot = tag & _LAST_BITS
+        index = i64(self._places[slot])
         count = self.count
-        if tag < _TABLE_TAGS:
-            place = i64(self._places[tag])
-            return place if place < count and self.tags[place] == tag else -1
+        if index >= count:
+            return -1
         tags = self.tags
-        index: i64 = 0
-        while index < count:
+        if tags[index] == tag:
+            return index
+        if tags[index] & _LAST_BITS != slot:
+            return -1
+        while index < count:  # another tag with these last bits came first
             if tags[index] == tag:
                 return index
             index += 1
