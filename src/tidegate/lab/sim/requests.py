@@ -163,13 +163,13 @@ def _referring(random: Random, fields: dict[str, Any], tifs: str) -> dict[str, A
 def _margin(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
     fields = random.choice((_limit, _limit, _market, _iceberg, _trigger))(random, middle, tick)
     insts = [inst for inst in fields.get("exec_inst", "").split() if inst == "P"]
-    if random.random() < 0.4:
+    if random.random() < 0.5:
         insts.append("E")
     return fields | {"leverage": True, "exec_inst": " ".join(insts)}
 
 
 _KINDS: Final = (_limit, _market, _quote_qty, _iceberg, _trigger, _trailing, _margin)
-_KIND_WEIGHTS: Final = (60, 10, 3, 6, 7, 5, 9)
+_KIND_WEIGHTS: Final = (55, 10, 3, 6, 7, 5, 14)
 _SCHEDULED: Final = 0.06  # so many of all
 _WITH_DEADLINE: Final = 0.03
 
