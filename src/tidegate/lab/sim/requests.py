@@ -76,7 +76,7 @@ def good_order(random: Random, time_ns: int, *, broker: bool) -> NewOrder:
     symbol = random.choice(SYMBOLS)
     kind = random.choices(_KINDS, _KIND_WEIGHTS)[0]
     fields = kind(random, *PRICES[symbol])
-    if random.random() < _SCHEDULED:
+    if random.random() < (_SCHEDULED_AMOUNTS if kind is _quote_qty else _SCHEDULED):
         effective_ns = time_ns + random.randint(1, 8_000) * NS_PER_MS
         fields["effective_time_ns"] = max(effective_ns, fields.get("effective_time_ns", 0))
     if fields.get("time_in_force") == GTD:
@@ -162,6 +162,8 @@ def _referring(random: Random, fields: dict[str, Any], tifs: str) -> dict[str, A
 
 def _margin(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
     fields = random.choice((_limit, _limit, _market, _iceberg, _trigger))(random, middle, tick)
+    if "display_qty" not in fields and random.random() < 0.3:
+        fields["order_qty"] *= 4  # more than there is to close
     insts = [inst for inst in fields.get("exec_inst", "").split() if inst == "P"]
     if random.random() < 0.5:
         insts.append("E")
@@ -170,7 +172,8 @@ def _margin(random: Random, middle: Decimal, tick: Decimal) -> dict[str, Any]:
 
 _KINDS: Final = (_limit, _market, _quote_qty, _iceberg, _trigger, _trailing, _margin)
 _KIND_WEIGHTS: Final = (55, 10, 3, 6, 7, 5, 14)
-_SCHEDULED: Final = 0.06  # so many of all
+_SCHEDULED: Final = 0.06  # so many of all ...
+_SCHEDULED_AMOUNTS: Final = 0.5  # ... but of these, which are open only then, so many
 _WITH_DEADLINE: Final = 0.03
 
 

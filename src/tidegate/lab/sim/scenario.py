@@ -151,7 +151,7 @@ def sim_instruments(random: Random) -> list[Instrument]:
     for instrument in instruments:
         instrument.fee_schedule = _SCHEDULE
         instrument.band = random.choice((0, 0, 100, 20_000))
-        instrument.leverage_max = random.choice((0, 2, 5, 5))
+        instrument.leverage_max = random.choice((0, 2, 5, 5, 5, 5))
         size_max = random.choice((0, 0, 30_000_000))
         instrument.long_max_lots = instrument.short_max_lots = size_max
     return instruments
@@ -174,9 +174,9 @@ def _account(name: str, random: Random) -> AccountSettings:
         fees_by_volume=random.random() < 0.3,
         rate_tier=random.choice(("", "", "", _TIER)),
         scheduled_orders_max=random.choice((1, 500)),
-        leverage=random.choice((0, 3, 3, 10)),
+        leverage=random.choice((0, 3, 3, 10, 10, 10)),
         positions_max=random.choice((1, 1_000)),
-        opposing_positions=random.random() < 0.4,
+        opposing_positions=random.random() < 0.2,
         margin_allowance=_amounts(random, "USD=3000 BTC=0.2"),
     )
 
