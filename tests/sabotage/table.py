@@ -230,12 +230,6 @@ SABOTAGES = (
         "        self._following = True\n        self._next_number += 1\n\n    def resume",
     ),
     one(
-        "best price of a trailing order lost over a restart",
-        "engine/order.py",
-        "        trigger.best = decoder.uint()",
-        "        decoder.uint()",
-    ),
-    one(
         "expiry lost over a restart",
         "engine/order.py",
         "            expire_ns=decoder.uint(),",
