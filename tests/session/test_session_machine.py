@@ -258,6 +258,21 @@ def test_the_error_limit_ends_a_session_once() -> None:
         assert [fields(f)[tags.MSG_TYPE] for f in host.wire] == [b"3", b"5"]
 
 
+def test_errors_are_remembered_for_a_second_however_many_are_allowed() -> None:
+    """A peer that is wrong all day within its limit costs no more memory in the evening."""
+    session = logged_on(KeepingHost())
+    session.settings.errors_per_second_max = 20
+    for number in range(100):  # ten in any second
+        session.count_error(START_NS + number * NS_PER_S // 10)
+        assert len(session.error_times_ns) <= 10
+    assert session.state == ACTIVE
+    for _ in range(9):
+        session.count_error(START_NS + 99 * NS_PER_S // 10)
+    assert session.state == ACTIVE
+    session.count_error(START_NS + 99 * NS_PER_S // 10)
+    assert session.state == DISCONNECTED
+
+
 def test_the_text_of_a_logout_is_left_out_when_empty() -> None:
     host = KeepingHost()
     session: Session = logged_on(host)

@@ -11,6 +11,7 @@ One component numbers everything a session sends, administrative and application
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from tidegate.model.codec import Decoder, Encoder
@@ -103,7 +104,7 @@ class Session:
         self.logout_orderly = False
         self.gap = Gap()
         self.resend_budget = ResendBudget()
-        self.error_times_ns: list[int] = []
+        self.error_times_ns: deque[int] = deque()  # of the last second before the newest
         self.adopt(settings)
 
     def adopt(self, settings: SessionSettings) -> None:
@@ -166,13 +167,11 @@ class Session:
         if limit == 0 or self.state == DISCONNECTED:
             return
         times = self.error_times_ns
+        while times and time_ns - times[0] >= NS_PER_S:
+            times.popleft()
         times.append(time_ns)
-        if len(times) < limit:
-            return
-        if time_ns - times[0] < NS_PER_S:
+        if len(times) >= limit:
             self.expel(TOO_MANY_ERRORS, time_ns)
-            return
-        del times[0]
 
     # --- logon -----------------------------------------------------------------------------------
 
@@ -228,7 +227,7 @@ class Session:
         self.last_sent_ns = time_ns
         self.last_received_ns = time_ns
         self.test_request_ns = 0
-        self.error_times_ns = []
+        self.error_times_ns.clear()
         self.gap.clear()
 
     def _after_logon(self, number: int, time_ns: int) -> None:
@@ -594,4 +593,5 @@ class Session:
         self.logout_orderly = decoder.flag()
         self.gap.load(decoder)
         self.resend_budget.load(decoder)
-        self.error_times_ns = [decoder.uint() for _ in range(decoder.uint())]
+        for _ in range(decoder.uint()):
+            self.error_times_ns.append(decoder.uint())
