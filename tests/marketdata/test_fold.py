@@ -208,7 +208,7 @@ def test_books_do_not_hear_of_each_other(market_data: MarketData) -> None:
 def test_a_snapshot_is_made_once_for_a_state_of_the_book(market_data: MarketData) -> None:
     shape = book_shape(BTC, 2, 25)
     first = market_data.snapshot(shape)
-    assert market_data.snapshot(book_shape(BTC, 2, 25)) is first
+    assert market_data.snapshot(book_shape(BTC, 2, 25))[0] is first[0]
     market_data.hide(BTC, 1)
     market_data.flush(NOW_NS)
     assert market_data.snapshot(shape) != first
