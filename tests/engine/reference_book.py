@@ -244,10 +244,13 @@ class Book(Margin):
             self.open.append(order)
 
     def end(self, order: Order) -> None:
-        """It is filled or closed: gone, and it holds nothing."""
+        """It is filled or closed: gone, and it holds nothing. Where it stood in the line for a
+        position, others may close more now."""
+        if order.margin and order.arrival and self.position(order).against(order):
+            self.touch(self.position(order))
         self.open = [o for o in self.open if o is not order]
         order.arrival = 0
-        order.loan = 0
+        order.loan = order.opens = 0
         self.reserve(order, 0)
 
     def close(self, order: Order, text: bytes) -> None:

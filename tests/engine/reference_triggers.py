@@ -108,6 +108,7 @@ class Stages(Book):
             if order.expire and order.expire <= now:
                 self.end(order)
                 self.tell(order, fix.EXEC_EXPIRED, fix.STATUS_EXPIRED, 0, rejects.EXPIRED_GTD)
+                self.let_orders_follow()
             else:
                 self.activate(order)
             self.release()
@@ -196,18 +197,26 @@ class Stages(Book):
 
     def met_the_book(self, order: Order) -> None:
         """Positions may have changed: reduce-only orders are fitted to them, then the others hold
-        what they need now, those first that need no more than before."""
-        if order.reduce_only:
+        what they need now."""
+        if order.reduce_only or (order.margin and self.position(order).against(order)):
             self.touch(self.position(order))
+        self.let_orders_follow()
+
+    def let_orders_follow(self) -> None:
         for position in self.changed:
             for buys in (True, False):
                 self.fit(position, buys=buys)
-            orders = self.margin_orders(position.account, position.pair)
-            orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
-            more = [o for o in orders if self.rest_need(o).hold > o.held]
-            for one in [o for o in orders if o not in more] + more:
-                self.refresh(one)
+            while not self.hold_anew(position):
+                pass
         self.changed = []
+
+    def hold_anew(self, position: Position) -> bool:
+        """Those first that open no more than before. Where one can not pay it goes, and the others
+        are looked at again: False."""
+        orders = self.margin_orders(position.account, position.pair)
+        orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
+        more = [o for o in orders if self.opens(o) > o.opens]
+        return all(self.refresh(one) for one in [o for o in orders if o not in more] + more)
 
     def fit(self, position: Position, *, buys: bool) -> None:
         orders = self.margin_orders(position.account, position.pair)
@@ -226,7 +235,7 @@ class Stages(Book):
                 return
             self.close(worst, rejects.CANCELED_POSITION_CLOSED)
 
-    def refresh(self, order: Order) -> None:
+    def refresh(self, order: Order) -> bool:
         need = self.rest_need(order)
         if need.opens and not need.leverage:
             self.close(order, rejects.CANNOT_OPEN_POSITION.text)
@@ -234,6 +243,8 @@ class Stages(Book):
             self.close(order, rejects.INSUFFICIENT_FUNDS.text)
         else:
             self.bind(order, need)
+            return True
+        return False
 
     # --- from a stage to live --------------------------------------------------------------------
 

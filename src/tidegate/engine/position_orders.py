@@ -2,11 +2,12 @@
 
 Reduce-only orders that rest may together not be larger than the position: the least aggressive of
 them, by price, then the newest, are canceled until the rest fits, and the last one is cut down. All
-other margin orders hold what they need at the position of now; one whose account can not pay for
-that is canceled.
+other margin orders hold what they need at the position of now, and at their place among the orders
+that close it; one whose account can not pay for that is canceled.
 
 This is done once an order has ended its way through the book, never on that way: what an order
-trades is settled by the book that it found.
+trades is settled by the book that it found. It is done too where nothing has traded but an order
+that stands in the line for the position has come, gone or changed.
 """
 
 from __future__ import annotations
@@ -36,21 +37,25 @@ class PositionOrders:
         self._open_orders = open_orders
         self._markets = markets
 
-    def traded(self, order: Order, now_ns: int) -> None:
-        """An order has met the book, or was filled there. Events: what this module says."""
-        if order.reduce_only:
-            self._margin.touch(order)  # there may be more of them now than there is to close
-        if self._margin.changed:
-            self._follow(now_ns)
+    def met_book(self, order: Order, now_ns: int) -> None:
+        """An order has met the book, was filled there, or has changed in its place. Events: what
+        this module says."""
+        if order.margin and (order.reduce_only or self._margin.closable(order) > 0):
+            self._margin.touch(order)  # those behind it may close less now, or more
+        self.follow(now_ns)
 
-    def _follow(self, now_ns: int) -> None:
-        """Goes through the positions that have changed, in the order in which they did."""
+    def follow(self, now_ns: int) -> None:
+        """Goes through the positions that have changed, in the order in which they did. Events as
+        of `met_book`."""
+        if not self._margin.changed:
+            return
         for position in self._margin.changed:
-            position.changed = False
             market = self._markets[position.symbol]
             self._fit(market, position, BUY, now_ns)
             self._fit(market, position, SELL, now_ns)
-            self._refresh(market, position, now_ns)
+            while not self._refresh(market, position, now_ns):
+                pass  # each time there is an order less
+            position.changed = False
         self._margin.changed.clear()
 
     def _fit(self, market: Market, position: Position, side: int, now_ns: int) -> None:
@@ -73,26 +78,34 @@ class PositionOrders:
             if excess == 0:
                 return
 
-    def _refresh(self, market: Market, position: Position, now_ns: int) -> None:
-        """Lets the others hold what they need: first those that need less now, as that may pay for
-        what the others need more."""
-        more: list[Order] = []
-        for order in self._open_orders.margin_orders(position.account, position.symbol):
-            if _is_fired(market, order):
+    def _refresh(self, market: Market, position: Position, now_ns: int) -> bool:
+        """Lets the others hold what they need: first those that open less now, as that may pay for
+        what the others open more. False where one was canceled that stood in the line for the
+        position: what the rest of them opens is to be found again, lest one is canceled for what
+        it does not open any more."""
+        orders = self._open_orders.margin_orders(position.account, position.symbol)
+        openings = self._margin.openings(position, orders)
+        more: list[int] = []
+        for place, order in enumerate(orders):
+            if openings[place] == order.opening_lots or _is_fired(market, order):
                 continue
-            if self._margin.more_held(order) > 0:
-                more.append(order)
+            if openings[place] > order.opening_lots:
+                more.append(place)
             else:
-                self._hold(market, order, now_ns)
-        for order in more:
-            self._hold(market, order, now_ns)
-
-    def _hold(self, market: Market, order: Order, now_ns: int) -> None:
-        rule = self._margin.refresh(order)
-        if rule is not None:
+                rule = self._margin.refresh(order, openings[place])
+                assert rule is None
+        for place in more:
+            order = orders[place]
+            rule = self._margin.refresh(order, openings[place])
+            if rule is None:
+                continue
+            in_line = order.resting and position.closable(order.side) > 0
             if order.stage != LIVE:
                 stop_waiting(market, order)
             self._matcher.close(market, order, now_ns, rule.text)
+            if in_line:
+                return False
+        return True
 
 
 def _is_fired(market: Market, order: Order) -> bool:

@@ -203,6 +203,7 @@ class SpotEngine:
             order.orig_cl_ord_id = order.cl_ord_id
             order.cl_ord_id = cl_ord_id
         self._matcher.close(market, order, now_ns, text)
+        self._position_orders.follow(now_ns)
 
     def fill_by_house(self, order: Order, lots: int, now_ns: int) -> None:
         """Fills an order that rests, wholly or in part, though nobody traded with it: no trade of
@@ -211,7 +212,7 @@ class SpotEngine:
         assert 0 < lots <= order.leaves_lots
         market = self._markets[order.instrument.symbol]
         self._matcher.fill_by_house(market, order, lots, now_ns)
-        self._position_orders.traded(order, now_ns)
+        self._position_orders.met_book(order, now_ns)
 
     def amend(
         self,

@@ -86,7 +86,7 @@ class Stages:
         """An order that the admission has let pass as a live one meets the book, and rests there if
         it may. What its trades trigger waits in `Matcher.fired`."""
         self._meet(market, order, now_ns)
-        self._position_orders.traded(order, now_ns)
+        self._position_orders.met_book(order, now_ns)
 
     def _meet(self, market: Market, order: Order, now_ns: int) -> None:
         matcher = self._matcher
@@ -179,6 +179,7 @@ class Stages:
             if timed.due_ns == order.expire_ns:  # else it is its EffectiveTime
                 stop_waiting(market, order)
                 self._matcher.expire(market, order, now_ns, EXPIRED_GTD)
+                self._position_orders.follow(now_ns)
             elif order.expire_ns and order.expire_ns <= now_ns:
                 timed.await_expiry(order)  # it never was live
                 continue
