@@ -186,10 +186,8 @@ class Stages(Book):
         that trades for more than its price, needs what its trades say."""
         market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
         plan = self.plan(order)
-        limit = 10**40
-        if not self.position(order).against(order):
-            limit = (self.free(order.account, order.asset) + order.held) * self.leverage(order)
-        kills = fok and not amended and not plan.whole and plan.cost <= limit
+        limit = (self.free(order.account, order.asset) + order.held + 1) * self.leverage(order)
+        kills = fok and not amended and not plan.whole and plan.opened.money <= limit
         walks = not kills and (market or (not order.buys and (repriced or not amended)))
         price = 0 if market else order.price
         self.needed = self.need(order, price, plan.opened if walks else None)
