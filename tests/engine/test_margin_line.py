@@ -60,15 +60,16 @@ def test_a_sweep_takes_the_full_margin_for_what_opens_and_the_house_pays_nothing
 
 
 def test_a_loss_on_the_way_takes_nothing_of_what_others_hold_to_open() -> None:
-    """Bought at 150, sold at 110 in turns by two icebergs: the loss of 40,000 takes the 30,000 of
-    the position's margin and nothing of what the last 200 lots need to open."""
+    """Bought at 150, sold at 110 in turns by two icebergs, which hold 4,400 each as either may be
+    the last. The loss of 40,000 takes the 30,000 of the position's margin and the half of what they
+    hold, but nothing of what the last 200 lots need to open."""
     bench = with_long(1_000, 150)
     bench.enter(SELL, 600, 110, display_lots=100)
     bench.enter(SELL, 600, 110, display_lots=100)
     withdraw_all(bench)
     bench.enter(BUY, 1_200, 110, account=0)
     assert bench.position() == (-200, 22_000, 4_400)
-    assert bench.money(HOUSE) == (-10_000, 0)
+    assert bench.money(HOUSE) == (-5_600, 0)
 
 
 def test_the_line_moves_up_as_the_position_is_closed() -> None:
