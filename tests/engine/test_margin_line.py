@@ -117,12 +117,13 @@ def test_at_one_price_the_first_closes_first() -> None:
 
 
 def test_the_other_side_and_other_pairs_and_plain_orders_stand_in_another_line() -> None:
-    bench = with_long()
+    bench = poor_long(400)
     bench.fund(1, 1_000 * 100, "ABC")
     bench.enter(SELL, 1_000, 110, margin=False)
     bench.enter(SELL, 10, 110, symbol="XYZ/USD")
     bench.enter(BUY, 10, 90)
-    bench.enter(SELL, 1_000, 110)
+    assert bench.money()[0] == 0
+    assert bench.enter(SELL, 1_000, 110) == ""
     assert held(bench, 6) == [0]
 
 
@@ -183,6 +184,20 @@ def test_a_fill_by_the_house_takes_no_notice_of_the_line() -> None:
     assert held(bench, 3, 4) == [300 * 22, 200 * 24]
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_an_order_that_trades_at_once_does_so_before_those_that_rest(side: int) -> None:
+    bench = Bench(opposing_positions=False)
+    bench.fund(1, 50_000)
+    other = BUY if side == SELL else SELL
+    bench.enter(side, 1_000, 100, account=0)
+    bench.enter(other, 1_000)
+    bench.enter(side, 1_000, 120 if side == SELL else 80)
+    bench.enter(other, 1_000, 100, account=0)
+    assert bench.enter(side, 500) == ""
+    assert bench.enter(side, 500, 100) == ""
+    assert bench.position() == (0, 0, 0)
+
+
 # --- amends ---------------------------------------------------------------------------------------
 
 
@@ -213,6 +228,15 @@ def test_an_amend_that_the_account_can_not_pay_for_at_its_new_place_is_refused()
     assert bench.amend(4, 401, 110) == "insufficient_funds"
     assert saved(bench.engine) == before
     assert bench.amend(3, 600, 111) == ""
+
+
+def test_an_amend_to_less_keeps_the_place_and_needs_no_money() -> None:
+    bench = poor_long(4_400)
+    bench.enter(SELL, 600, 110)
+    bench.enter(SELL, 600, 110)
+    assert bench.money()[0] == 0
+    assert bench.amend(3, 500, 110) == ""
+    assert held(bench, 3, 4) == [0, 2_200]
 
 
 def test_an_iceberg_that_shows_less_makes_room_for_those_behind_it() -> None:
@@ -262,6 +286,37 @@ def test_who_leaves_the_line_makes_room_for_those_behind(leave: Callable[[Bench]
     check_margin(bench.engine)
     assert bench.engine.order(3) is None
     assert held(bench, 4, 5) == [0, 0]
+
+
+def test_what_expires_makes_room_before_the_next_order_goes_live() -> None:
+    """The market buy of the other pair, held for at 100, costs 120 when its time comes. All the
+    money there is was held by the order behind the one that expires at that time."""
+    bench = poor_long(12_000)
+    bench.trade(1, 100, "XYZ/USD")
+    bench.enter(SELL, 20, 120, account=0, symbol="XYZ/USD")
+    time_ns = NOW_NS + SECOND_NS
+    bench.enter(SELL, 500, 110, time_in_force=fix.GTD, expire_ns=time_ns)
+    bench.enter(BUY, 20, symbol="XYZ/USD", effective_ns=time_ns)
+    assert bench.enter(SELL, 1_000, 116) == ""
+    assert bench.money()[0] == 0
+    bench.engine.run_due(time_ns)
+    check_margin(bench.engine)
+    assert bench.position(1, "XYZ/USD") == (20, 2_400, 480)
+
+
+def test_many_that_leave_at_once_leave_the_same_behind_as_one_by_one() -> None:
+    benches = [with_long(), with_long()]
+    for bench in benches:
+        for price in (110, 112, 108, 110, 111):
+            bench.enter(SELL, 400, price)
+        bench.enter(SELL, 300, 109, reduce_only=True)
+    for number in (3, 5, 8):
+        benches[0].cancel(number)
+    engine = benches[1].engine
+    engine.cancel_all([benches[1].order(number) for number in (3, 5, 8)], NOW_NS, b"")
+    check_margin(engine)
+    assert benches[0].events() == benches[1].events()
+    assert saved(engine) == saved(benches[0].engine)
 
 
 def test_who_can_not_pay_at_its_new_place_is_canceled_and_nobody_else() -> None:

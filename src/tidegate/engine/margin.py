@@ -121,12 +121,15 @@ class Margin:
         closable = self.closable(order)
         if closable == 0 or order.stage != LIVE or order.ord_type == MARKET:
             return max(0, lots - closable)
-        others = self._open_orders.margin_orders(order.account, order.instrument.symbol)
-        queue = [
-            queued(other)
-            for other in others
-            if other.resting and other.side == order.side and other is not order
-        ]
+        others: list[Order] = []
+        in_line = lots
+        for other in self._open_orders.margin_orders(order.account, order.instrument.symbol):
+            if other.resting and other.side == order.side and other is not order:
+                others.append(other)
+                in_line += other.leaves_lots
+        if in_line <= closable:
+            return 0
+        queue = [queued(other) for other in others]
         keeps_place = order.resting and price == order.price and lots <= order.leaves_lots
         own = Queued(order, price, lots, order.place if keeps_place else BACK)
         queue.append(own)

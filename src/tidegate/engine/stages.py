@@ -179,7 +179,6 @@ class Stages:
             if timed.due_ns == order.expire_ns:  # else it is its EffectiveTime
                 stop_waiting(market, order)
                 self._matcher.expire(market, order, now_ns, EXPIRED_GTD)
-                self._position_orders.follow(now_ns)
             elif order.expire_ns and order.expire_ns <= now_ns:
                 timed.await_expiry(order)  # it never was live
                 continue
@@ -188,8 +187,10 @@ class Stages:
                 timed.await_expiry(order)
                 continue
             else:
+                self._position_orders.follow(now_ns)  # who stood behind what expired has money free
                 self._activate(market, order, now_ns)
             left -= 1
+        self._position_orders.follow(now_ns)
 
     def _activate(self, market: Market, order: Order, now_ns: int) -> None:
         """EffectiveTime has come. Event: New, and what follows from it."""
