@@ -209,12 +209,19 @@ class Stages(Book):
         self.changed = []
 
     def hold_anew(self, position: Position) -> bool:
-        """Those first that open no more than before. Where one can not pay it goes, and the others
-        are looked at again: False."""
+        """Those first that open no more than before, and last those in the line for the position,
+        in its order. Where one can not pay it goes, and the others are looked at again: False."""
         orders = self.margin_orders(position.account, position.pair)
         orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
         more = [o for o in orders if self.opens(o) > o.opens]
-        return all(self.refresh(one) for one in [o for o in orders if o not in more] + more)
+        more.sort(key=lambda o: self.place_in_line(o, position))
+        stay = [self.refresh(one) for one in [o for o in orders if o not in more] + more]
+        return all(stay)
+
+    def place_in_line(self, order: Order, position: Position) -> tuple[int, int, int]:
+        if not order.arrival or not position.against(order):
+            return (0, 0, order.number)
+        return (1, -order.price if order.buys else order.price, order.arrival)
 
     def fit(self, position: Position, *, buys: bool) -> None:
         orders = self.margin_orders(position.account, position.pair)

@@ -319,16 +319,32 @@ def test_many_that_leave_at_once_leave_the_same_behind_as_one_by_one() -> None:
     assert saved(engine) == saved(benches[0].engine)
 
 
-def test_who_can_not_pay_at_its_new_place_is_canceled_and_nobody_else() -> None:
-    """The 600 are pushed back by 800 and can not pay. Without them the 200 behind find room, so
-    they stay, though they would not if the 600 were still before them."""
+@pytest.mark.parametrize(("price", "display", "display_behind"), [
+    (160, 0, 0), (160, 100, 100), (150, 0, 0), (150, 100, 0), (150, 0, 100), (150, 100, 100),
+])  # fmt: skip
+def test_who_can_not_pay_at_its_new_place_is_canceled_and_nobody_else(
+    price: int, display: int, display_behind: int
+) -> None:
+    """The first 600 are pushed back by others and can not pay. Without them the 400 behind find
+    room, so they stay, though they would not if the 600 were still before them."""
     bench = poor_long()
-    bench.enter(SELL, 600, 150)
-    bench.enter(SELL, 200, 160)
+    bench.enter(SELL, 600, 150, display_lots=display)
+    bench.enter(SELL, 400, price, display_lots=display_behind)
     bench.events()
-    assert bench.enter(SELL, 800, 110) == ""
-    assert bench.events() == [("0", 5, 800, b""), ("4", 3, 0, NO_FUNDS)]
+    assert bench.enter(SELL, 600, 110) == ""
+    assert bench.events() == [("0", 5, 600, b""), ("4", 3, 0, NO_FUNDS)]
     assert held(bench, 4, 5) == [0, 0]
+
+
+def test_what_money_there_is_goes_to_the_first_in_the_line() -> None:
+    """Not to the first that came: both need 30,000 or more when they are pushed back."""
+    bench = poor_long(32_000)
+    bench.enter(SELL, 500, 320)
+    bench.enter(SELL, 500, 310)
+    bench.events()
+    assert bench.enter(SELL, 1_000, 110) == ""
+    assert bench.events() == [("0", 5, 1_000, b""), ("4", 3, 0, NO_FUNDS)]
+    assert held(bench, 4, 5) == [31_000, 0]
 
 
 def test_each_that_can_not_pay_is_canceled_until_the_rest_can() -> None:

@@ -38,6 +38,39 @@ class Queued:
         self.shown_lots = lots - order.hidden_lots
         self.before_lots = 0
 
+    def opening_lots(self, position_lots: int) -> int:
+        """What of it opens where there are so many lots to close."""
+        if self.order.reduce_only:
+            return 0
+        return max(0, self.lots - max(0, position_lots - self.before_lots))
+
+
+class Gone:
+    """Who leaves a line while it is gone through, first to last."""
+
+    def __init__(self) -> None:
+        self._price = 0
+        self._better_lots = 0
+        self._price_lots = 0  # at the price of the latest
+        self._shown_lots = 0
+
+    def add(self, one: Queued) -> None:
+        """It has left."""
+        if one.price != self._price:
+            self._price = one.price
+            self._better_lots += self._price_lots
+            self._price_lots = 0
+            self._shown_lots = 0
+        self._price_lots += one.lots
+        self._shown_lots += one.shown_lots
+
+    def take_off(self, one: Queued) -> None:
+        """Those that have left are not before it any more."""
+        lots = self._price_lots
+        if one.price == self._price and not one.order.display_lots:
+            lots = self._shown_lots
+        one.before_lots -= self._better_lots + lots
+
 
 def queued(order: Order) -> Queued:
     """An order that rests."""

@@ -134,32 +134,26 @@ class Margin:
         own = Queued(order, price, lots, order.place if keeps_place else BACK)
         queue.append(own)
         count_before(queue)
-        return max(0, lots - max(0, closable - own.before_lots))
+        return own.opening_lots(closable)
 
-    def openings(self, position: Position, orders: list[Order]) -> list[int]:
-        """What each of the account's margin orders in the pair opens, as it is open now."""
-        openings: list[int] = []
-        size = abs(position.lots)
-        in_line = 0  # lots of the resting orders that may close it
+    def opening_alone(self, order: Order) -> int:
+        """What an open order opens that stands in no line."""
+        return 0 if order.reduce_only else max(0, order.leaves_lots - self.closable(order))
+
+    def line(self, position: Position, orders: list[Order]) -> list[Queued]:
+        """Of the account's margin orders in the pair those that rest to close its position, first
+        to last. Where there is room for all of them only those that had none, in any order."""
+        closing: list[Order] = []
+        lots = 0
         for order in orders:
-            closable = position.closable(order.side)
-            openings.append(0 if order.reduce_only else max(0, order.leaves_lots - closable))
-            if closable > 0 and order.resting:
-                in_line += order.leaves_lots
-        if size == 0 or in_line <= size:
-            return openings
-        queue: list[Queued] = []
-        places: dict[int, int] = {}
-        for place, order in enumerate(orders):
             if order.resting and position.closable(order.side) > 0:
-                queue.append(queued(order))
-                places[order.number] = place
-        count_before(queue)
-        for one in queue:
-            if not one.order.reduce_only:
-                closing = max(0, size - one.before_lots)
-                openings[places[one.order.number]] = max(0, one.lots - closing)
-        return openings
+                closing.append(order)
+                lots += order.leaves_lots
+        if lots <= abs(position.lots):
+            return [queued(order) for order in closing if order.opening_lots > 0]
+        line = [queued(order) for order in closing]
+        count_before(line)
+        return line
 
     def _price(self, order: Order, need: Need, lots: int) -> None:
         """Margin, fee and loan of `lots` at the need's price and leverage."""

@@ -12,6 +12,7 @@ that stands in the line for the position has come, gone or changed.
 
 from __future__ import annotations
 
+from tidegate.engine.closing_queue import Gone, Queued
 from tidegate.engine.margin import Margin
 from tidegate.engine.market import Market, stop_waiting, triggers_of
 from tidegate.engine.matching import Matcher
@@ -54,7 +55,7 @@ class PositionOrders:
             self._fit(market, position, BUY, now_ns)
             self._fit(market, position, SELL, now_ns)
             while not self._refresh(market, position, now_ns):
-                pass  # each time there is an order less
+                pass  # nobody needs more then: this ends at the second time
             position.changed = False
         self._margin.changed.clear()
 
@@ -79,33 +80,51 @@ class PositionOrders:
                 return
 
     def _refresh(self, market: Market, position: Position, now_ns: int) -> bool:
-        """Lets the others hold what they need: first those that open less now, as that may pay for
-        what the others open more. False where one was canceled that stood in the line for the
-        position: what the rest of them opens is to be found again, lest one is canceled for what
-        it does not open any more."""
+        """Lets the others hold what they need: first those that open no more than before, as that
+        may pay for what the others open more; then those in entry order, and last those that stand
+        in the line for the position, first to last. Who can not pay leaves the line to those
+        behind. False where one has: others may open less now that had their turn before."""
+        margin = self._margin
         orders = self._open_orders.margin_orders(position.account, position.symbol)
-        openings = self._margin.openings(position, orders)
-        more: list[int] = []
-        for place, order in enumerate(orders):
-            if openings[place] == order.opening_lots or _is_fired(market, order):
+        size = abs(position.lots)
+        line = margin.line(position, orders)
+        more: list[Order] = []
+        for order in orders:
+            if order.resting and position.closable(order.side) > 0:
                 continue
-            if openings[place] > order.opening_lots:
-                more.append(place)
-            else:
-                rule = self._margin.refresh(order, openings[place])
-                assert rule is None
-        for place in more:
-            order = orders[place]
-            rule = self._margin.refresh(order, openings[place])
-            if rule is None:
-                continue
-            in_line = order.resting and position.closable(order.side) > 0
-            if order.stage != LIVE:
-                stop_waiting(market, order)
-            self._matcher.close(market, order, now_ns, rule.text)
-            if in_line:
-                return False
-        return True
+            opening = margin.opening_alone(order)
+            if opening > order.opening_lots:
+                more.append(order)
+            elif opening < order.opening_lots and not _is_fired(market, order):
+                self._hold(market, order, opening, now_ns)
+        more_in_line: list[Queued] = []
+        for one in line:
+            opening = one.opening_lots(size)
+            if opening > one.order.opening_lots:
+                more_in_line.append(one)
+            elif opening < one.order.opening_lots:
+                self._hold(market, one.order, opening, now_ns)
+        for order in more:
+            if not _is_fired(market, order):
+                self._hold(market, order, margin.opening_alone(order), now_ns)
+        gone = Gone()
+        all_stay = True
+        for one in more_in_line:
+            gone.take_off(one)
+            if not self._hold(market, one.order, one.opening_lots(size), now_ns):
+                gone.add(one)
+                all_stay = False
+        return all_stay
+
+    def _hold(self, market: Market, order: Order, opening_lots: int, now_ns: int) -> bool:
+        """Lets it hold what it needs to open so much. False where it can not, and is canceled."""
+        rule = self._margin.refresh(order, opening_lots)
+        if rule is None:
+            return True
+        if order.stage != LIVE:
+            stop_waiting(market, order)
+        self._matcher.close(market, order, now_ns, rule.text)
+        return False
 
 
 def _is_fired(market: Market, order: Order) -> bool:
