@@ -320,7 +320,7 @@ def test_many_that_leave_at_once_leave_the_same_behind_as_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(("price", "display", "display_behind"), [
-    (160, 0, 0), (160, 100, 100), (150, 0, 0), (150, 100, 0), (150, 0, 100), (150, 100, 100),
+    (160, 0, 0), (160, 100, 0), (160, 100, 100), (150, 0, 0), (150, 100, 0), (150, 0, 100), (150, 100, 100),
 ])  # fmt: skip
 def test_who_can_not_pay_at_its_new_place_is_canceled_and_nobody_else(
     price: int, display: int, display_behind: int
@@ -345,6 +345,39 @@ def test_what_money_there_is_goes_to_the_first_in_the_line() -> None:
     assert bench.enter(SELL, 1_000, 110) == ""
     assert bench.events() == [("0", 5, 1_000, b""), ("4", 3, 0, NO_FUNDS)]
     assert held(bench, 4, 5) == [31_000, 0]
+
+
+def test_several_that_leave_at_several_prices_make_room_together() -> None:
+    bench = poor_long()
+    for lots, price in ((450, 150), (450, 160), (100, 170)):
+        bench.enter(SELL, lots, price)
+    bench.events()
+    bench.enter(SELL, 900, 110)
+    assert bench.events()[1:] == [("4", 3, 0, NO_FUNDS), ("4", 4, 0, NO_FUNDS)]
+    assert held(bench, 5) == [0]
+
+
+def test_of_an_iceberg_that_leaves_only_what_it_showed_was_before_those_at_its_price() -> None:
+    """The 450 open 50 then and take the money that the last 50 lots would need."""
+    bench = poor_long(1_600)
+    bench.enter(SELL, 500, 150, display_lots=100)
+    bench.enter(SELL, 450, 150)
+    bench.enter(SELL, 50, 160)
+    bench.events()
+    bench.enter(SELL, 600, 110)
+    assert bench.events()[1:] == [("4", 3, 0, NO_FUNDS), ("4", 5, 0, NO_FUNDS)]
+    assert held(bench, 4) == [1_500]
+
+
+def test_an_iceberg_gains_from_one_behind_it_at_its_price_that_leaves() -> None:
+    """Either may be the last, so either needs 6,000; there is money for one."""
+    bench = poor_long(6_000)
+    bench.enter(SELL, 500, 150, display_lots=100)
+    bench.enter(SELL, 500, 150, display_lots=100)
+    bench.events()
+    bench.enter(SELL, 200, 110)
+    assert bench.events()[1:] == [("4", 4, 0, NO_FUNDS)]
+    assert held(bench, 3) == [0]
 
 
 def test_each_that_can_not_pay_is_canceled_until_the_rest_can() -> None:
