@@ -320,7 +320,8 @@ def test_many_that_leave_at_once_leave_the_same_behind_as_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(("price", "display", "display_behind"), [
-    (160, 0, 0), (160, 100, 0), (160, 100, 100), (150, 0, 0), (150, 100, 0), (150, 0, 100), (150, 100, 100),
+    (160, 0, 0), (160, 100, 0), (160, 100, 100),
+    (150, 0, 0), (150, 100, 0), (150, 0, 100), (150, 100, 100),
 ])  # fmt: skip
 def test_who_can_not_pay_at_its_new_place_is_canceled_and_nobody_else(
     price: int, display: int, display_behind: int
