@@ -185,8 +185,8 @@ class Stages(Book):
         """A margin order that meets the book, or would with new values. A market order, and a sell
         that trades for more than its price, needs what its trades say."""
         market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
-        plan = self.plan(order)
         limit = (self.free(order.account, order.asset) + order.held + 1) * self.leverage(order)
+        plan = self.plan(order, 10**40 if amended else limit)
         kills = fok and not amended and not plan.whole and plan.opened.money <= limit
         walks = not kills and (market or (not order.buys and (repriced or not amended)))
         price = 0 if market else order.price
