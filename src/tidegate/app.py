@@ -26,6 +26,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
+from tidegate.children import ChildProcess
 from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
@@ -44,7 +45,6 @@ from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.gateway.shares import Shares
-from tidegate.history.child import HistoryProcess
 from tidegate.history.follow import FollowOptions
 from tidegate.history.target import OFF
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
@@ -76,6 +76,8 @@ EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
 
 STOP_TEXT: Final = b"Venue is stopping"
 STOP_WAIT_S: Final = 2.0
+HISTORY_STOP_WAIT_S: Final = 6.0  # it has five seconds for what is left
+FEEDS_STOP_WAIT_S: Final = 4.0  # its clients have two to answer a Logout
 DESCRIPTORS_WANTED: Final = 16_384
 
 _log = structlog.get_logger("tidegate")
@@ -322,19 +324,21 @@ def _service(
     )
 
 
-def _history(prepared: _Prepared) -> HistoryProcess | None:
+def _history(prepared: _Prepared) -> ChildProcess | None:
     """The process that follows the journal, started; None where the history is off."""
     config = prepared.config
     if config.history == OFF:
         return None
-    process = HistoryProcess(
+    process = ChildProcess(
+        "tidegate.history",
         FollowOptions(
             data=str(prepared.directory),
             target=config.history,
             durability=config.durability,
             log_format=prepared.options.log_format,
             log_level=prepared.options.log_level,
-        )
+        ),
+        stop_wait_s=HISTORY_STOP_WAIT_S,
     )
     process.start()
     return process
