@@ -2,7 +2,7 @@
 
 A child has its options as the first line of standard input, where no list of processes shows them,
 and the pipe stays open for as long as the venue lives: its end is the child's. Who keeps a child is
-a thread that waits and does nothing else, so whatever becomes of the child, trading does not notice.
+a thread that waits and does nothing else: whatever becomes of the child, trading does not notice.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from typing import Final
 import structlog
 
 from tidegate.clock import Clock
-from tidegate.gateway.port import LinkOutput, TurnWatch
+from tidegate.gateway.outbound import LinkWriter, Outbound
+from tidegate.gateway.port import LinkOutput, LinkTransport, TurnWatch
+from tidegate.gateway.shares import Shares
 from tidegate.journal import Doorbell, Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
 from tidegate.model.rejects import LAYER_NAMES
@@ -204,6 +206,11 @@ class VenueService:
             if note.link == link and note.happening != b"logon":
                 return note.reason
         return b""
+
+    def writer(
+        self, session: int, link: int, transport: LinkTransport, shares: Shares
+    ) -> LinkWriter:
+        return Outbound(transport, self, session, self.now_ns, shares)
 
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
         if self._closed:
