@@ -64,6 +64,10 @@ def served_ports(port_offset: int, *, market_data: bool = True) -> dict[str, int
     }
 
 
+def market_data_names() -> tuple[str, ...]:
+    return tuple(service.name for service in market_data_services())
+
+
 def market_data_services() -> tuple[Service, ...]:
     """Those of market data that this version has."""
     return tuple(service for service in SERVICES if service.served and service.role != TRADING)
