@@ -20,7 +20,7 @@ from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
 from tidegate.session.machine import MessageTools, Session
 from tidegate.session.reasons import DISPLACED, SESSION_DISABLED
 from tidegate.session.resend import gap_fill
-from tidegate.session.states import ACTIVE, DISCONNECTED
+from tidegate.session.states import DISCONNECTED
 from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
 
@@ -161,20 +161,17 @@ class Desk(SessionHost):
             line.full = False
             self._touch(line)
 
-    def subscribe(
-        self, seat: Seat, md_req_id: bytes, symbol: bytes, book: Shape | None, trades: Shape | None
-    ) -> None:
+    def subscribe(self, seat: Seat, md_req_id: bytes, symbol: bytes, shapes: list[Shape]) -> None:
         """One more symbol for a session; its full refresh comes first."""
         self._last_subscription += 1
         number = self._last_subscription
-        subscription = Subscription(number, seat.session, md_req_id, symbol, book, trades)
+        subscription = Subscription(number, seat.session, md_req_id, symbol, shapes)
         seat.subscriptions.setdefault(md_req_id, []).append(subscription)
         seat.symbol_count += 1
         self.subscription_count += 1
-        for shape in (book, trades):
-            if shape is not None:
-                self.market_data.watch(shape)
-                self._subscribers.setdefault(shape, {})[number] = subscription
+        for shape in shapes:
+            self.market_data.watch(shape)
+            self._subscribers.setdefault(shape, {})[number] = subscription
         line = self._lines[seat.session.link]
         line.refreshes.append(subscription)
         self._touch(line)
@@ -185,20 +182,16 @@ class Desk(SessionHost):
             subscription.ended = True
             seat.symbol_count -= 1
             self.subscription_count -= 1
-            for shape in (subscription.book, subscription.trades):
-                if shape is not None:
-                    self.market_data.unwatch(shape)
-                    subscribers = self._subscribers[shape]
-                    del subscribers[subscription.number]
-                    if not subscribers:
-                        del self._subscribers[shape]
+            for shape in subscription.shapes:
+                self.market_data.unwatch(shape)
+                subscribers = self._subscribers[shape]
+                del subscribers[subscription.number]
+                if not subscribers:
+                    del self._subscribers[shape]
 
-    def tell_instruments(self, time_ns: int) -> None:
-        """Instruments, or the status of their markets, have changed."""
-        for seat in self.seats:
-            if seat.session.state == ACTIVE:
-                self.answers.tell_instruments(seat, time_ns)
-        self.answers.settle()
+    def tell_markets(self, time_ns: int) -> None:
+        """Instruments, or the status of their markets, may have changed."""
+        self.answers.tell_markets(self.seats, time_ns)
 
     # --- outputs ---------------------------------------------------------------------------------
 
@@ -237,9 +230,7 @@ class Desk(SessionHost):
             if subscription.ended:
                 continue
             subscription.waits = False
-            shape = subscription.book or subscription.trades
-            assert shape is not None
-            tail, tail_sum = self.market_data.snapshot(shape)
+            tail, tail_sum = self.market_data.snapshot(subscription.shapes[0])
             session = subscription.session
             session.begin(b"W", time_ns).raw(subscription.fields)
             session.finish(time_ns, tail, tail_sum)

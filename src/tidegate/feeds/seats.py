@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
+from tidegate.marketdata.requests import SecurityListRequest
 from tidegate.marketdata.shapes import Shape
 from tidegate.session.machine import Session
 
 
 class Subscription:
-    """One symbol of one MarketDataRequest: a book, trades, or both. `fields` is what each of its
-    messages says of it: Symbol (55) and MDReqID (262).
+    """One symbol of one MarketDataRequest: its book, its trades, or both, with the shape first that
+    a full refresh is of. `fields` is what each of its messages says of it: Symbol (55) and MDReqID
+    (262).
 
     `waits` while its next message is a full refresh: at the start, and after its link was full.
     Updates pass it by until then, for the refresh holds them. `ended` tells a queue to skip it.
@@ -22,14 +24,12 @@ class Subscription:
         session: Session,
         md_req_id: bytes,
         symbol: bytes,
-        book: Shape | None,
-        trades: Shape | None,
+        shapes: list[Shape],
     ) -> None:
         self.number = number
         self.session = session
         self.symbol = symbol
-        self.book = book
-        self.trades = trades
+        self.shapes = shapes
         self.fields: bytes = b"55=%s\x01262=%s\x01" % (symbol, md_req_id)
         self.waits = True
         self.ended = False
@@ -52,14 +52,14 @@ class Line:
 
 class Seat:
     """A session at one port, with what it gets. `level` is that of the port. Subscriptions are by
-    MDReqID (262), `lists` by SecurityReqID (320)."""
+    MDReqID (262), `lists`, of instruments, by SecurityReqID (320)."""
 
     def __init__(self, session: Session, level: int) -> None:
         self.session = session
         self.level = level
         self.subscriptions: dict[bytes, list[Subscription]] = {}
         self.symbol_count = 0
-        self.lists: dict[bytes, bool] = {}
+        self.lists: dict[bytes, SecurityListRequest] = {}
         self.status_id: bytes = b""  # TradSesReqID (335) of who is told of changes
         self.refresh_count = 0  # full refreshes after its link was full
 

@@ -194,7 +194,7 @@ class FeedService:
         if follower.observer.markets_are_new:
             follower.observer.markets_are_new = False
             self._take_roster(now_ns)
-            self.desk.tell_instruments(now_ns)
+            self.desk.tell_markets(now_ns)
         is_on = follower.rollover.is_on
         if is_on != self._rolling_over:
             self._rolling_over = is_on
