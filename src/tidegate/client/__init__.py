@@ -11,14 +11,9 @@ so an old order is never sent a second time.
 
 from __future__ import annotations
 
-from tidegate.client.asyncio_client import Client, ConnectFailed, Endpoint, LogonRefused
-from tidegate.client.core import (
-    ClientCore,
-    NotLoggedOn,
-    Numbers,
-    PendingRequest,
-    TooManyPending,
-)
+from tidegate.client.asyncio_client import Client
+from tidegate.client.connection import ConnectFailed, Endpoint, LogonRefused
+from tidegate.client.core import ClientCore, PendingRequest, TooManyPending
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
     AnswersLost,
@@ -50,6 +45,7 @@ from tidegate.client.orders import (
     TimeInForce,
 )
 from tidegate.client.outcomes import Accepted, MassCanceled, Outcome, Refused, Unknown
+from tidegate.client.session_core import NotLoggedOn, Numbers
 
 __all__ = [
     "Accepted",
