@@ -68,7 +68,7 @@ class Client(Connection):
         """Send a request without waiting for its answer, which comes as an event; returns its
         ClOrdID (11). Raises as `ClientCore.submit`; waits where the line is full."""
         cl_ord_id = self.core.submit(request, self._clock_ns(), cl_ord_id)
-        self._pump()
+        self.pump()
         await self._drain()
         return cl_ord_id
 
@@ -84,7 +84,7 @@ class Client(Connection):
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting[key] = (cl_ord_id, future)
         try:
-            self._pump()
+            self.pump()
             async with asyncio.timeout(timeout_s):
                 await self._drain()
                 return await future
@@ -128,7 +128,7 @@ class Client(Connection):
         self._barriers[barrier] = passed
         self._canceled_sinks.append(canceled)
         try:
-            self._pump()
+            self.pump()
             async with asyncio.timeout(timeout_s):
                 await self._drain()
                 # A refusal comes before the barrier, so the barrier alone is waited for; a lost

@@ -129,7 +129,7 @@ class Connection:
         self._writer = writer
         self._logon = asyncio.get_running_loop().create_future()
         self.core.connect(self._clock_ns())
-        self._pump()
+        self.pump()
         self._arm()
         self._link_task = asyncio.create_task(self._serve(reader, writer))
         try:
@@ -151,12 +151,12 @@ class Connection:
                 if not data:
                     break
                 core.receive(data, self._clock_ns())
-                self._pump()
+                self.pump()
         except OSError:
             pass  # a line that broke: what there is to say is said below
         finally:
             core.link_lost(self._clock_ns())
-            self._pump()
+            self.pump()
             self._disarm()
             self._writer = None
             if self._reconnect_delays_s and not self._is_closing and self._was_logged_on():
@@ -193,7 +193,7 @@ class Connection:
             self._reconnect_task.cancel()
             await asyncio.wait([self._reconnect_task])
         self.core.logout(self._clock_ns(), text)
-        self._pump()
+        self.pump()
         self._disarm()
         self._arm()
         self._room.set()  # the Logout may stand behind events that nobody takes any more
@@ -210,7 +210,7 @@ class Connection:
         if self._writer is not None:
             self._writer.transport.abort()
         self.core.link_lost(self._clock_ns())
-        self._pump()
+        self.pump()
         self._room.set()
         if self._link_task is not None:
             await asyncio.wait([self._link_task])
@@ -251,7 +251,7 @@ class Connection:
     async def send_raw(self, msg_type: bytes, fields: bytes) -> int:
         """Send any body and return its MsgSeqNum (34). Raises `NotLoggedOn`."""
         number = self.core.send_raw(msg_type, fields, self._clock_ns())
-        self._pump()
+        self.pump()
         await self._drain()
         return number
 
@@ -262,7 +262,7 @@ class Connection:
         barrier = self.core.barrier(self._clock_ns())
         self._barriers[barrier] = passed
         try:
-            self._pump()
+            self.pump()
             async with asyncio.timeout(timeout_s):
                 return await passed
         except TimeoutError:
@@ -279,9 +279,9 @@ class Connection:
             except OSError:
                 return  # the reading side tells of the loss
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
         """Carry what a call of the core left behind: bytes to the line, events and answers to
-        whoever waits."""
+        whoever waits. To be called after every call of the core that is not made here."""
         core = self.core
         output = core.take_output()
         # A transport may be closed before the reading side has told of it. What was to be written
@@ -340,7 +340,7 @@ class Connection:
     def _on_timer(self) -> None:
         self._timer = None
         self.core.tick(self._clock_ns())
-        self._pump()
+        self.pump()
         self._arm()
 
 
