@@ -14,7 +14,7 @@ from typing import Any
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
-CORE = ("model", "wire", "session", "oes", "engine", "venue")
+CORE = ("model", "wire", "session", "oes", "engine", "marketdata", "venue")
 # What every order passes outside of the core; see docs/decisions/0011-compiled-shells.md.
 WAY = (
     "journal/*.py",

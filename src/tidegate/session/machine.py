@@ -49,6 +49,7 @@ from tidegate.session.states import (
     next_state,
 )
 from tidegate.wire import tags
+from tidegate.wire.dictionary import TRADING
 from tidegate.wire.message import SCANNED, TOO_MANY_FIELDS, Message
 from tidegate.wire.render import FrameWriter
 from tidegate.wire.validation import Fault, check, scan_fault
@@ -90,6 +91,7 @@ class Session:
         self.tools = tools
         self.index = index
         self.initiator = initiator
+        self.application = TRADING  # or MARKET_DATA: which messages it judges
         self.state = DISCONNECTED
         self.epoch = 1
         self.link = 0
@@ -432,7 +434,7 @@ class Session:
         if scanned != SCANNED and not (lenient and scanned == TOO_MANY_FIELDS):
             self._refuse(number, msg_type, scan_fault(message, scanned), time_ns)
             return
-        fault = None if lenient else check(message, msg_type)
+        fault = None if lenient else check(message, msg_type, self.application)
         if fault is None and message.flag(tags.POSS_DUP_FLAG):
             fault = duplicate_fault(message)
         if fault is not None:

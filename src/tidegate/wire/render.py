@@ -130,6 +130,31 @@ def put_decimal(writer: BytesWriter, value: int, decimals: int) -> None:
         _put_digits(writer, number - whole * unit, unit // 10)
 
 
+def put_fixed(writer: BytesWriter, value: int, decimals: int) -> None:
+    """A non-negative scaled integer with all of its decimals, as market data has them:
+    `0.50000000`, `84010.1`; but zero is `0.0`. `decimals` is at most 17."""
+    if value == 0:
+        writer.write(b"0.0")
+        return
+    unit: i64 = 1
+    places: i64 = decimals
+    while places > 0:
+        unit *= 10
+        places -= 1
+    if not COMPILED or value >= 10**18:
+        whole_part, rest = divmod(value, int(unit))
+        writer.write(b"%d" % whole_part)
+        if decimals:
+            writer.write(b".%0*d" % (decimals, rest))
+        return
+    number: i64 = value
+    whole = number // unit
+    put_uint(writer, whole)
+    if unit > 1:
+        writer.append(u8(POINT))
+        _put_digits(writer, number - whole * unit, unit // 10)
+
+
 def _put_digits(writer: BytesWriter, number: i64, unit: i64) -> None:
     """The digits of a number below `10 * unit`, from the place of `unit` down: as many as `unit`
     has, leading zeros included."""
