@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from tidegate.marketdata.checksum import book_checksum
 from tidegate.marketdata.fold import MarketData
 from tidegate.marketdata.shapes import book_shape
 from tidegate.model.instruments import make_instrument
 from tidegate.model.orders import BUY, SELL
+from tidegate.wire.book_checksum import book_checksum
 
 # Published with the dialect, for 2349=1 and 5010=8: the digits of ten offers and ten bids.
 PUBLISHED = (
