@@ -26,6 +26,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
+from tidegate.children import ChildProcess
 from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
@@ -44,7 +45,6 @@ from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.gateway.shares import Shares
-from tidegate.history.child import HistoryProcess
 from tidegate.history.follow import FollowOptions
 from tidegate.history.target import OFF
 from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
@@ -52,6 +52,8 @@ from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
 from tidegate.lab.faults import FaultPlan
 from tidegate.lab.target import VenueTarget
+from tidegate.liquidity.commands import liquidity_commands
+from tidegate.liquidity.options import maker_options, with_local_maker
 from tidegate.provision import (
     ProvisionError,
     Secrets,
@@ -77,8 +79,11 @@ EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
 STOP_TEXT: Final = b"Venue is stopping"
 STOP_WAIT_S: Final = 2.0
 DESCRIPTORS_WANTED: Final = 16_384
+WITHOUT_FILE: Final = "liquidity.enabled = true"  # the configuration of `up` without --config
 
 _log = structlog.get_logger("tidegate")
+
+Commands = dict[str, Handler]
 
 
 class StartRefused(Exception):
@@ -167,7 +172,7 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     directory = data_directory(options.data)
     stack.enter_context(DirectoryLock.acquire(directory))
     secrets = open_secrets(directory)
-    config = _overridden(_load(options, secrets), options)
+    config = with_local_maker(_overridden(_load(options, secrets), options), sockets)
     recovered = recover(
         directory, durability=config.durability, segment_bytes_max=config.segment_bytes
     )
@@ -179,7 +184,11 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
-    return load("", secrets) if options.config is None else load_file(options.config, secrets)
+    """The file's configuration, or the built-in one, whose main pairs live: but not by a clock that
+    somebody moves, where nothing is to happen that was not asked for."""
+    if options.config is not None:
+        return load_file(options.config, secrets)
+    return load("" if options.clock == "virtual" else WITHOUT_FILE, secrets)
 
 
 def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
@@ -255,11 +264,13 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         return EXIT_FAILED
     faults = _faults(config, service)
     book = _access_book(prepared, service)
+    maker, maker_commands = _maker(prepared, service)
     doctor = LogonDoctor(service, book.sessions, book.keys) if config.profile == "uat" else None
     handlers = (
         session_commands(service, doctor)
         | clock_commands(clock, walker)
         | fault_commands(faults)
+        | maker_commands
         | _operators_commands(prepared, service, book)
     )
     control = ControlServer(prepared.directory, handlers)
@@ -270,8 +281,12 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     listeners = _listen(prepared, service, book, faults, doctor)
     _tell_ready(prepared, control.path, console)
     history = _history(prepared)
+    if maker is not None:
+        maker.start()
     await stopped.wait()
     remove_ready(prepared.directory)
+    if maker is not None:
+        await asyncio.to_thread(maker.stop)  # while the venue still takes its cancels
     for listener in listeners:
         listener.stop_accepting()
     control.stop()
@@ -322,22 +337,38 @@ def _service(
     )
 
 
-def _history(prepared: _Prepared) -> HistoryProcess | None:
+def _history(prepared: _Prepared) -> ChildProcess | None:
     """The process that follows the journal, started; None where the history is off."""
     config = prepared.config
     if config.history == OFF:
         return None
-    process = HistoryProcess(
+    process = ChildProcess(
+        "history",
         FollowOptions(
             data=str(prepared.directory),
             target=config.history,
             durability=config.durability,
             log_format=prepared.options.log_format,
             log_level=prepared.options.log_level,
-        )
+        ),
     )
     process.start()
     return process
+
+
+def _maker(prepared: _Prepared, service: VenueService) -> tuple[ChildProcess | None, Commands]:
+    """The process of the internal market maker, not started, and the commands about it; None where
+    it is off."""
+    options = maker_options(
+        prepared.config,
+        prepared.directory,
+        ca_file=prepared.tls.ca,
+        plain=prepared.options.plain,
+        log_format=prepared.options.log_format,
+        log_level=prepared.options.log_level,
+    )
+    process = None if options is None else ChildProcess("liquidity", options)
+    return process, liquidity_commands(service, prepared.config, options, process)
 
 
 def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
@@ -356,9 +387,7 @@ def _access_book(prepared: _Prepared, service: VenueService) -> AccessBook:
     return book
 
 
-def _operators_commands(
-    prepared: _Prepared, service: VenueService, book: AccessBook
-) -> dict[str, Handler]:
+def _operators_commands(prepared: _Prepared, service: VenueService, book: AccessBook) -> Commands:
     directory = DirectoryCommands(service, prepared.config, book, prepared.secrets)
     return (
         market_commands(service)

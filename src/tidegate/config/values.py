@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tidegate.config.convert import Network
+from tidegate.config.liquidity import LiquiditySettings
 from tidegate.config.schema import ConfigFile, FaultTable
 from tidegate.config.services import served_ports
 from tidegate.model.settings import VenueSettings
@@ -94,7 +95,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     `settings` go to the core and hold no secret and no network. Everything else stays in the
     shells. `ports` are TCP ports by service name, offset included; `sessions`, `keys` and `faults`
     are in the order of the file. `template` is the file without firms and faults: what is added
-    while the venue runs is built from it.
+    while the venue runs is built from it. `liquidity` is None where the internal maker is off.
     """
 
     profile: Literal["uat", "production"]
@@ -114,6 +115,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     keys: dict[str, ApiKey]
     faults: tuple[FaultTable, ...]
     template: ConfigFile
+    liquidity: LiquiditySettings | None
 
     def with_port_offset(self, port_offset: int) -> VenueConfig:
         """The same with every port at Kraken's number plus `port_offset`."""

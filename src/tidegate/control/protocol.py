@@ -75,16 +75,15 @@ def _complaint(text: str) -> str:
 
 
 @contextmanager
-def socket_address(directory: Path) -> Iterator[str]:
-    """The address of the control socket in a data directory, good within the `with` block: a path
-    that is too long for a Unix socket leads over the descriptor of the open directory. Raises
-    `OSError`."""
-    path = str(directory / SOCKET_NAME)
+def socket_address(directory: Path, name: str = SOCKET_NAME) -> Iterator[str]:
+    """The address of a socket in a data directory, good within the `with` block: a path that is too
+    long for a Unix socket leads over the descriptor of the open directory. Raises `OSError`."""
+    path = str(directory / name)
     if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
         yield path
         return
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
+        yield f"/proc/self/fd/{descriptor}/{name}"
     finally:
         os.close(descriptor)

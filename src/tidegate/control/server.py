@@ -40,8 +40,12 @@ class ControlServer:
     """Answers commands by `handlers`. Any exception of a handler but `ControlError` is a bug, which
     the loop's exception handler is told, as of any other."""
 
-    def __init__(self, directory: Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, directory: Path, handlers: Mapping[str, Handler], name: str = SOCKET_NAME
+    ) -> None:
+        """`name` is that of the socket's file in the directory."""
         self._directory = directory
+        self._name = name
         self._handlers = dict(handlers)
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
@@ -51,7 +55,7 @@ class ControlServer:
 
     @property
     def path(self) -> Path:
-        return self._directory / SOCKET_NAME
+        return self._directory / self._name
 
     def start(self) -> None:
         """Listen, in the place of a socket that an earlier process left behind: the caller holds
@@ -61,7 +65,7 @@ class ControlServer:
         try:
             # Linux takes the mode of the new file from the socket's own: never a moment wider.
             os.fchmod(listening.fileno(), SOCKET_MODE)
-            with socket_address(self._directory) as address:
+            with socket_address(self._directory, self._name) as address:
                 listening.bind(address)
             listening.listen(BACKLOG)
             listening.setblocking(False)
