@@ -285,8 +285,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         maker.start()
     await stopped.wait()
     remove_ready(prepared.directory)
-    if maker is not None:
-        await asyncio.to_thread(maker.stop)  # while the venue still takes its cancels
+    await _ended(maker)  # while the venue still takes its cancels
     for listener in listeners:
         listener.stop_accepting()
     control.stop()
@@ -297,9 +296,13 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     await service.stop(STOP_TEXT, STOP_WAIT_S)
     for listener in listeners:
         listener.abort_links()
-    if history is not None:
-        await asyncio.to_thread(history.stop)
+    await _ended(history)
     return _told(failures)
+
+
+async def _ended(process: ChildProcess | None) -> None:
+    if process is not None:
+        await asyncio.to_thread(process.stop)
 
 
 def _tell_ready(prepared: _Prepared, control: Path, console: Console) -> None:

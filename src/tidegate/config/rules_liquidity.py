@@ -50,6 +50,8 @@ def check_liquidity(file: ConfigFile, findings: Findings) -> None:
             _check_market(given, instruments[given.symbol], path, findings)
     if file.liquidity.enabled:
         _check_names(file, findings)
+        if findings.sound(("liquidity", "main_pairs")):
+            _check_main_pairs(file, instruments, findings)
 
 
 _NUMBERS: Final = ("price", "step_percent", "size", "spread_percent", "side")
@@ -64,6 +66,24 @@ def _check_market(
         name = str(error).split()[0]
         place: KeyPath = (*path, name)
         findings.add(place if findings.lines.given(place) else path, str(error))
+
+
+def _check_main_pairs(
+    file: ConfigFile, instruments: dict[str, Instrument], findings: Findings
+) -> None:
+    """A pair that the file has changed may be too coarse for the price or size it has here."""
+    own = {given.symbol for given in file.liquidity.market}
+    for symbol, table in market_tables(file).items():
+        if symbol not in instruments or symbol in own:
+            continue
+        try:
+            market_making(table, instruments[symbol])
+        except ValueError as error:
+            findings.add(
+                ("liquidity", "main_pairs"),
+                f"{symbol} as it is here does not fit main_pairs ({error}): give it a "
+                f"[[liquidity.market]] of its own",
+            )
 
 
 def _check_names(file: ConfigFile, findings: Findings) -> None:
