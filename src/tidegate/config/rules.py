@@ -17,7 +17,9 @@ from tidegate.model.instruments import (
     ASSET_ALIASES,
     BUILT_IN,
     BUILT_IN_MARGIN,
+    Instrument,
     built_in_fee_schedule,
+    make_instrument,
 )
 from tidegate.model.scaled import LOT_DECIMALS
 
@@ -139,6 +141,24 @@ def _merged(table: InstrumentTable, base: InstrumentTable) -> InstrumentTable | 
     given = {name: value for name, value in asdict(table).items() if value is not None}
     merged = replace(base, **given)
     return None if None in asdict(merged).values() else merged
+
+
+def instrument_of(pair: InstrumentTable) -> Instrument:
+    """A pair with every field filled in."""
+    assert pair.price_decimals is not None
+    assert pair.leverage_max is not None
+    return make_instrument(
+        pair.symbol,
+        pair.price_decimals,
+        str(pair.tick),
+        str(pair.qty_min),
+        str(pair.cost_min),
+        fee_schedule=str(pair.fee_schedule),
+        band=convert.rate(str(pair.band_percent)),
+        leverage_max=pair.leverage_max,
+        long_max=str(pair.long_max),
+        short_max=str(pair.short_max),
+    )
 
 
 def assets_of(file: ConfigFile) -> set[str]:
