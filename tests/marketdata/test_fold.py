@@ -113,6 +113,23 @@ def test_an_order_that_queues_anew_is_deleted_and_new(market_data: MarketData, p
     )
 
 
+def test_what_is_found_is_no_news(market_data: MarketData) -> None:
+    """Orders that are there when somebody begins to follow have the times of their queueing."""
+    for shape in (book_shape(BTC, 2, 0), book_shape(BTC, 3, 0)):
+        market_data.watch(shape)
+        market_data.snapshot(shape)
+    market_data.show(BTC, 1, b"OA", SELL, 840101, 7, NOW_NS - 299_000_000, 1)
+    market_data.show(BTC, 3, b"OC", SELL, 840101, 2, NOW_NS - 100_000_000, 3)
+    market_data.settle()
+    assert market_data.flush(NOW_NS) == []
+    assert "|278=O84010.1|270=84010.1|271=0.00000009|273=09:15:01.010|" in shown(
+        market_data.snapshot(book_shape(BTC, 2, 0))[0]
+    )
+    orders = shown(market_data.snapshot(book_shape(BTC, 3, 0))[0])
+    assert "|278=OA|270=84010.1|271=0.00000007|273=09:15:00.811|" in orders
+    assert "|278=OC|270=84010.1|271=0.00000002|273=09:15:01.010|" in orders
+
+
 def test_levels_do_not_tell_of_orders_that_change_places(market_data: MarketData) -> None:
     market_data.watch(book_shape(BTC, 2, 0))
     market_data.show(BTC, 1, b"OA", SELL, 840101, 50_000_000, NOW_NS, 3)
