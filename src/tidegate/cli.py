@@ -22,6 +22,7 @@ from tidegate import (
     cli_query,
 )
 from tidegate.cli_sim import sim
+from tidegate.cli_watch import watch
 
 EXIT_WRONG: int = 2
 
@@ -228,6 +229,7 @@ def demo() -> None:
 
 
 app.command()(sim)
+app.command()(watch)
 
 
 @app.command()
