@@ -110,10 +110,10 @@ class Amends:
             order.price = price
             order.qty_lots = qty_lots
             if not matches:
-                market.book.add(order)
+                market.book.add(order, now_ns)
         self._matcher.events.append(replaced_event(order, now_ns))
         if matches and self._matcher.match(market, order, now_ns):
-            market.book.add(order)
+            market.book.add(order, now_ns)
         self._position_orders.traded(order, now_ns)
         return None
 

@@ -138,8 +138,9 @@ class OrderBook:
         """The side that orders of `side` (54) trade with."""
         return self.asks if side == BUY else self.bids
 
-    def add(self, order: Order) -> None:
+    def add(self, order: Order, now_ns: int) -> None:
         """Puts an order at the back of its price; an iceberg shows its display quantity."""
+        order.queued_ns = now_ns
         if order.display_lots:
             order.hidden_lots = max(0, order.leaves_lots - order.display_lots)
         self.restore(order)

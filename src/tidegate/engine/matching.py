@@ -149,7 +149,7 @@ class Matcher:
             if maker.hidden_lots == 0:
                 self._open_orders.remove(maker)
             else:
-                market.book.add(maker)
+                market.book.add(maker, now_ns)
 
     def _fill(
         self,

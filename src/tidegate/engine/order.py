@@ -140,6 +140,7 @@ class Order:
         self.valid_until_ns = valid_until_ns  # on arrival; not kept
         self.stage = LIVE
         self.aged_ns = entered_ns  # from when its age counts: entry, or the latest amend
+        self.queued_ns = 0  # since when it has its place in the queue of its price
         self.hidden_lots = 0
         self.cum_lots = 0
         self.value = 0  # sum of price x lots over the fills, for AvgPx
@@ -194,6 +195,7 @@ class Order:
         encoder.uint(self.expire_ns)
         encoder.uint(self.stage)
         encoder.uint(self.aged_ns)
+        encoder.uint(self.queued_ns)
         encoder.uint(self.hidden_lots)
         encoder.blob(self.orig_cl_ord_id)
         encoder.uint(self.cum_lots)
@@ -243,6 +245,7 @@ class Order:
         )
         order.stage = decoder.uint()
         order.aged_ns = decoder.uint()
+        order.queued_ns = decoder.uint()
         order.hidden_lots = decoder.uint()
         order.orig_cl_ord_id = decoder.blob()
         order.cum_lots = decoder.uint()

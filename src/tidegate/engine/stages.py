@@ -96,7 +96,7 @@ class Stages:
         if order.ord_type == MARKET:
             matcher.close(market, order, now_ns, CANCELED_NO_LIQUIDITY)
         elif order.time_in_force == GTC or order.time_in_force == GTD:
-            market.book.add(order)
+            market.book.add(order, now_ns)
             if not order.is_open:
                 self._open_orders.add(order)
         else:
