@@ -116,7 +116,7 @@ class Book:
             for entry in message.entries:
                 if entry.entry_type != MDEntryType.TRADE:
                     self._apply_entry(entry)
-            self._check_depth()
+            self._check_shape()
             self._verify(stated)
         except BookFault:
             self.clear()
@@ -141,11 +141,16 @@ class Book:
         else:
             self._remove(entry)
 
-    def _check_depth(self) -> None:
+    def _check_shape(self) -> None:
+        """No more levels than were asked for; and no bid that would trade with an offer, which the
+        checksum can not see: its text does not say where offers end and bids begin."""
         most = self._levels_max()
         for prices in self._prices.values():
             if most and len(prices) > most:
                 raise EntryDoesNotFit(f"{len(prices)} levels on a side, and {most} were subscribed")
+        bids, asks = self._prices[MDEntryType.BID], self._prices[MDEntryType.OFFER]
+        if bids and asks and -bids[0] >= asks[0]:
+            raise EntryDoesNotFit(f"bid {-bids[0]} is not below offer {asks[0]}")
 
     def _verify(self, stated: int | None) -> None:
         own = None if stated is None else self.checksum()
