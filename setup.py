@@ -23,6 +23,11 @@ WAY = (
     "gateway/shares.py",
     "clock.py",
     "service.py",
+    "feeds/answers.py",
+    "feeds/desk.py",
+    "feeds/observer.py",
+    "feeds/outbound.py",
+    "feeds/seats.py",
 )
 ROOT = Path("src/tidegate")
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.marketdata.model_book import DECIMALS, SYMBOL, ModelBook, fix_side
 from tests.marketdata.plain_book import PlainBook
-from tidegate.marketdata.checksum import book_checksum
 from tidegate.marketdata.shapes import L2_DEPTHS, L3_DEPTHS, Shape, book_shape
 from tidegate.model.orders import BUY, SELL
+from tidegate.wire.book_checksum import book_checksum
 from tidegate.wire.framing import byte_sum
 
 SHAPES = [

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tidegate.config.convert import Network
 from tidegate.config.schema import ConfigFile, FaultTable
 from tidegate.config.services import served_ports
-from tidegate.model.settings import VenueSettings
+from tidegate.model.settings import SessionSettings, VenueSettings
 
 SessionId = tuple[str, str]
 """SenderCompID and TargetCompID as the client writes them."""
@@ -77,6 +77,14 @@ class SessionAccess(Struct, frozen=True, kw_only=True):
         return any(peer in network for network in self.networks)
 
 
+class MarketDataSession(Struct, frozen=True, kw_only=True):
+    """A market-data session of the file: what the gateway checks, and what its session goes by.
+    The core knows nothing of it."""
+
+    access: SessionAccess
+    settings: SessionSettings
+
+
 class TlsPolicy(Struct, frozen=True, kw_only=True):
     """TLS of the listeners. Own files are either a certificate and its key, or neither; then the
     venue makes a certificate for `host`, `names` and this machine's loopback names."""
@@ -93,8 +101,9 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
 
     `settings` go to the core and hold no secret and no network. Everything else stays in the
     shells. `ports` are TCP ports by service name, offset included; `sessions`, `keys` and `faults`
-    are in the order of the file. `template` is the file without firms and faults: what is added
-    while the venue runs is built from it.
+    are in the order of the file. `market_data` are market-data sessions of the file's own; every
+    trading session has some anyway (`config.market_data`). `template` is the file without firms and
+    faults: what is added while the venue runs is built from it.
     """
 
     profile: Literal["uat", "production"]
@@ -113,14 +122,21 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     sessions: dict[SessionId, SessionAccess]
     keys: dict[str, ApiKey]
     faults: tuple[FaultTable, ...]
+    market_data: tuple[MarketDataSession, ...]
     template: ConfigFile
 
     def with_port_offset(self, port_offset: int) -> VenueConfig:
         """The same with every port at Kraken's number plus `port_offset`."""
-        ports = served_ports(port_offset)
+        ports = {
+            name: port for name, port in served_ports(port_offset).items() if name in self.ports
+        }
         return replace(
             self,
             ports=ports,
+            market_data=tuple(
+                replace(own, access=replace(own.access, port=ports.get(own.access.service, 0)))
+                for own in self.market_data
+            ),
             sessions={
                 session_id: replace(access, port=ports[access.service])
                 for session_id, access in self.sessions.items()

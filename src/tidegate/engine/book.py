@@ -129,6 +129,7 @@ class OrderBook:
     def __init__(self) -> None:
         self.bids = BookSide(bids=True)
         self.asks = BookSide(bids=False)
+        self._last_place = 0
 
     def side(self, side: int) -> BookSide:
         """The side on which orders of `side` (54) rest."""
@@ -148,6 +149,8 @@ class OrderBook:
     def restore(self, order: Order) -> None:
         """Puts an order at the back of its price with what it shows and hides already."""
         assert not order.resting
+        self._last_place += 1
+        order.place = self._last_place
         self.side(order.side).add(order)
         order.resting = True
 

@@ -61,8 +61,8 @@ class Order:
     """Prices in the instrument's price units, quantities in lots, money in 1e-10 of its asset.
 
     `session` and `epoch` say where the order was entered: the session's index and the number of
-    its current life between two resets of its sequence numbers. `previous`, `next` and `resting`
-    belong to the price level in which the order rests, `is_open` to the index of open orders.
+    its current life between two resets of its sequence numbers. `previous`, `next`, `resting` and
+    `place` belong to the book in which the order rests, `is_open` to the index of open orders.
 
     `stage` is SCHEDULED, UNTRIGGERED or LIVE; `trigger` stays when it has fired. Of an iceberg
     `display_lots` is what it shows at a time and `hidden_lots` what it hides now; both are 0
@@ -153,6 +153,7 @@ class Order:
         self.amended = False
         self.is_open = False
         self.resting = False
+        self.place = 0  # in the book's order of arrival, while it rests: later is behind
         self.previous: Order | None = None
         self.next: Order | None = None
 

@@ -1,7 +1,6 @@
 """The process that follows a venue's journal: gentle, never in the way, ended with its parent.
 
-`tidegate up` starts it (`child`), with its options as the first line of standard input and the pipe
-kept open for as long as the venue lives. What keeps the history from being written is told once and
+`tidegate up` starts it (`children`). What keeps the history from being written is told once and
 tried again; nothing of it reaches the venue.
 """
 
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
+from tidegate.children import Parent
 from tidegate.history.access import FOLLOWER_LOCK, try_lock
 from tidegate.history.projector import Projector
 from tidegate.history.store import HistoryError, HistoryMoved, HistoryUnavailable, Store
@@ -43,34 +42,6 @@ class FollowOptions(msgspec.Struct, frozen=True, kw_only=True):
     durability: Literal["process", "disk"]
     log_format: str
     log_level: str
-
-
-class Parent:
-    """The other end of standard input: there while the venue lives."""
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-        self.is_gone = False
-
-    def first_line(self) -> bytes:
-        """What stands before the first line's end."""
-        line = b""
-        while not line.endswith(b"\n"):
-            byte = os.read(self._file, 1)
-            if not byte:
-                break
-            line += byte
-        return line
-
-    def wait(self, seconds: float) -> None:
-        """Return when the time has passed, or the parent is gone."""
-        deadline = time.monotonic() + seconds
-        while not self.is_gone:
-            left = deadline - time.monotonic()
-            readable, _, _ = select.select([self._file], [], [], max(0.0, left))
-            if not readable:
-                return
-            self.is_gone = os.read(self._file, 4096) == b""
 
 
 class Following:

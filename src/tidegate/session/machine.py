@@ -128,12 +128,12 @@ class Session:
         )
         return tools.writer
 
-    def finish(self, time_ns: int) -> None:
+    def finish(self, time_ns: int, tail: bytes = b"", tail_sum: int = 0) -> None:
         """Number and send what `begin` started. Without a link it is kept for a resend."""
         number = self.next_outgoing
         self.next_outgoing = number + 1
         self.last_sent_ns = time_ns
-        self.host.send(self, number, self.tools.writer.finish())
+        self.host.send(self, number, self.tools.writer.finish(tail, tail_sum))
 
     def use_up_number(self, time_ns: int) -> bytes:
         """Number a Heartbeat that is not going to be transmitted, and give it to be kept: the peer
