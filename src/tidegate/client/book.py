@@ -90,10 +90,15 @@ class Book:
         """The `count` best levels of a side (`MDEntryType`), all where none is given."""
         return [self._level(side, abs(price)) for price in self._prices[side][:count]]
 
+    @property
+    def is_verifiable(self) -> bool:
+        """Whether a checksum can be compared: the book reaches as far as it, and the precision of
+        the instrument is known."""
+        return self.precision is not None and not 0 < self.depth < CHECKSUM_LEVELS
+
     def checksum(self) -> int | None:
-        """That of the ten best levels; None where the book does not reach so far or the precision
-        of the instrument is not known."""
-        if self.precision is None or 0 < self.depth < CHECKSUM_LEVELS:
+        """That of the ten best levels; None where it is not `is_verifiable`."""
+        if self.precision is None or not self.is_verifiable:
             return None
         asks, bids = (self._texts(side) for side in (MDEntryType.OFFER, MDEntryType.BID))
         return book_checksum(asks, bids, *self.precision)

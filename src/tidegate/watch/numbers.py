@@ -15,7 +15,7 @@ def fitted(value: Decimal, width: int, decimals: int = 8) -> str:
         if len(text) <= width:
             return text
     for power, suffix in enumerate(_SUFFIXES[1:], 1):
-        text = f"{int(value) // 1000**power}{suffix}"
-        if len(text) <= width:
-            return text
+        shortened = int(value) // 1000**power
+        if shortened and len(f"{shortened}{suffix}") <= width:
+            return f"{shortened}{suffix}"
     return "#" * width

@@ -77,7 +77,12 @@ class _Watch:
 
     async def run(self) -> None:
         client = await self._connected()
-        state = self._state(client)
+        try:
+            await self._watch(client, self._state(client))
+        finally:
+            await client.close()
+
+    async def _watch(self, client: MarketDataClient, state: WatchState) -> None:
         follow = asyncio.create_task(self._follow(client, state))
         follow.add_done_callback(lambda _: self._over.set())
         try:
@@ -91,7 +96,6 @@ class _Watch:
         finally:
             follow.cancel()
             await asyncio.wait([follow])
-            await client.close()
 
     async def _connected(self) -> MarketDataClient:
         """As the first of the CompIDs that is not in use: a session is one line."""

@@ -94,13 +94,7 @@ def _ladder(state: WatchState, width: int, rows: int, block: str) -> list[Text]:
     """Headings, then asks above and bids below the spread, as many of both as there is room for.
     The spread stays where it is while levels come and go."""
     is_orders = isinstance(state.subscription.book, OrderBook)
-    fixed = _CUMULATED_WIDTH + _SIZE_WIDTH + _PRICE_WIDTH + 3
-    fixed += _ORDERS_WIDTH + 1 if is_orders else 0
-    bar_width = max(0, width - fixed)
-    heading = f"{'':{bar_width}} {'cumulated':>{_CUMULATED_WIDTH}} {'size':>{_SIZE_WIDTH}} "
-    if is_orders:
-        heading += f"{'orders':>{_ORDERS_WIDTH + 1}}"
-    heading += f"{'price':>{_PRICE_WIDTH}}"
+    columns = _Columns(width, block, is_orders=is_orders)
     ask_rows = (rows - 1) // 2
     bid_rows = rows - 1 - ask_rows
     asks, bids = (
@@ -108,13 +102,13 @@ def _ladder(state: WatchState, width: int, rows: int, block: str) -> list[Text]:
         _levels(state, MDEntryType.BID, bid_rows),
     )
     most = max((cumulated for side in (asks, bids) for _, cumulated in side), default=Decimal())
-    lines = [Text(heading, style=_CALM)]
+    lines = [columns.heading()]
     lines += [Text()] * (ask_rows - len(asks))
     for level, cumulated in reversed(asks):
-        lines.append(_row(level, cumulated, most, bar_width, block, _ASK, is_orders=is_orders))
+        lines.append(columns.row(level, cumulated, most, _ASK))
     lines.append(_spread_row(asks, bids, width))
     for level, cumulated in bids:
-        lines.append(_row(level, cumulated, most, bar_width, block, _BID, is_orders=is_orders))
+        lines.append(columns.row(level, cumulated, most, _BID))
     return lines + [Text()] * (bid_rows - len(bids))
 
 
@@ -125,24 +119,35 @@ def _levels(state: WatchState, side: str, count: int) -> list[tuple[Level, Decim
     return list(zip(levels, accumulate(level.size for level in levels), strict=True))
 
 
-def _row(
-    level: Level,
-    cumulated: Decimal,
-    most: Decimal,
-    bar_width: int,
-    block: str,
-    style: str,
-    *,
-    is_orders: bool,
-) -> Text:
-    blocks = int(bar_width * cumulated / most) if most else 0
-    line = Text(f"{block * blocks:>{bar_width}} ", style=f"{style} dim")
-    line.append(f"{fitted(cumulated, _CUMULATED_WIDTH, 4):>{_CUMULATED_WIDTH}} ", style=_CALM)
-    line.append(f"{fitted(level.size, _SIZE_WIDTH):>{_SIZE_WIDTH}} ", style="not dim default")
-    if is_orders:
-        line.append(f"{level.orders:>{_ORDERS_WIDTH}} ", style=_CALM)
-    line.append(f"{_price(level.price):>{_PRICE_WIDTH}}", style=f"not dim bold {style}")
-    return line
+class _Columns:
+    """The ladder's columns: the price always, then size, then what there is room for."""
+
+    def __init__(self, width: int, block: str, *, is_orders: bool) -> None:
+        self._block = block
+        self._orders = _ORDERS_WIDTH + 1 if is_orders else 0
+        self._bar = width - _SIZE_WIDTH - 1 - self._orders - _PRICE_WIDTH
+        self._has_cumulated = self._bar > _CUMULATED_WIDTH + 1
+        if self._has_cumulated:
+            self._bar -= _CUMULATED_WIDTH + 2
+
+    def heading(self) -> Text:
+        cumulated = f" {'cumulated':>{_CUMULATED_WIDTH}} " if self._has_cumulated else ""
+        orders = f"{'orders':>{self._orders}}" if self._orders else ""
+        size, price = f"{'size':>{_SIZE_WIDTH}} ", f"{'price':>{_PRICE_WIDTH}}"
+        return Text(f"{'':{self._bar}}{cumulated}{size}{orders}{price}", style=_CALM)
+
+    def row(self, level: Level, cumulated: Decimal, most: Decimal, style: str) -> Text:
+        """A level, `cumulated` of the `most` that is shown."""
+        blocks = int(self._bar * cumulated / most) if most else 0
+        line = Text(f"{self._block * blocks:>{self._bar}}", style=f"{style} dim")
+        if self._has_cumulated:
+            text = fitted(cumulated, _CUMULATED_WIDTH, 4)
+            line.append(f" {text:>{_CUMULATED_WIDTH}} ", style=_CALM)
+        line.append(f"{fitted(level.size, _SIZE_WIDTH):>{_SIZE_WIDTH}} ", style="not dim default")
+        if self._orders:
+            line.append(f"{level.orders:>{self._orders - 1}} ", style=_CALM)
+        line.append(f"{_price(level.price):>{_PRICE_WIDTH}}", style=f"not dim bold {style}")
+        return line
 
 
 def _spread_row(

@@ -99,7 +99,7 @@ class WatchState:
         elif book is None or not book.is_live:
             word = "no book yet"
         else:
-            word = "not verified"
+            word = "checksum awaited" if book.is_verifiable else "no checksum"
         return word + (f", failed {self.mismatches}x" if self.mismatches else "")
 
 
