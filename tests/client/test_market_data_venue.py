@@ -36,8 +36,9 @@ Sides = dict[str, dict[Decimal, Decimal]]
 class Trader:
     """Places and cancels at random; `open_orders` is what its reports leave of them."""
 
-    def __init__(self, client: Client, seed: int) -> None:
+    def __init__(self, client: Client, seed: int, *, icebergs: bool = False) -> None:
         self.client = client
+        self.icebergs = icebergs
         self.rng = random.Random(seed)
         self.open_orders: dict[str, tuple[str, Decimal, Decimal]] = {}
         self.traded = Decimal()
@@ -56,8 +57,9 @@ class Trader:
                     NewOrder(
                         symbol="BTC/USD",
                         side=side,
-                        order_qty=Decimal(self.rng.randrange(1, 500)) / 1000,
+                        order_qty=Decimal(self.rng.randrange(100, 500)) / 1000,
                         price=Decimal(ticks) / 10,
+                        display_qty=Decimal("0.05") if self.icebergs else None,
                     )
                 )
             self.book()
@@ -132,16 +134,30 @@ def agrees(subscription: Subscription, sides: Sides) -> bool:
     )
 
 
+def shown(subscription: Subscription) -> Sides:
+    book = subscription.book
+    assert book is not None
+    return {
+        side: {one.price: one.size for one in book.best(side)}
+        for side in (MDEntryType.BID, MDEntryType.OFFER)
+    }
+
+
+async def changed(watchers: list[Watcher]) -> None:
+    """Until one of them has taken something in since the last call."""
+    waits = [asyncio.create_task(one.changed.wait()) for one in watchers]
+    _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for one in watchers:
+        one.changed.clear()
+
+
 async def settle(watchers: list[Watcher], subscriptions: list[Subscription], sides: Sides) -> None:
     """Until every book is the one that the orders make."""
     async with asyncio.timeout(20):
         while not all(agrees(one, sides) for one in subscriptions):
-            waits = [asyncio.create_task(one.changed.wait()) for one in watchers]
-            _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for task in pending:
-                task.cancel()
-            for one in watchers:
-                one.changed.clear()
+            await changed(watchers)
 
 
 def test_every_subscription_agrees_with_a_venue_that_trades(tmp_path: Path) -> None:
@@ -175,6 +191,42 @@ def test_every_subscription_agrees_with_a_venue_that_trades(tmp_path: Path) -> N
         assert levels.traded * 2 == sum((one.traded for one in traders), Decimal())
         assert min(levels.verified, orders.verified, late.verified) > ORDERS // 4
         for one in (*watchers, *traders):
+            await one.client.close()
+        for task in follow:
+            await task
+
+    with VenueProcess(tmp_path / "data", config="market_data = true\n") as venue:
+        asyncio.run(asyncio.wait_for(story(venue), 120))
+
+
+def test_icebergs_show_a_part_in_both_books_and_queue_again(tmp_path: Path) -> None:
+    async def story(venue: VenueProcess) -> None:
+        traders = [
+            Trader(
+                venue.client(firm, LogonOptions(rollover_s=-1)), FIRST_SEED, icebergs=firm == "BETA"
+            )
+            for firm in ("ACME", "BETA")
+        ]
+        levels = Watcher(venue, "market_data_l2", "ACME")
+        orders = Watcher(venue, "market_data_l3", "ACME")
+        for one in (*traders, levels, orders):
+            await one.client.connect()
+        follow = [asyncio.create_task(one.watch()) for one in (levels, orders)]
+        (l2,) = levels.client.subscribe(["BTC/USD"], depth=0)
+        (l3,) = orders.client.subscribe(["BTC/USD"], depth=0, level=3)
+        await asyncio.gather(*(one.trade(ORDERS // 2) for one in traders))
+        for one in traders:
+            assert await one.client.synchronize()
+            one.book()
+        whole = of_orders(traders)
+        prices = {side: sizes.keys() for side, sizes in whole.items()}
+        async with asyncio.timeout(20):
+            while shown(l2) != shown(l3) or prices != {s: v.keys() for s, v in shown(l2).items()}:
+                await changed([levels, orders])
+        for side, sizes in shown(l2).items():
+            assert sum(sizes.values()) < sum(whole[side].values())
+        assert min(levels.verified, orders.verified) >= ORDERS // 4
+        for one in (levels, orders, *traders):
             await one.client.close()
         for task in follow:
             await task
