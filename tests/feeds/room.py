@@ -1,5 +1,7 @@
-"""A venue that plays generated days, who follows its journal, and clients of a market-data desk: all
-in one process, without a socket."""
+"""A venue that plays generated days, who follows its journal, and clients of a market-data desk.
+
+All in one process and without a socket.
+"""
 
 from __future__ import annotations
 
