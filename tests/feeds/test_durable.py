@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.app.in_process import Disk, Running, run
 from tidegate.feeds.follower import Follower
-from tidegate.journal import Doorbell, DoorbellReader, LogFollower, OsStorage, make_bell
+from tidegate.journal import (
+    Doorbell,
+    DoorbellReader,
+    JournalError,
+    LogFollower,
+    OsStorage,
+    make_bell,
+)
 from tidegate.marketdata.fold import MarketData
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.venue.controls import SET_HALTED
@@ -70,7 +79,8 @@ def test_a_failed_sync_is_never_told(tmp_path: Path) -> None:
         running.disk.one_by_one = running.disk.broken = True
         waiting = running.service.control(SET_HALTED, NOBODY, HALT)
         running.disk.may_sync.release()
-        await asyncio.wait([asyncio.ensure_future(waiting)])  # it fails with the disk
+        with pytest.raises(JournalError, match="Input/output error"):
+            await waiting
         assert len(running.failures) == 1
         assert DoorbellReader(tmp_path, heard).log_position == durable
 
