@@ -227,17 +227,24 @@ def test_a_cut_line_ends_the_subscriptions(tmp_path: Path) -> None:
 
 
 def test_the_rollover_logs_out_and_begins_numbers_anew(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with (
-        Venue(
-            data,
-            config='[venue]\nmarket_data = true\nclock = "virtual"\nrollover_at = "22:00:00"\n'
-            + FIRMS,
-        ) as venue,
-        Reader(venue, "ACME") as reader,
-    ):
-        reader.subscribe()
-        done = tidegate("ctl", "clock", "set", "22:00:00", "--data", data)
-        assert done.returncode == 0, done.stderr.decode()
-        logout = reader.until(lambda frame: frame.type == "5")
-        assert logout[58] == "Session rollover"
+    table = '[venue]\nmarket_data = true\nclock = "virtual"\nrollover_at = "22:00:00"\n'
+    patient = FIRMS.replace("heartbeat_min_s", "sending_time_tolerance_s = 86400\nheartbeat_min_s")
+    with Venue(tmp_path / "data", config=table + patient) as venue:
+        with Reader(venue, "ACME") as reader:
+            reader.subscribe()
+            move_clock(venue, "set", "22:00:00")
+            assert reader.until(lambda frame: frame.type == "5")[58] == "Session rollover"
+            reader.send("5")
+            assert reader.read_to_end() == []
+        with Reader(venue, "ACME") as early, pytest.raises(PeerClosed):
+            early.logon()
+        move_clock(venue, "advance", "31s")
+        wait_for(lambda: overview(venue)["behind_bytes"] == 0)
+        with Reader(venue, "ACME") as reader:
+            answer = reader.logon("98=0|108=30|141=N")
+            assert (answer.type, answer.number) == ("A", 1)
+
+
+def move_clock(venue: Venue, *words: str) -> None:
+    done = tidegate("ctl", "clock", *words, "--data", venue.data)
+    assert done.returncode == 0, done.stderr.decode()
