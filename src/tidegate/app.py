@@ -54,6 +54,8 @@ from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
 from tidegate.lab.faults import FaultPlan
 from tidegate.lab.target import VenueTarget
+from tidegate.liquidity.commands import liquidity_commands
+from tidegate.liquidity.options import maker_options, with_local_maker
 from tidegate.provision import (
     ProvisionError,
     Secrets,
@@ -79,10 +81,14 @@ EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
 STOP_TEXT: Final = b"Venue is stopping"
 STOP_WAIT_S: Final = 2.0
 HISTORY_STOP_WAIT_S: Final = 6.0  # it has five seconds for what is left
+MAKER_STOP_WAIT_S: Final = 6.0  # it takes its quotes along
 FEEDS_STOP_WAIT_S: Final = 4.0  # its clients have two to answer a Logout
 DESCRIPTORS_WANTED: Final = 16_384
+WITHOUT_FILE: Final = "liquidity.enabled = true"  # the configuration of `up` without --config
 
 _log = structlog.get_logger("tidegate")
+
+Commands = dict[str, Handler]
 
 
 class StartRefused(Exception):
@@ -174,7 +180,7 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     directory = data_directory(options.data)
     stack.enter_context(DirectoryLock.acquire(directory))
     secrets = open_secrets(directory)
-    config = _overridden(_load(options, secrets), options)
+    config = with_local_maker(_overridden(_load(options, secrets), options), sockets)
     recovered = recover(
         directory, durability=config.durability, segment_bytes_max=config.segment_bytes
     )
@@ -196,7 +202,11 @@ def _make_doorbell(directory: Path) -> tuple[int, Doorbell]:
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
-    return load("", secrets) if options.config is None else load_file(options.config, secrets)
+    """The file's configuration, or the built-in one, whose main pairs live: but not by a clock that
+    somebody moves, where nothing is to happen that was not asked for."""
+    if options.config is not None:
+        return load_file(options.config, secrets)
+    return load("" if options.clock == "virtual" else WITHOUT_FILE, secrets)
 
 
 def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
@@ -272,11 +282,13 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         return EXIT_FAILED
     faults = _faults(config, service)
     book = _access_book(prepared, service)
+    maker, maker_commands = _maker(prepared, service)
     doctor = LogonDoctor(service, book.sessions, book.keys) if config.profile == "uat" else None
     handlers = (
         session_commands(service, doctor)
         | clock_commands(clock, walker)
         | fault_commands(faults)
+        | maker_commands
         | _operators_commands(prepared, service, book)
     )
     control = ControlServer(prepared.directory, handlers)
@@ -288,8 +300,11 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     _tell_ready(prepared, control.path, console)
     history = _history(prepared)
     feeds = _feeds(prepared)
+    if maker is not None:
+        maker.start()
     await stopped.wait()
     remove_ready(prepared.directory)
+    await _ended(maker)  # while the venue still takes its cancels
     for listener in listeners:
         listener.stop_accepting()
     control.stop()
@@ -301,9 +316,13 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     await asyncio.gather(service.stop(STOP_TEXT, STOP_WAIT_S), feeds_end)
     for listener in listeners:
         listener.abort_links()
-    if history is not None:
-        await asyncio.to_thread(history.stop)
+    await _ended(history)
     return _told(failures)
+
+
+async def _ended(process: ChildProcess | None) -> None:
+    if process is not None:
+        await asyncio.to_thread(process.stop)
 
 
 def _tell_ready(prepared: _Prepared, control: Path, console: Console) -> None:
@@ -385,6 +404,25 @@ def _history(prepared: _Prepared) -> ChildProcess | None:
     return process
 
 
+def _maker(prepared: _Prepared, service: VenueService) -> tuple[ChildProcess | None, Commands]:
+    """The process of the internal market maker, not started, and the commands about it; None where
+    it is off."""
+    options = maker_options(
+        prepared.config,
+        prepared.directory,
+        ca_file=prepared.tls.ca,
+        plain=prepared.options.plain,
+        log_format=prepared.options.log_format,
+        log_level=prepared.options.log_level,
+    )
+    process = (
+        None
+        if options is None
+        else ChildProcess("tidegate.liquidity", options, stop_wait_s=MAKER_STOP_WAIT_S)
+    )
+    return process, liquidity_commands(service, prepared.config, options, process)
+
+
 def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
     """The machine's clock, or one that stands where time has got to: now, or where the journal
     was moved to before."""
@@ -401,9 +439,7 @@ def _access_book(prepared: _Prepared, service: VenueService) -> AccessBook:
     return book
 
 
-def _operators_commands(
-    prepared: _Prepared, service: VenueService, book: AccessBook
-) -> dict[str, Handler]:
+def _operators_commands(prepared: _Prepared, service: VenueService, book: AccessBook) -> Commands:
     directory = DirectoryCommands(service, prepared.config, book, prepared.secrets)
     return (
         market_commands(service)

@@ -39,7 +39,7 @@ class ChildProcess:
     ) -> None:
         """`stop_wait_s` is how long it may take to end once it is told to."""
         self._name = module.rpartition(".")[2]
-        self._line = msgspec.json.encode(options) + b"\n"
+        self._line = _line(options)
         self._command = (sys.executable, "-m", module)
         self._stop_wait_s = stop_wait_s
         self._files = files
@@ -53,6 +53,11 @@ class ChildProcess:
     def start(self) -> None:
         """Return at once; the process comes."""
         self._thread.start()
+
+    def give(self, options: msgspec.Struct) -> None:
+        """What the process is told when it has to be started again."""
+        with self._lock:
+            self._line = _line(options)
 
     def stop(self) -> None:
         """Let it do what is left, for a bounded time, and end it. The journal must have been
@@ -137,3 +142,7 @@ class Parent:
     def look(self) -> None:
         """Standard input is readable: whether for its end."""
         self.is_gone = os.read(self.file, 4096) == b""
+
+
+def _line(options: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(options) + b"\n"

@@ -18,6 +18,7 @@ from tidegate import (
     cli_ctl_directory,
     cli_ctl_fault,
     cli_ctl_feeds,
+    cli_ctl_liquidity,
     cli_ctl_markets,
     cli_history,
     cli_query,
@@ -37,6 +38,7 @@ app.add_typer(cli_ctl.app)
 app.add_typer(cli_history.app)
 app.add_typer(cli_query.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
+cli_ctl.app.add_typer(cli_ctl_liquidity.app, name="liquidity")
 cli_ctl.app.add_typer(cli_ctl_markets.app)
 cli_ctl.app.add_typer(cli_ctl_feeds.app)
 cli_ctl.app.add_typer(cli_ctl_accounts.app)

@@ -12,6 +12,7 @@ from tidegate.config.schema import (
     TABLES,
     ConfigFile,
     FeesTable,
+    LiquidityTable,
     RatesTable,
     SessionItems,
     SessionTable,
@@ -60,7 +61,8 @@ def test_every_option_is_in_the_example(header: str) -> None:
         names -= {"maker_percent", "taker_percent"}  # as in the account above
     tables = {"account", "sub_account", "session", "key", "tiers", "schedules"}
     tables |= {"usd_prices", "pools"}
-    if header in ("[[firm]]", "[fees]", "[margin]", "[[firm.account]]"):
+    tables |= {"market"}
+    if header in ("[[firm]]", "[liquidity]", "[fees]", "[margin]", "[[firm.account]]"):
         assert all(f"{name}" in example() for name in names)
         names -= tables | {"balances"}
     missing = [
@@ -77,6 +79,9 @@ def test_defaults_are_those_of_the_schema() -> None:
     assert items.nonce_window_ms == VenueTable().nonce_window_ms
     items.nonce_window_ms = None
     assert items == SessionItems()
+    market = tree["liquidity"].pop("market")
+    assert msgspec.convert(tree["liquidity"], LiquidityTable) == LiquidityTable()
+    assert market[0]["side"] == "buy"
     assert tree["fees"]["default_tier"] == FeesTable().default_tier
     assert tree["rates"]["default_tier"] == RatesTable().default_tier
     northwind = tree["firm"][0]["account"][0]
@@ -86,7 +91,8 @@ def test_defaults_are_those_of_the_schema() -> None:
 
 def test_schema_and_header_list_agree() -> None:
     assert {
-        f"[{name}]" for name in ("venue", "fees", "rates", "margin", "session_defaults")
+        f"[{name}]"
+        for name in ("venue", "fees", "rates", "margin", "session_defaults", "liquidity")
     } <= set(TABLES)
     assert {field.name for field in msgspec.structs.fields(ConfigFile)} == {
         "venue",
@@ -97,4 +103,5 @@ def test_schema_and_header_list_agree() -> None:
         "session_defaults",
         "firm",
         "fault",
+        "liquidity",
     }

@@ -10,11 +10,12 @@ import msgspec
 from tidegate.config import convert
 from tidegate.config.build_accounts import account_settings, amounts
 from tidegate.config.problems import ConfigError, ConfigProblem
-from tidegate.config.rules import merged_instruments
+from tidegate.config.rules import instrument_of, merged_instruments
 from tidegate.config.rules_fees import fee_schedules
 from tidegate.config.rules_firms import account_of, is_broker_session, trading_sessions
+from tidegate.config.rules_liquidity import liquidity_settings
 from tidegate.config.rules_rates import read_rates
-from tidegate.config.schema import ConfigFile, FirmTable, InstrumentTable, KeyTable, SessionTable
+from tidegate.config.schema import ConfigFile, FirmTable, KeyTable, SessionTable
 from tidegate.config.services import TRADING, served_ports, service_of
 from tidegate.config.values import (
     ApiKey,
@@ -26,7 +27,6 @@ from tidegate.config.values import (
     VenueConfig,
 )
 from tidegate.model import settings as core
-from tidegate.model.instruments import Instrument, make_instrument
 
 _DUPLICATE_LOGON: Final = {"reject": core.DUPLICATE_REJECT, "displace": core.DUPLICATE_DISPLACE}
 _CL_ORD_ID_POLICY: Final = {
@@ -82,6 +82,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         faults=tuple(file.fault),
         market_data=tuple(market_data),
         template=msgspec.structs.replace(file, firm=[], fault=[]),
+        liquidity=liquidity_settings(file),
     )
 
 
@@ -170,31 +171,15 @@ def _venue_settings(file: ConfigFile, base: Path | None) -> core.VenueSettings:
         rollover_policy=_ROLLOVER[file.venue.rollover],
         rollover_s=convert.second_of_day(file.venue.rollover_at),
         rollover_length_s=file.venue.rollover_length_s,
-        instruments=[_instrument(pair) for pair, _ in merged_instruments(file) if pair is not None],
+        instruments=[
+            instrument_of(pair) for pair, _ in merged_instruments(file) if pair is not None
+        ],
         accounts=accounts,
         sessions=sessions,
         rates=rates,
         fee_schedules=fee_schedules(file),
         usd_prices=amounts(file.fees.usd_prices),
         margin_pools=amounts(file.margin.pools),
-    )
-
-
-def _instrument(pair: InstrumentTable) -> Instrument:
-    """A pair with every field filled in."""
-    assert pair.price_decimals is not None
-    assert pair.leverage_max is not None
-    return make_instrument(
-        pair.symbol,
-        pair.price_decimals,
-        str(pair.tick),
-        str(pair.qty_min),
-        str(pair.cost_min),
-        fee_schedule=str(pair.fee_schedule),
-        band=convert.rate(str(pair.band_percent)),
-        leverage_max=pair.leverage_max,
-        long_max=str(pair.long_max),
-        short_max=str(pair.short_max),
     )
 
 

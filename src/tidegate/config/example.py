@@ -117,6 +117,28 @@ short_max = "300"                # new pairs: "0", no bound
 symbol = "BTC/USD"
 qty_min = "0.0001"
 
+# The internal market maker: a client like any other, with an account of its own. Without a
+# configuration file it is enabled; with one, only where the file says so (docs/liquidity.md).
+[liquidity]
+enabled = false
+seed = 1                         # of everything it draws: the same seed gives the same quotes
+main_pairs = true                # BTC/USD, ETH/USD, SOL/USD, BTC/USDT and ETH/BTC without a word
+messages_per_second = 50         # the most it sends, over all markets
+
+[[liquidity.market]]             # another pair, or another value for a main one
+symbol = "XMR/USD"
+profile = "one-sided"            # "empty", "thin" (default), "deep", "one-sided" or "volatile"
+price = "160"                    # the reference price, where its walk begins; main pairs have one
+walk = "random"                  # "fixed" stays there
+step_percent = "0.01"            # a usual step of the walk; default of this and the rest: the
+                                 # profile's
+interval_ms = 2000               # milliseconds from step to step, 50 to 3600000
+levels = 4                       # prices a side, 1 to 100
+size = "25"                      # about the quantity at each; default: 100 smallest orders
+spread_percent = "0.2"           # between the best bid and ask, at least
+side = "buy"                     # of "one-sided": which side there is; default: "buy"
+trades_per_minute = 2            # orders of the taker that keep last prices alive, 0 to 6000
+
 # Firms. A uat file without any gets the firms ACME and BETA and the broker PRIME, with balances.
 [[firm]]
 name = "NORTHWIND"

@@ -12,13 +12,15 @@ import msgspec
 from tidegate.config.build import build
 from tidegate.config.builtin import built_in_firms
 from tidegate.config.lines import Lines
+from tidegate.config.liquidity import liquidity_firms
 from tidegate.config.problems import ConfigError, ConfigProblem, Findings
 from tidegate.config.rules import assets_of, check_amounts, check_instruments, check_venue
 from tidegate.config.rules_faults import check_faults
 from tidegate.config.rules_fees import check_fees
 from tidegate.config.rules_firms import FirmRules
+from tidegate.config.rules_liquidity import check_liquidity
 from tidegate.config.rules_rates import check_rates
-from tidegate.config.schema import ConfigFile
+from tidegate.config.schema import ConfigFile, FirmTable
 from tidegate.config.shape import Tree, walk_table
 from tidegate.config.values import SecretSource, VenueConfig
 
@@ -106,6 +108,10 @@ def _examine(text: str, base: Path | None) -> tuple[ConfigFile, list[ConfigProbl
     tiers = check_rates(file.rates.file, file.rates.default_tier, findings, base)
     FirmRules(file, findings, tiers).check()
     check_faults(file, findings)
+    check_liquidity(file, findings)
+    if file.liquidity.enabled:
+        own = liquidity_firms(assets_of(file), uat=file.venue.profile == "uat")
+        file.firm += msgspec.convert(own, list[FirmTable])
     return file, findings.in_order()
 
 

@@ -17,7 +17,9 @@ from tidegate.model.instruments import (
     ASSET_ALIASES,
     BUILT_IN,
     BUILT_IN_MARGIN,
+    Instrument,
     built_in_fee_schedule,
+    make_instrument,
 )
 from tidegate.model.scaled import LOT_DECIMALS
 
@@ -141,13 +143,40 @@ def _merged(table: InstrumentTable, base: InstrumentTable) -> InstrumentTable | 
     return None if None in asdict(merged).values() else merged
 
 
+def instrument_of(pair: InstrumentTable) -> Instrument:
+    """A pair with every field filled in."""
+    assert pair.price_decimals is not None
+    assert pair.leverage_max is not None
+    return make_instrument(
+        pair.symbol,
+        pair.price_decimals,
+        str(pair.tick),
+        str(pair.qty_min),
+        str(pair.cost_min),
+        fee_schedule=str(pair.fee_schedule),
+        band=convert.rate(str(pair.band_percent)),
+        leverage_max=pair.leverage_max,
+        long_max=str(pair.long_max),
+        short_max=str(pair.short_max),
+    )
+
+
 def assets_of(file: ConfigFile) -> set[str]:
     """Every asset that some pair trades."""
+    assets = {asset for symbol in _symbols(file) for asset in symbol.split("/") if asset}
+    return assets - set(ASSET_ALIASES)
+
+
+def quotes_of(file: ConfigFile) -> set[str]:
+    """Every asset in which some pair is quoted."""
+    return {symbol.partition("/")[2] for symbol in _symbols(file)}
+
+
+def _symbols(file: ConfigFile) -> list[str]:
     symbols = [table.symbol for table in file.instrument]
     if file.venue.built_in_instruments:
         symbols += [row[0] for row in BUILT_IN]
-    assets = {asset for symbol in symbols for asset in symbol.split("/") if asset}
-    return assets - set(ASSET_ALIASES)
+    return symbols
 
 
 def check_amounts(

@@ -65,6 +65,7 @@ HistoryTarget = Annotated[
     ),
     SECRET,
 ]
+LiquiditySeed = Annotated[int, Meta(ge=0, le=FAULT_SEED_MAX)]
 DecimalText = Annotated[str, Meta(description='a plain decimal number in quotes, such as "0.5"')]
 
 FaultKind = Literal[
@@ -282,6 +283,33 @@ class FaultTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return {name: value for name, value in values.items() if value is not None}
 
 
+class LiquidityMarketTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[liquidity.market]]`: a market that the internal maker makes. What is left out is as the
+    profile has it."""
+
+    symbol: Annotated[str, REQUIRED] = ""
+    profile: Literal["empty", "thin", "deep", "one-sided", "volatile"] = "thin"
+    price: DecimalText | None = None
+    walk: Literal["random", "fixed"] = "random"
+    step_percent: DecimalText | None = None
+    interval_ms: Annotated[int, Meta(ge=50, le=3_600_000)] | None = None
+    levels: Annotated[int, Meta(ge=1, le=100)] | None = None
+    size: DecimalText | None = None
+    spread_percent: DecimalText | None = None
+    side: Literal["buy", "sell"] | None = None
+    trades_per_minute: Annotated[int, Meta(ge=0, le=6_000)] | None = None
+
+
+class LiquidityTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[liquidity]`: the internal market maker. `main_pairs` are a few that it knows by itself."""
+
+    enabled: bool = False
+    seed: LiquiditySeed = 1
+    main_pairs: bool = True
+    messages_per_second: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    market: list[LiquidityMarketTable] = []
+
+
 class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -293,6 +321,7 @@ class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
     session_defaults: SessionItems = field(default_factory=SessionItems)
     firm: list[FirmTable] = []
     fault: list[FaultTable] = []
+    liquidity: LiquidityTable = field(default_factory=LiquidityTable)
 
 
 TABLES: Final[dict[str, type[Struct]]] = {
@@ -310,4 +339,6 @@ TABLES: Final[dict[str, type[Struct]]] = {
     "[[firm.key]]": KeyTable,
     "[[firm.session]]": SessionTable,
     "[[fault]]": FaultTable,
+    "[liquidity]": LiquidityTable,
+    "[[liquidity.market]]": LiquidityMarketTable,
 }

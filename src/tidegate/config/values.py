@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tidegate.config.convert import Network
+from tidegate.config.liquidity import LiquiditySettings
 from tidegate.config.schema import ConfigFile, FaultTable
 from tidegate.config.services import served_ports
 from tidegate.model.settings import SessionSettings, VenueSettings
@@ -103,7 +104,8 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     shells. `ports` are TCP ports by service name, offset included; `sessions`, `keys` and `faults`
     are in the order of the file. `market_data` are market-data sessions of the file's own; every
     trading session has some anyway (`config.market_data`). `template` is the file without firms and
-    faults: what is added while the venue runs is built from it.
+    faults: what is added while the venue runs is built from it. `liquidity` is None where
+    the internal maker is off.
     """
 
     profile: Literal["uat", "production"]
@@ -124,6 +126,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     faults: tuple[FaultTable, ...]
     market_data: tuple[MarketDataSession, ...]
     template: ConfigFile
+    liquidity: LiquiditySettings | None
 
     def with_port_offset(self, port_offset: int) -> VenueConfig:
         """The same with every port at Kraken's number plus `port_offset`."""

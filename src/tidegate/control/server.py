@@ -37,8 +37,12 @@ class ControlServer:
     """Answers commands by `handlers`. Any exception of a handler but `ControlError` is a bug, which
     the loop's exception handler is told, as of any other."""
 
-    def __init__(self, directory: Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, directory: Path, handlers: Mapping[str, Handler], name: str = SOCKET_NAME
+    ) -> None:
+        """`name` is that of the socket's file in the directory."""
         self._directory = directory
+        self._name = name
         self._handlers = dict(handlers)
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
@@ -48,12 +52,12 @@ class ControlServer:
 
     @property
     def path(self) -> Path:
-        return self._directory / SOCKET_NAME
+        return self._directory / self._name
 
     def start(self) -> None:
         """Listen, in the place of a socket that an earlier process left behind: the caller holds
         the lock of the directory, so nobody listens there. Raises `OSError`."""
-        listening = listen_in(self._directory, SOCKET_NAME)
+        listening = listen_in(self._directory, self._name)
         self._listening = listening
         self._loop.add_reader(listening.fileno(), self._accept)
 

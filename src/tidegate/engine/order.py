@@ -149,6 +149,7 @@ class Order:
         self.held_money = 0  # what the ledger holds for it now
         self.leverage = 0  # of a margin order: the account's when it was admitted, ...
         self.margin_price = 0  # ... the hold price, ...
+        self.opening_lots = 0  # ... what of its leaves opens, ...
         self.borrowed_money = 0  # ... and what it may still borrow of the asset that it pays with
         self.amended = False
         self.is_open = False
@@ -207,6 +208,7 @@ class Order:
         if self.margin:
             encoder.uint(self.leverage)
             encoder.uint(self.margin_price)
+            encoder.uint(self.opening_lots)
             encoder.uint(self.borrowed_money)
         encoder.flag(value=self.amended)
 
@@ -257,6 +259,7 @@ class Order:
         if order.margin:
             order.leverage = decoder.uint()
             order.margin_price = decoder.uint()
+            order.opening_lots = decoder.uint()
             order.borrowed_money = decoder.uint()
         order.amended = decoder.flag()
         return order

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.config import VenueConfig
+from tidegate.config.liquidity import LIQUIDITY_FIRM
 from tidegate.config.market_data import market_data_sessions
 from tidegate.provision.files import SECRET_FILE_MODE, sync_directory, write_atomically
 from tidegate.provision.tls import TlsFiles
@@ -29,14 +30,15 @@ def ready_document(
     `host` is where a client on this machine connects: loopback where the venue listens on every
     address, since no certificate is for that. `tls` tells whether the ports speak TLS; `ca_file`
     is null where they do not, and where clients verify with what their system trusts. A session
-    that is not enabled, or whose account is not, is left out; of several keys it shows the first.
-    `market_data_sessions` are who may log on for market data, without a key. `control` is the path
-    of the control socket.
+    that is not enabled, or whose account is not, is left out, as are those of the internal market
+    maker; of several keys it shows the first. `market_data_sessions` are who may log on for market
+    data, without a key. `control` is the path of the control socket.
     """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []
     for session in config.sessions.values():
-        if not session.enabled or session.account not in enabled_accounts:
+        is_internal = config.liquidity is not None and session.firm == LIQUIDITY_FIRM
+        if is_internal or not session.enabled or session.account not in enabled_accounts:
             continue
         key = config.keys[session.key_names[0]]
         sessions.append(

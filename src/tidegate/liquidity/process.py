@@ -1,0 +1,154 @@
+"""The process of the market maker: two clients of the venue, ended with its parent.
+
+It is asked over a socket of its own in the data directory, by the venue alone, which has checked
+what it passes on. When it ends it drops its lines, so that the venue cancels what it had open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from tidegate.children import Parent
+from tidegate.client import Client, Credentials, Endpoint, LogonOptions
+from tidegate.config.liquidity import LiquiditySettings
+from tidegate.control.client import VenueClock, VenueUnreachable
+from tidegate.control.protocol import ControlError, Handler, parameters_of
+from tidegate.control.server import ControlServer
+from tidegate.liquidity.desk import Desk, FillRefused
+from tidegate.liquidity.options import MakerOptions, MakerSession
+from tidegate.logs import configure_logging
+
+SOCKET_NAME: Final = "liquidity.sock"
+NICE: Final = 10  # the venue comes first
+
+_HEARTBEAT_S: Final = 30
+_RECONNECT_S: Final = (0.2, 1.0, 5.0)
+
+
+class FillParameters(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the taker is to trade: up to `qty` at `price` or better."""
+
+    symbol: str
+    side: str
+    price: str
+    qty: str
+
+
+class StatusParameters(Struct, forbid_unknown_fields=True, kw_only=True):
+    """None."""
+
+
+def handlers_of(desk: Desk) -> dict[str, Handler]:
+    """What the venue may ask."""
+
+    async def change(given: dict[str, Any]) -> None:
+        desk.set(msgspec.convert(given, LiquiditySettings))
+
+    async def status(given: dict[str, Any]) -> dict[str, Any]:
+        parameters_of(given, StatusParameters)
+        return {"logged_on": desk.is_logged_on, "markets": desk.status()}
+
+    async def fill(given: dict[str, Any]) -> dict[str, Any]:
+        wanted = parameters_of(given, FillParameters)
+        try:
+            traded = await desk.fill(wanted.symbol, wanted.side, wanted.price, wanted.qty)
+        except FillRefused as refused:
+            raise ControlError(str(refused)) from None
+        return {"traded": traded}
+
+    return {"settings": change, "status": status, "fill": fill}
+
+
+def main(file: int) -> int:
+    """Make markets until the parent is gone; the process' exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # meant for the venue: its end is this one's, too
+    line = Parent(file).first_line()
+    if not line:
+        return 0
+    options = msgspec.json.decode(line, type=MakerOptions)
+    configure_logging(form=options.log_format, level=options.log_level)
+    os.nice(NICE)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(options, file))
+    return 0
+
+
+async def _run(options: MakerOptions, file: int) -> None:
+    clock_ns = _VenueTime(Path(options.data)) if options.virtual_clock else time.time_ns
+    maker = _client(options, options.maker, clock_ns)
+    taker = _client(options, options.taker, clock_ns)
+    desk = Desk(maker, taker, options.settings, clock_ns)
+    server = ControlServer(Path(options.data), handlers_of(desk), SOCKET_NAME)
+    server.start()
+    gone = asyncio.Event()
+    _watch(file, gone)
+    work = asyncio.create_task(desk.run())
+    over = asyncio.create_task(gone.wait())
+    await asyncio.wait([work, over], return_when=asyncio.FIRST_COMPLETED)
+    work.cancel()
+    for client in (maker, taker):
+        await client.drop()
+    if not gone.is_set():
+        over.cancel()
+        await work  # raises what ended it; the venue starts this process again
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+def _watch(file: int, gone: asyncio.Event) -> None:
+    """The pipe is readable when the venue has closed it, or is no more."""
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if os.read(file, 4096) == b"":
+            loop.remove_reader(file)
+            gone.set()
+
+    loop.add_reader(file, look)
+
+
+def _client(options: MakerOptions, session: MakerSession, clock_ns: Callable[[], int]) -> Client:
+    return Client(
+        Endpoint(
+            options.host,
+            options.port,
+            tls=options.tls,
+            ca_file=Path(options.ca_file) if options.ca_file else None,
+        ),
+        Credentials(
+            session.sender_comp_id, session.target_comp_id, session.api_key, session.api_secret
+        ),
+        LogonOptions(
+            heart_bt_int_s=_HEARTBEAT_S,
+            reset_seq_num=True,  # nothing is remembered of the process before
+            cancel_orders_on_disconnect=True,
+            rollover_s=options.rollover_s,
+        ),
+        reconnect_delays_s=_RECONNECT_S,
+        clock_ns=clock_ns,
+    )
+
+
+class _VenueTime:
+    """The time of a venue whose clock is moved; where it stands when the venue is gone."""
+
+    def __init__(self, data: Path) -> None:
+        self._clock = VenueClock(data)
+        self._last_ns = 0
+
+    def __call__(self) -> int:
+        with suppress(VenueUnreachable, ControlError, TimeoutError):
+            self._last_ns = self._clock()
+        return self._last_ns

@@ -1,0 +1,108 @@
+"""`[liquidity]`: off unless it is said, its own firm, and mistakes by key and rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.config.fixed_secrets import FixedSecrets
+from tests.config.texts import FIRM, PRODUCTION, PRODUCTION_FIRM, problems
+from tidegate.config import load
+from tidegate.config.liquidity import MAIN_PAIRS, MAKER, TAKER, TAPE, TAPE_TAKER
+
+ON = "[liquidity]\nenabled = true\n"
+MARKET = '[[liquidity.market]]\nsymbol = "LTC/USD"\nprice = "90"\n'
+
+
+def test_a_file_has_no_liquidity_unless_it_says_so(secrets: FixedSecrets) -> None:
+    for text in ("", FIRM, MARKET, "[liquidity]\nseed = 5\n"):
+        config = load(text, secrets)
+        assert config.liquidity is None
+        assert not {access.firm for access in config.sessions.values()} & {"LIQUIDITY", "TAPE"}
+
+
+def test_main_pairs_and_own_accounts_without_a_rate_tier(secrets: FixedSecrets) -> None:
+    config = load(ON, secrets)
+    assert config.liquidity is not None
+    assert [market.symbol for market in config.liquidity.markets] == list(MAIN_PAIRS)
+    own = [a for a in config.settings.accounts if a.firm in ("LIQUIDITY", "TAPE")]
+    assert [account.account for account in own] == [MAKER, TAKER, TAPE, TAPE_TAKER]
+    assert {(a.rate_tier, a.maker_rate, a.taker_rate) for a in own} == {("", 0, 0)}
+    assert all(account.deposits for account in own)
+
+
+def test_production_may_have_a_maker_but_no_firm_for_tapes(secrets: FixedSecrets) -> None:
+    config = load(f"{PRODUCTION}{ON}{PRODUCTION_FIRM}", secrets)
+    assert config.liquidity is not None
+    assert [a.account for a in config.settings.accounts] == ["ACME-1", MAKER, TAKER]
+
+
+def test_a_market_of_the_file_is_added_or_takes_the_place_of_a_main_one(
+    secrets: FixedSecrets,
+) -> None:
+    text = f'{ON}{MARKET}[[liquidity.market]]\nsymbol = "BTC/USD"\nprofile = "deep"\n'
+    config = load(text, secrets)
+    assert config.liquidity is not None
+    markets = {market.symbol: market for market in config.liquidity.markets}
+    assert set(markets) == {*MAIN_PAIRS, "LTC/USD"}
+    assert (markets["BTC/USD"].profile, markets["BTC/USD"].price) == ("deep", 840000)
+    alone = load(f"{ON}main_pairs = false\n{MARKET}", secrets)
+    assert alone.liquidity is not None
+    assert [market.symbol for market in alone.liquidity.markets] == ["LTC/USD"]
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "rule"),
+    [
+        ('symbol = "LTC/USB"', "symbol", "symbol LTC/USB is no instrument of this venue; did you"),
+        ('profile = "thick"', "profile", 'profile must be "empty" or "thin" or "deep" or'),
+        ('price = "90.001"', "price", "price must have at most 2 decimals, and 90.001 has more"),
+        ('price = "0"', "price", "price must be above 0"),
+        (
+            "interval_ms = 10",
+            "interval_ms",
+            "interval_ms must be a whole number from 50 to 3600000",
+        ),
+        ("levels = 0", "levels", "levels must be a whole number from 1 to 100, not 0"),
+        ('size = "0.01"', "size", "size must be at least 0.1, so that the smallest order"),
+        ('step_percent = "0"', "step_percent", "step_percent must be above 0 and at most 50"),
+        ('spread_percent = "51"', "spread_percent", "spread_percent must be above 0 and at most"),
+        ('side = "buy"', "side", 'side goes with profile = "one-sided" alone'),
+        ("trades_per_minute = -1", "trades_per_minute", "trades_per_minute must be a whole number"),
+        ('colour = "red"', "colour", "colour is not a known key"),
+    ],
+)
+def test_a_mistake_in_a_market_names_key_and_rule(line: str, path: str, rule: str) -> None:
+    name = line.partition(" ")[0]
+    kept = [given for given in MARKET.splitlines() if not given.startswith(f"{name} ")]
+    text = "\n".join([*kept, line, ""])
+    found = problems(text)
+    assert [(problem[0], problem[1]) for problem in found] == [
+        (text.splitlines().index(line) + 1, f"liquidity.market[0].{path}")
+    ]
+    assert found[0][2].startswith(rule)
+
+
+def test_a_market_without_a_price_is_told_and_so_is_one_given_twice() -> None:
+    assert problems('[[liquidity.market]]\nsymbol = "LTC/USD"\n') == [
+        (1, "liquidity.market[0]", "price is missing, and LTC/USD is none of the main pairs")
+    ]
+    assert problems(MARKET + MARKET) == [
+        (5, "liquidity.market[1].symbol", "symbol LTC/USD is given twice, first in line 2")
+    ]
+
+
+def test_names_of_the_maker_and_pairs_that_do_not_fit_are_mistakes_while_it_is_on() -> None:
+    firm = FIRM.replace('"ACME"', '"LIQUIDITY"')
+    found = [(path, rule) for _, path, rule in problems(ON + firm)]
+    assert found == [
+        ("firm[0].name", "name LIQUIDITY is the venue's own while [liquidity] is enabled"),
+        (
+            "firm[0].session[0].sender_comp_id",
+            "sender_comp_id LIQUIDITY is the venue's own while [liquidity] is enabled",
+        ),
+    ]
+    assert problems(firm) == []
+    coarse = '[[instrument]]\nsymbol = "BTC/USD"\nqty_min = "1"\n'
+    ((_, path, rule),) = problems(ON + coarse)
+    assert path == "liquidity.main_pairs"
+    assert rule.startswith("BTC/USD as it is here does not fit main_pairs (size must be at least 2")
