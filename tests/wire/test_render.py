@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 import simplefix
 from hypothesis import given
@@ -11,7 +13,7 @@ from librt.strings import BytesWriter
 from tidegate.model.scaled import to_text
 from tidegate.wire import render
 from tidegate.wire.framing import Framer
-from tidegate.wire.render import FrameWriter, frame_of, put_decimal, put_uint
+from tidegate.wire.render import FrameWriter, frame_of, put_decimal, put_fixed, put_uint
 
 from .frames import scanned
 
@@ -83,3 +85,21 @@ def test_a_shared_tail_is_as_if_it_were_written_to_each_frame() -> None:
             writer.begin(b"X", number, b"49=KRAKEN-MD\x0156=ACME\x01", b"20261103-09:15:01.000")
             writer.raw(b"262=R\x01")
             assert writer.finish(extra, sum(extra) % 256) == whole
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@given(value=st.integers(1, 10**20), decimals=st.integers(0, 17))
+def test_decimals_with_all_their_places(compiled: bool, value: int, decimals: int) -> None:
+    writer = BytesWriter()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "COMPILED", compiled)
+        put_fixed(writer, value, decimals)
+    text = f"{Decimal(value).scaleb(-decimals):.{decimals}f}"
+    assert writer.getvalue() == text.encode()
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 8])
+def test_zero_in_market_data(decimals: int) -> None:
+    writer = BytesWriter()
+    put_fixed(writer, 0, decimals)
+    assert writer.getvalue() == b"0.0"

@@ -438,4 +438,5 @@ def test_both_bodies_of_each_format(text: str) -> None:
     assert formats.unsigned_bytes(data, 0, end) == formats.unsigned_searching(data)
     assert formats.int_bytes(data, 0, end) == formats.int_searching(data)
     assert formats.decimal_bytes(data, 0, end) == formats.decimal_searching(data)
+    assert formats.time_only_bytes(data, 0, end) == formats.time_only_searching(data)
     assert formats.multiple_bytes(data, 0, end) == formats.multiple_searching(data)

@@ -47,6 +47,7 @@ class PublicBook:
         own = self.bids if side == BUY else self.asks
         order = self._orders.get(number)
         if order is not None:
+            assert order.level.bid == own.bid
             if order.place == place and order.level.price == price:
                 if order.lots != lots:
                     own.resize(order, lots)
