@@ -13,7 +13,7 @@ from librt.strings import BytesWriter
 from tidegate.model.scaled import to_text
 from tidegate.wire import render
 from tidegate.wire.framing import Framer
-from tidegate.wire.render import FrameWriter, frame_of, put_decimal, put_fixed, put_uint
+from tidegate.wire.render import FrameWriter, frame_of, put_decimal, put_fixed, put_padded, put_uint
 
 from .frames import scanned
 
@@ -103,3 +103,11 @@ def test_zero_in_market_data(decimals: int) -> None:
     writer = BytesWriter()
     put_fixed(writer, 0, decimals)
     assert writer.getvalue() == b"0.0"
+
+
+@given(places=st.integers(1, 18), value=st.integers(0, 10**18 - 1))
+def test_integers_with_leading_zeros(places: int, value: int) -> None:
+    writer = BytesWriter()
+    value %= 10**places
+    put_padded(writer, value, places)
+    assert writer.getvalue() == b"%0*d" % (places, value)

@@ -13,23 +13,28 @@ from librt.strings import BytesWriter
 from tidegate.marketdata.levels import PublicLevel, PublicOrder
 from tidegate.model.orders import MARKET
 from tidegate.model.scaled import LOT_DECIMALS
-from tidegate.model.time import iso_timestamp, utc_time_only
-from tidegate.wire.render import put_fixed
+from tidegate.model.time import NS_PER_MS, NS_PER_S, iso_timestamp, utc_time_only
+from tidegate.wire.render import put_fixed, put_padded
 
 NEW: Final = b"279=0\x01"
 CHANGE: Final = b"279=1\x01"
 DELETE: Final = b"279=2\x01"
 
+_ISO_SECOND_BYTES: Final = 20  # `2026-11-03T09:15:01.`
+_ZULU: Final = 90  # Z
+
 
 class Entries:
-    """Renders the entries of one symbol. The text of the millisecond asked for last is kept: what
-    changes together shares it."""
+    """Renders the entries of one symbol. The texts of the millisecond and the second asked for last
+    are kept: what changes together shares them."""
 
     def __init__(self, price_decimals: int) -> None:
         self.price_decimals = price_decimals
         self._writer = BytesWriter()
         self._millisecond = -1
         self._time_text: bytes = b""
+        self._second = -1
+        self._second_text: bytes = b""
 
     def level(self, level: PublicLevel) -> bytes:
         """A price level with its size now."""
@@ -60,9 +65,9 @@ class Entries:
             writer.write(b"\x01273=")
             writer.write(self._time(order.changed_ns))
             writer.write(b"\x015060=")
-            writer.write(iso_timestamp(order.changed_ns))
+            self._put_iso(order.changed_ns)
             writer.write(b"\x015273=")
-            writer.write(iso_timestamp(order.queued_ns))
+            self._put_iso(order.queued_ns)
             writer.append(1)
             order.entry = writer.getvalue()
         return order.entry
@@ -103,8 +108,18 @@ class Entries:
         return b"269=1\x01278=O%s\x01270=%s\x01271=" % (price, price)
 
     def _time(self, time_ns: int) -> bytes:
-        millisecond = time_ns // 1_000_000
+        millisecond = time_ns // NS_PER_MS
         if millisecond != self._millisecond:
             self._time_text = utc_time_only(time_ns)
             self._millisecond = millisecond
         return self._time_text
+
+    def _put_iso(self, time_ns: int) -> None:
+        second = time_ns // NS_PER_S
+        if second != self._second:
+            self._second_text = iso_timestamp(time_ns)[:_ISO_SECOND_BYTES]
+            self._second = second
+        writer = self._writer
+        writer.write(self._second_text)
+        put_padded(writer, time_ns - second * NS_PER_S, 9)
+        writer.append(_ZULU)

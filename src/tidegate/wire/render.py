@@ -161,6 +161,16 @@ def put_fixed(writer: BytesWriter, value: int, decimals: int) -> None:
         _put_digits(writer, number - whole * unit, unit // 10)
 
 
+def put_padded(writer: BytesWriter, value: int, places: int) -> None:
+    """A non-negative integer below `10**places` with leading zeros; `places` is 1 to 18."""
+    unit: i64 = 1
+    left: i64 = places
+    while left > 1:
+        unit *= 10
+        left -= 1
+    _put_digits(writer, value, unit)
+
+
 def _put_digits(writer: BytesWriter, number: i64, unit: i64) -> None:
     """The digits of a number below `10 * unit`, from the place of `unit` down: as many as `unit`
     has, leading zeros included."""
