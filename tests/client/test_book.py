@@ -290,6 +290,15 @@ def test_an_order_that_queues_again_goes_behind() -> None:
     assert [o.order_id for o in book.queue("0", Decimal(100))] == ["B", "A"]
 
 
+def test_orders_of_one_time_queue_in_the_order_in_which_they_are_told() -> None:
+    book = fresh(3, 0)
+    first, second, third = (entry("0", name, 1000, 5, 7) for name in (b"B", b"A", b"C"))
+    book.apply(read(b"W", group([first, second])))
+    book.apply(update(b"279=0\x01" + third))
+    assert isinstance(book, OrderBook)
+    assert [o.order_id for o in book.queue("0", Decimal(100))] == ["B", "A", "C"]
+
+
 def test_an_empty_snapshot_is_an_empty_book() -> None:
     book = fresh(2, 10)
     book.apply(read(b"W", group(BASE)))
