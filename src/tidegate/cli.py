@@ -24,6 +24,7 @@ from tidegate import (
     cli_query,
 )
 from tidegate.cli_sim import sim
+from tidegate.cli_watch import watch
 
 EXIT_WRONG: int = 2
 
@@ -232,6 +233,7 @@ def demo() -> None:
 
 
 app.command()(sim)
+app.command()(watch)
 
 
 @app.command()

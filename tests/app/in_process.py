@@ -12,7 +12,7 @@ from typing import Any, cast
 from tests.config.fixed_secrets import FixedSecrets
 from tidegate.clock import SteadyClock
 from tidegate.config import load
-from tidegate.journal import Durability, Journal, OsStorage
+from tidegate.journal import Doorbell, Durability, Journal, OsStorage
 from tidegate.model.settings import VenueSettings
 from tidegate.recovery import JOURNAL_DIRECTORY, Snapshots
 from tidegate.service import VenueService
@@ -60,6 +60,7 @@ async def run(
     change: Callable[[VenueSettings], None] | None = None,
     snapshots: Snapshots | None = None,
     snapshot_every_records: int = 10**6,
+    doorbell: Doorbell | None = None,
 ) -> None:
     """Start a venue in an empty directory, play, and stop it. `change` is made to its settings."""
     config = load('rates.default_tier = "none"', FixedSecrets())
@@ -84,6 +85,7 @@ async def run(
         clock=SteadyClock(venue.now_ns),
         workers=ThreadWorkers(),
         fail=failures.append,
+        doorbell=doorbell,
     )
     service.start(config.settings.encode())
     await play(Running(venue, journal, service, disk, failures))

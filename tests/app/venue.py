@@ -61,8 +61,8 @@ class VenueFailed(Exception):
 
 
 def copied(data: Path, target: Path) -> Path:
-    """A copy of a data directory. The socket that a killed venue leaves behind is no file."""
-    ignored = shutil.ignore_patterns("control.sock")
+    """A copy of a data directory. The sockets that a killed venue leaves behind are no files."""
+    ignored = shutil.ignore_patterns("*.sock")
     return Path(shutil.copytree(data, target, ignore=ignored))
 
 

@@ -136,6 +136,7 @@ class Peer:
     out: bytearray = field(default_factory=bytearray)
     number: int = 1
     status: bytes = b"2"
+    comp_id: bytes = b"ACME"  # who has logged on
 
     def open(self) -> None:
         """A new line: nothing of before is known."""
@@ -151,8 +152,8 @@ class Peer:
 
     def send(self, msg_type: bytes, body: bytes) -> None:
         self.out += frame_of(
-            b"35=%s\x0134=%d\x0149=KRAKEN-MD\x0156=ACME\x0152=%s\x01%s"
-            % (msg_type, self.number, self.now(), body)
+            b"35=%s\x0134=%d\x0149=KRAKEN-MD\x0156=%s\x0152=%s\x01%s"
+            % (msg_type, self.number, self.comp_id, self.now(), body)
         )
         self.number += 1
 
@@ -164,6 +165,7 @@ class Peer:
             pairs = [part.partition(b"=")[::2] for part in frame.split(b"\x01")[:-1]]
             fields = {int(tag): value for tag, value in pairs}
             self.requests.append((fields[35], fields))
+            self.comp_id = fields[49]
             self._answer(fields, {v for t, v in pairs if t == b"269"})
 
     def _answer(self, fields: dict[int, bytes], kinds: set[bytes]) -> None:

@@ -274,6 +274,20 @@ def test_one_line_at_a_time() -> None:
     play(story)
 
 
+def test_a_program_that_ends_without_closing_starts_no_reconnect() -> None:
+    """As `asyncio.run` does at its end: every task is cancelled."""
+
+    async def story(venue: SocketVenue) -> None:
+        client = venue.client(reconnect_delays_s=(5.0,))
+        await client.connect()
+        assert client._link_task is not None
+        client._link_task.cancel()
+        await asyncio.wait([client._link_task])
+        assert client._reconnect_task is None
+
+    play(story)
+
+
 def test_closing_twice_and_before_connecting() -> None:
     async def story(venue: SocketVenue) -> None:
         client = venue.client()

@@ -26,6 +26,11 @@ def test_the_worked_example() -> None:
     assert book_checksum(ASKS, BIDS, 1, 8) == 3341325816
 
 
+def test_the_example_of_the_document() -> None:
+    asks, bids = [(b"100.1", b"0.5"), (b"100.2", b"3")], [(b"100.0", b"1.25")]
+    assert book_checksum(asks, bids, 1, 2) == crc32(b"10015010023001000125") == 2543876874
+
+
 def test_what_is_beyond_the_tenth_price_does_not_count() -> None:
     below = [*BIDS, (b"26000.0", b"1.0")]
     assert book_checksum(ASKS, below, 1, 8) == 3341325816

@@ -90,10 +90,15 @@ class Book:
         """The `count` best levels of a side (`MDEntryType`), all where none is given."""
         return [self._level(side, abs(price)) for price in self._prices[side][:count]]
 
+    @property
+    def is_verifiable(self) -> bool:
+        """Whether a checksum can be compared: the book reaches as far as it, and the precision of
+        the instrument is known."""
+        return self.precision is not None and not 0 < self.depth < CHECKSUM_LEVELS
+
     def checksum(self) -> int | None:
-        """That of the ten best levels; None where the book does not reach so far or the precision
-        of the instrument is not known."""
-        if self.precision is None or 0 < self.depth < CHECKSUM_LEVELS:
+        """That of the ten best levels; None where it is not `is_verifiable`."""
+        if self.precision is None or not self.is_verifiable:
             return None
         asks, bids = (self._texts(side) for side in (MDEntryType.OFFER, MDEntryType.BID))
         return book_checksum(asks, bids, *self.precision)
@@ -116,7 +121,7 @@ class Book:
             for entry in message.entries:
                 if entry.entry_type != MDEntryType.TRADE:
                     self._apply_entry(entry)
-            self._check_depth()
+            self._check_shape()
             self._verify(stated)
         except BookFault:
             self.clear()
@@ -141,11 +146,16 @@ class Book:
         else:
             self._remove(entry)
 
-    def _check_depth(self) -> None:
+    def _check_shape(self) -> None:
+        """No more levels than were asked for; and no bid that would trade with an offer, which the
+        checksum can not see: its text does not say where offers end and bids begin."""
         most = self._levels_max()
         for prices in self._prices.values():
             if most and len(prices) > most:
                 raise EntryDoesNotFit(f"{len(prices)} levels on a side, and {most} were subscribed")
+        bids, asks = self._prices[MDEntryType.BID], self._prices[MDEntryType.OFFER]
+        if bids and asks and -bids[0] >= asks[0]:
+            raise EntryDoesNotFit(f"bid {-bids[0]} is not below offer {asks[0]}")
 
     def _verify(self, stated: int | None) -> None:
         own = None if stated is None else self.checksum()

@@ -154,6 +154,9 @@ class Connection:
                 self.pump()
         except OSError:
             pass  # a line that broke: what there is to say is said below
+        except asyncio.CancelledError:
+            self._is_closing = True  # the loop ends, and nobody would see to another line
+            raise
         finally:
             core.link_lost(self._clock_ns())
             self.pump()

@@ -15,8 +15,9 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -106,6 +107,7 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
             stopped.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_end_for_bugs(fail))
     loop.add_reader(parent.file, look)
     market_data = follower.observer.market_data
     desk = Desk(market_data, Answers(follower.venue))
@@ -129,6 +131,20 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
         listener.abort_links()
     follower.close()
     return EXIT_FAILED if failures else 0
+
+
+def _end_for_bugs(fail: Callable[[Exception], None]) -> Any:
+    """What the loop does about an exception nobody caught: the next process begins with a state
+    that is whole."""
+
+    def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) or error is None:  # of one connection
+            _log.warning("connection_failed", reason=str(error or context.get("message", "")))
+        else:
+            fail(error)
+
+    return handle
 
 
 def _listen(service: FeedService, options: FeedOptions) -> list[Listener]:

@@ -98,8 +98,9 @@ class FeedService:
         return self._outputs.get(link)
 
     def logons_refused(self) -> bool:
-        venue = self.follower.venue
-        return self._stopping or venue.logons_refused(self.now_ns())
+        """Also when the rollover has lasted long enough, until the journal says that it is over:
+        then everybody is cut."""
+        return self._stopping or self.follower.rollover.is_on
 
     # --- links ------------------------------------------------------------------------------------
 

@@ -56,15 +56,17 @@ class Doorbell:
             os.close(file)
         os.replace(aside, path)  # an older page stays with those who have mapped it
         self._words = memoryview(page).cast("q")
+        self._position = 0
         self._bell = bell
         self._fence = threading.Lock()
 
     def show(self, log_position: int, time_ns: int) -> None:
         """Everything before that log position may be told of; it is `time_ns` for the venue. Wake
         the reader if it sleeps."""
-        words = self._words
-        if log_position <= words[_POSITION]:
+        if log_position <= self._position:
             return
+        self._position = log_position
+        words = self._words
         words[_TIME] = time_ns
         words[_POSITION] = log_position
         with self._fence:  # a full barrier: the position is seen before the flag is looked at

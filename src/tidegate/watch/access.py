@@ -1,0 +1,86 @@
+"""How `tidegate watch` gets to a venue: from the data directory's `ready.json`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.client import Credentials, Endpoint
+from tidegate.control.client import VenueClock, VenueUnreachable, ask
+from tidegate.control.protocol import ControlError
+
+_ROLES = {2: "market_data_l2", 3: "market_data_l3"}
+
+
+class WatchFailed(Exception):
+    """Nothing can be shown; the text is the one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where market data is served, and who may log on there, in the order to try."""
+
+    endpoint: Endpoint
+    credentials: tuple[Credentials, ...]
+
+
+def access_of(data: Path, level: int, comp_id: str = "") -> Access:
+    """For Spot at that level; with `comp_id` as that SenderCompID alone. Raises `WatchFailed`."""
+    ready = _ready(data)
+    role = _ROLES[level]
+    sessions = [
+        session
+        for session in ready.get("market_data_sessions", [])
+        if (session["market"], session["role"]) == ("spot", role)
+    ]
+    if not sessions:
+        raise WatchFailed(f"the venue on {data} serves no market data of Level {level}")
+    if comp_id:
+        senders = ", ".join(session["sender_comp_id"] for session in sessions)
+        sessions = [session for session in sessions if session["sender_comp_id"] == comp_id]
+        if not sessions:
+            raise WatchFailed(f"no session of SenderCompID {comp_id}; there are {senders}")
+    ca_file = ready["ca_file"]
+    endpoint = Endpoint(
+        ready["host"],
+        sessions[0]["port"],
+        tls=ready["tls"],
+        ca_file=None if ca_file is None else Path(ca_file),
+    )
+    return Access(
+        endpoint,
+        tuple(
+            Credentials(session["sender_comp_id"], session["target_comp_id"])
+            for session in sessions
+            if session["port"] == endpoint.port
+        ),
+    )
+
+
+def clock_of(data: Path) -> Callable[[], int]:
+    """The machine's clock, or that of the venue where it goes by one of its own."""
+    try:
+        if ask(data, "clock")["kind"] == "virtual":
+            return VenueClock(data)
+    except (VenueUnreachable, ControlError, TimeoutError):
+        pass  # whoever may read the market needs no control; and a venue that is gone is told of
+    return time.time_ns
+
+
+def _ready(data: Path) -> dict[str, Any]:
+    path = data / "ready.json"
+    try:
+        ready = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise WatchFailed(f"no venue runs on {data}: there is no {path}") from None
+    except OSError as error:
+        raise WatchFailed(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise WatchFailed(f"{path} is no JSON") from None
+    if not isinstance(ready, dict):
+        raise WatchFailed(f"{path} is no JSON object")
+    return ready
