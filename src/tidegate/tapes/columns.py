@@ -123,7 +123,7 @@ class Tape:
         side = self._side(line, fields)
         if action == "" or side is None:
             return None
-        order = self._text(fields, "order_id")
+        order = self._text(fields, "order_id") if self.has_orders else ""
         if action == ADD:
             if order in self._open:
                 raise self._wrong(line, "order_id", f"order {order} is added twice")
