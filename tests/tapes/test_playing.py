@@ -251,7 +251,7 @@ def test_what_rests_at_the_end_is_cancelled_unless_it_is_kept(
         ),
         (
             f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
-            ["--scale-price", "0.0001"],
+            ["--scale-price", "0.00001"],
             "is not on the tick of",
         ),
         (f"{ORDERS}2,BTC/USD,A,B,84000,1,7\n1,BTC/USD,A,B,84000,1,8\n", [], "time runs backwards"),

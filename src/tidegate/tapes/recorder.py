@@ -127,7 +127,8 @@ class Recorder(VenueObserver):
         self, action: str, order: Order, price: int, lots: int, *, trade_id: str = ""
     ) -> None:
         instrument = order.instrument
-        display = order.display_lots if action in (ADD, MODIFY) else 0
+        # Of what is left it can show no more than that.
+        display = min(order.display_lots, lots) if action in (ADD, MODIFY) else 0
         self.rows.append(
             (
                 self.venue.now_ns,
