@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tidegate.cli_ctl import DATA_DEFAULT, DataOption, wrong
 
 if TYPE_CHECKING:
-    from tidegate.tapes.run import Played
+    from tidegate.tapes.run import Played, TapeOptions
 
 EXIT_STOPPED: int = 1  # the tape did not come to its end
 FOLLOW_S: float = 0.2  # between two looks at the journal
@@ -56,8 +56,7 @@ def tape(
 ) -> None:
     """Play recorded trades or order-by-order data into a running venue, over FIX."""
     from tidegate.tapes.columns import TapeMapping
-    from tidegate.tapes.events import TapeError
-    from tidegate.tapes.run import TapeOptions, play
+    from tidegate.tapes.run import TapeOptions
 
     given = {"session": session, "taker": taker}
     options = TapeOptions(
@@ -74,24 +73,7 @@ def tape(
         keep=keep,
         **{name: value for name, value in given.items() if value is not None},
     )
-    console = Console(stderr=True)
-    try:
-        with Progress(
-            TextColumn(file.name, markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            console=console,
-        ) as bar:
-            task = bar.add_task("", total=None)
-            played = play(options, lambda done, size: bar.update(task, completed=done, total=size))
-            bar.update(task, completed=1, total=1)
-    except TapeError as error:
-        wrong(str(error))
-    _print_played(played)
-    if played.stopped:
-        print(f"tidegate: {played.stopped}", file=sys.stderr)
-        raise typer.Exit(EXIT_STOPPED)
+    _play(options)
 
 
 @app.command()
@@ -132,6 +114,30 @@ def record(
     except (TapeError, JournalError, ReplayMismatch, OSError) as error:
         wrong(str(error))
     print(f"{file}: {count} rows")
+
+
+def _play(options: TapeOptions) -> None:
+    from tidegate.tapes.events import TapeError
+    from tidegate.tapes.run import play
+
+    console = Console(stderr=True)
+    try:
+        with Progress(
+            TextColumn(options.path.name, markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        ) as bar:
+            task = bar.add_task("", total=None)
+            played = play(options, lambda done, size: bar.update(task, completed=done, total=size))
+            bar.update(task, completed=1, total=1)
+    except TapeError as error:
+        wrong(str(error))
+    _print_played(played)
+    if played.stopped:
+        print(f"tidegate: {played.stopped}", file=sys.stderr)
+        raise typer.Exit(EXIT_STOPPED)
 
 
 def _columns(given: list[str]) -> dict[str, str]:
