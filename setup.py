@@ -14,7 +14,7 @@ from typing import Any
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
-CORE = ("model", "wire", "session", "oes", "engine", "venue")
+CORE = ("model", "wire", "session", "oes", "engine", "marketdata", "venue")
 # What every order passes outside of the core; see docs/decisions/0011-compiled-shells.md.
 WAY = (
     "journal/*.py",
@@ -23,6 +23,11 @@ WAY = (
     "gateway/shares.py",
     "clock.py",
     "service.py",
+    "feeds/answers.py",
+    "feeds/desk.py",
+    "feeds/observer.py",
+    "feeds/outbound.py",
+    "feeds/seats.py",
 )
 ROOT = Path("src/tidegate")
 

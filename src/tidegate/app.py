@@ -30,6 +30,7 @@ from tidegate.children import ChildProcess
 from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
+from tidegate.config.services import market_data_names
 from tidegate.control.account_commands import account_commands
 from tidegate.control.clock_commands import clock_commands
 from tidegate.control.directory_commands import DirectoryCommands, access_book
@@ -40,6 +41,7 @@ from tidegate.control.order_commands import order_commands
 from tidegate.control.protocol import Handler
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
+from tidegate.feeds.options import feed_options
 from tidegate.gateway.access import AccessBook
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
@@ -47,7 +49,7 @@ from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
 from tidegate.gateway.shares import Shares
 from tidegate.history.follow import FollowOptions
 from tidegate.history.target import OFF
-from tidegate.journal import DirectoryInUse, DirectoryLock, JournalError
+from tidegate.journal import DirectoryInUse, DirectoryLock, Doorbell, JournalError, make_bell
 from tidegate.journal.lock import LOCK_NAME
 from tidegate.lab.clock import ClockWalker, VirtualClock
 from tidegate.lab.faults import FaultPlan
@@ -78,6 +80,9 @@ EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
 
 STOP_TEXT: Final = b"Venue is stopping"
 STOP_WAIT_S: Final = 2.0
+HISTORY_STOP_WAIT_S: Final = 6.0  # it has five seconds for what is left
+MAKER_STOP_WAIT_S: Final = 6.0  # it takes its quotes along
+FEEDS_STOP_WAIT_S: Final = 4.0  # its clients have two to answer a Logout
 DESCRIPTORS_WANTED: Final = 16_384
 WITHOUT_FILE: Final = "liquidity.enabled = true"  # the configuration of `up` without --config
 
@@ -151,7 +156,10 @@ class _Prepared:
     config: VenueConfig
     options: UpOptions
     tls: TlsFiles
-    sockets: dict[str, socket.socket]
+    sockets: dict[str, socket.socket]  # of trading
+    market_data_sockets: dict[str, socket.socket]
+    bell: int  # the end that is waited for; there with a doorbell
+    doorbell: Doorbell | None
     recovered: Recovered
     secrets: Secrets
 
@@ -180,7 +188,17 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     recovered.venue.check_settings(config.settings.encode())
     tls = provide_tls(directory, config.host, config.tls)
     secrets.save()
-    return _Prepared(directory, config, options, tls, sockets, recovered, secrets)
+    market_data = {name: sockets.pop(name) for name in market_data_names() if name in sockets}
+    heard, doorbell = (-1, None) if not market_data else _make_doorbell(directory)
+    return _Prepared(
+        directory, config, options, tls, sockets, market_data, heard, doorbell, recovered, secrets
+    )
+
+
+def _make_doorbell(directory: Path) -> tuple[int, Doorbell]:
+    """What tells another process that the journal has grown, and the end that it hears."""
+    heard, rung = make_bell()
+    return heard, Doorbell(directory, rung)
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
@@ -281,6 +299,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     listeners = _listen(prepared, service, book, faults, doctor)
     _tell_ready(prepared, control.path, console)
     history = _history(prepared)
+    feeds = _feeds(prepared)
     if maker is not None:
         maker.start()
     await stopped.wait()
@@ -293,7 +312,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         await walker.stop()
     if faults is not None:
         faults.close()
-    await service.stop(STOP_TEXT, STOP_WAIT_S)
+    feeds_end = asyncio.to_thread(feeds.stop) if feeds is not None else asyncio.sleep(0)
+    await asyncio.gather(service.stop(STOP_TEXT, STOP_WAIT_S), feeds_end)
     for listener in listeners:
         listener.abort_links()
     await _ended(history)
@@ -337,7 +357,31 @@ def _service(
         clock=clock,
         workers=ThreadWorkers(),
         fail=fail,
+        doorbell=prepared.doorbell,
     )
+
+
+def _feeds(prepared: _Prepared) -> ChildProcess | None:
+    """The process that serves market data, started; None where there is none to serve."""
+    if prepared.doorbell is None:
+        return None
+    options = prepared.options
+    process = ChildProcess(
+        "tidegate.feeds",
+        feed_options(
+            prepared.config,
+            prepared.directory,
+            tls=None if options.plain else prepared.tls,
+            sockets=prepared.market_data_sockets,
+            bell=prepared.bell,
+            log_format=options.log_format,
+            log_level=options.log_level,
+        ),
+        stop_wait_s=FEEDS_STOP_WAIT_S,
+        files=(prepared.bell, *(s.fileno() for s in prepared.market_data_sockets.values())),
+    )
+    process.start()
+    return process
 
 
 def _history(prepared: _Prepared) -> ChildProcess | None:
@@ -346,7 +390,7 @@ def _history(prepared: _Prepared) -> ChildProcess | None:
     if config.history == OFF:
         return None
     process = ChildProcess(
-        "history",
+        "tidegate.history",
         FollowOptions(
             data=str(prepared.directory),
             target=config.history,
@@ -354,6 +398,7 @@ def _history(prepared: _Prepared) -> ChildProcess | None:
             log_format=prepared.options.log_format,
             log_level=prepared.options.log_level,
         ),
+        stop_wait_s=HISTORY_STOP_WAIT_S,
     )
     process.start()
     return process
@@ -370,7 +415,11 @@ def _maker(prepared: _Prepared, service: VenueService) -> tuple[ChildProcess | N
         log_format=prepared.options.log_format,
         log_level=prepared.options.log_level,
     )
-    process = None if options is None else ChildProcess("liquidity", options)
+    process = (
+        None
+        if options is None
+        else ChildProcess("tidegate.liquidity", options, stop_wait_s=MAKER_STOP_WAIT_S)
+    )
     return process, liquidity_commands(service, prepared.config, options, process)
 
 

@@ -1,9 +1,8 @@
-"""Processes beside the venue: both ends of the pipe that ties them to it.
+"""Processes beside the venue's: how `tidegate up` runs one, and what that one knows of its parent.
 
-`ChildProcess` is the venue's end: it starts the process, and again when it ends, in a thread of its
-own, which waits and does nothing else. Whatever becomes of that process, trading does not notice.
-`Parent` is the other end: the first line of standard input says what is to be done, and the pipe
-stays open for as long as the venue lives.
+A child has its options as the first line of standard input, where no list of processes shows them,
+and the pipe stays open for as long as the venue lives: its end is the child's. Who keeps a child is
+a thread that waits and does nothing else: whatever becomes of the child, trading does not notice.
 """
 
 from __future__ import annotations
@@ -22,22 +21,34 @@ import structlog
 
 RESTART_MIN_S: Final = 1.0
 RESTART_MAX_S: Final = 60.0
-STOP_WAIT_S: Final = 6.0  # it has five seconds for what is left
 
 _log = structlog.get_logger("tidegate.children")
 
 
 class ChildProcess:
-    """Runs `python -m tidegate.NAME` from `start` to `stop`, with `options` as its first line."""
+    """Runs `python -m module` from `start` to `stop`, and again when it ends before that. `files`
+    are descriptors that it inherits."""
 
-    def __init__(self, name: str, options: msgspec.Struct) -> None:
-        self._name = name
+    def __init__(
+        self,
+        module: str,
+        options: msgspec.Struct,
+        *,
+        stop_wait_s: float,
+        files: tuple[int, ...] = (),
+    ) -> None:
+        """`stop_wait_s` is how long it may take to end once it is told to."""
+        self._name = module.rpartition(".")[2]
         self._line = _line(options)
-        self._command = (sys.executable, "-m", f"tidegate.{name}")
+        self._command = (sys.executable, "-m", module)
+        self._stop_wait_s = stop_wait_s
+        self._files = files
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._keep, name=f"tidegate-{name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._keep, name=f"tidegate-{self._name}", daemon=True
+        )
 
     def start(self) -> None:
         """Return at once; the process comes."""
@@ -49,8 +60,8 @@ class ChildProcess:
             self._line = _line(options)
 
     def stop(self) -> None:
-        """Let it do what is left, for a bounded time, and end it: the history wants the journal
-        written to its end before. Waits: not for the event loop's thread."""
+        """Let it do what is left, for a bounded time, and end it. The journal must have been
+        written to its end. Waits: not for the event loop's thread."""
         with self._lock:
             self._stopping.set()
             process = self._process
@@ -58,9 +69,10 @@ class ChildProcess:
                 process.stdin.close()
         if process is not None:
             try:
-                process.wait(STOP_WAIT_S)
+                process.wait(self._stop_wait_s)
             except subprocess.TimeoutExpired:
-                _log.warning(f"{self._name}_unfinished", reason=f"not done in {STOP_WAIT_S:g} s")
+                reason = f"not done in {self._stop_wait_s:g} s"
+                _log.warning(f"{self._name}_unfinished", reason=reason)
                 process.kill()
         self._thread.join()
 
@@ -85,7 +97,9 @@ class ChildProcess:
             if self._stopping.is_set():
                 return None
             try:
-                process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
+                process = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, pass_fds=self._files
+                )
             except OSError as error:
                 _log.warning(f"{self._name}_process_failed", reason=str(error))
                 return None
@@ -99,17 +113,17 @@ class ChildProcess:
 
 
 class Parent:
-    """The other end of standard input: there while the venue lives."""
+    """The child's end: the parent lives while standard input (`file`) has no end."""
 
     def __init__(self, file: int) -> None:
-        self._file = file
+        self.file = file
         self.is_gone = False
 
     def first_line(self) -> bytes:
         """What stands before the first line's end."""
         line = b""
         while not line.endswith(b"\n"):
-            byte = os.read(self._file, 1)
+            byte = os.read(self.file, 1)
             if not byte:
                 break
             line += byte
@@ -120,10 +134,14 @@ class Parent:
         deadline = time.monotonic() + seconds
         while not self.is_gone:
             left = deadline - time.monotonic()
-            readable, _, _ = select.select([self._file], [], [], max(0.0, left))
+            readable, _, _ = select.select([self.file], [], [], max(0.0, left))
             if not readable:
                 return
-            self.is_gone = os.read(self._file, 4096) == b""
+            self.look()
+
+    def look(self) -> None:
+        """Standard input is readable: whether for its end."""
+        self.is_gone = os.read(self.file, 4096) == b""
 
 
 def _line(options: msgspec.Struct) -> bytes:

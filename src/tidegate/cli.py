@@ -17,6 +17,7 @@ from tidegate import (
     cli_ctl_accounts,
     cli_ctl_directory,
     cli_ctl_fault,
+    cli_ctl_feeds,
     cli_ctl_liquidity,
     cli_ctl_markets,
     cli_history,
@@ -41,6 +42,7 @@ app.add_typer(cli_tape.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
 cli_ctl.app.add_typer(cli_ctl_liquidity.app, name="liquidity")
 cli_ctl.app.add_typer(cli_ctl_markets.app)
+cli_ctl.app.add_typer(cli_ctl_feeds.app)
 cli_ctl.app.add_typer(cli_ctl_accounts.app)
 cli_ctl.app.add_typer(cli_ctl_directory.app)
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from tidegate.cli_ctl import DATA_DEFAULT, print_table, wrong
 from tidegate.cli_history import ConfigOption, opened
-
-if TYPE_CHECKING:
-    from tidegate.history.queries import Answer, Period
+from tidegate.history import queries
+from tidegate.history.queries import Answer, Period
+from tidegate.history.store import HistoryError, Store
 
 EXIT_NOT_BALANCED = 1
 
@@ -72,10 +72,10 @@ def fills(
 ) -> None:
     """Trades, with price, fee and the ids of order and trade."""
 
-    def ask(queries: Any, store: Any) -> Answer:
+    def ask(store: Store) -> Answer:
         named = queries.require_account(store, account) if account else None
         pair = queries.known_symbol(symbol) if symbol else None
-        return _of(queries.fills(store, _span(day, since, before), named, pair))
+        return queries.fills(store, _span(day, since, before), named, pair)
 
     _answer(ask, data, config, form, output, as_is=as_is)
 
@@ -94,9 +94,9 @@ def statement(
 ) -> None:
     """An account's money: opening balances, every movement, closing balances."""
 
-    def ask(queries: Any, store: Any) -> Answer:
+    def ask(store: Store) -> Answer:
         named = queries.require_account(store, account)
-        return _of(queries.statement(store, named, _span(day, since, before)))
+        return queries.statement(store, named, _span(day, since, before))
 
     _answer(ask, data, config, form, output, as_is=as_is)
 
@@ -113,8 +113,8 @@ def why(
     """The story of an order: what became of it, which rule refused or canceled it, and what that
     means."""
 
-    def ask(queries: Any, store: Any) -> Answer:
-        return _of(queries.why(store, name))
+    def ask(store: Store) -> Answer:
+        return queries.why(store, name)
 
     _answer(ask, data, config, form, output, as_is=as_is)
 
@@ -135,11 +135,11 @@ def orders(
 ) -> None:
     """Orders by the time of their entry, as they are now."""
 
-    def ask(queries: Any, store: Any) -> Answer:
+    def ask(store: Store) -> Answer:
         named = queries.require_account(store, account) if account else None
         pair = queries.known_symbol(symbol) if symbol else None
         span = _span(day, since, before)
-        return _of(queries.orders(store, span, named, pair, only_open=only_open))
+        return queries.orders(store, span, named, pair, only_open=only_open)
 
     _answer(ask, data, config, form, output, as_is=as_is)
 
@@ -158,9 +158,9 @@ def rejects(
 ) -> None:
     """Messages that were refused, with layer and rule."""
 
-    def ask(queries: Any, store: Any) -> Answer:
+    def ask(store: Store) -> Answer:
         named = queries.require_session(store, session) if session else None
-        return _of(queries.rejects(store, _span(day, since, before), named))
+        return queries.rejects(store, _span(day, since, before), named)
 
     _answer(ask, data, config, form, output, as_is=as_is)
 
@@ -179,9 +179,9 @@ def sessions(
 ) -> None:
     """Logons and ends of sessions."""
 
-    def ask(queries: Any, store: Any) -> Answer:
+    def ask(store: Store) -> Answer:
         named = queries.require_session(store, session) if session else None
-        return _of(queries.sessions(store, _span(day, since, before), named))
+        return queries.sessions(store, _span(day, since, before), named)
 
     _answer(ask, data, config, form, output, as_is=as_is)
 
@@ -204,12 +204,12 @@ def balances(
         wrong("--check is for all accounts together: leave --account out")
     right = [True]
 
-    def ask(queries: Any, store: Any) -> Answer:
+    def ask(store: Store) -> Answer:
         if check:
             found, right[0] = queries.balance_check(store)
-            return _of(found)
+            return found
         named = queries.require_account(store, account) if account else None
-        return _of(queries.balances(store, named))
+        return queries.balances(store, named)
 
     _answer(ask, data, config, form, output, as_is=as_is)
     if not right[0]:
@@ -217,22 +217,15 @@ def balances(
 
 
 def _span(day: str | None, since: str | None, before: str | None) -> Period:
-    from tidegate.history.queries import QueryRefused, day_period, period
-
     if day is None:
-        return period(since, before)
+        return queries.period(since, before)
     if since is not None or before is not None:
-        raise QueryRefused("give --day, or --from and --to, not both")
-    return day_period("--day", day)
-
-
-def _of(answer: Any) -> Answer:
-    found: Answer = answer
-    return found
+        raise queries.QueryRefused("give --day, or --from and --to, not both")
+    return queries.day_period("--day", day)
 
 
 def _answer(
-    ask: Callable[[Any, Any], Answer],
+    ask: Callable[[Store], Answer],
     data: Path,
     config: Path | None,
     form: OutputFormat,
@@ -241,16 +234,14 @@ def _answer(
     as_is: bool,
 ) -> None:
     """Have the history up to date, ask it, write the answer."""
-    from tidegate.history import queries
     from tidegate.history.output import OutputRefused
-    from tidegate.history.store import HistoryError
     from tidegate.journal import JournalError
 
     if form is OutputFormat.parquet and output is None:
         wrong("--format parquet needs --output FILE")
     try:
         with closing(opened(data, config, catch_up=not as_is)) as store:
-            answer = ask(queries, store)
+            answer = ask(store)
         _write(answer, form, output)
     except (queries.QueryRefused, HistoryError, JournalError, OutputRefused) as error:
         wrong(str(error))

@@ -19,8 +19,10 @@ from typing import Final
 import structlog
 
 from tidegate.clock import Clock
-from tidegate.gateway.port import LinkOutput, TurnWatch
-from tidegate.journal import Journal, JournalError
+from tidegate.gateway.outbound import LinkWriter, Outbound
+from tidegate.gateway.port import LinkOutput, LinkTransport, TurnWatch
+from tidegate.gateway.shares import Shares
+from tidegate.journal import Doorbell, Journal, JournalError
 from tidegate.model.limits import TURN_BYTES_MAX
 from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.time import NS_PER_S, utc_timestamp
@@ -44,7 +46,7 @@ _log = structlog.get_logger("tidegate.venue")
 class VenueService:
     """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
     and snapshots, which `workers` do. `fail` is called, once, when the journal failed: the process
-    must stop then."""
+    must stop then. `doorbell` is told how far the journal is published."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class VenueService:
         clock: Clock,
         workers: Workers,
         fail: Callable[[BaseException], None],
+        doorbell: Doorbell | None = None,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -69,6 +72,7 @@ class VenueService:
         self._clock = clock
         self._workers = workers
         self._fail = fail
+        self._doorbell = doorbell  # of a process that follows the journal
         self._failed = False
         self._loop = asyncio.get_running_loop()
         self._outputs: dict[int, LinkOutput] = {}  # by link number
@@ -203,6 +207,11 @@ class VenueService:
                 return note.reason
         return b""
 
+    def writer(
+        self, session: int, link: int, transport: LinkTransport, shares: Shares
+    ) -> LinkWriter:
+        return Outbound(transport, self, session, self.now_ns, shares)
+
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
         if self._closed:
             return
@@ -244,7 +253,10 @@ class VenueService:
         clock calls it as well."""
         if self._closed:
             return
-        self._venue.tick(self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        if self._doorbell is not None:
+            self._doorbell.show_time(now_ns)
+        self._venue.tick(now_ns)
         self._schedule_turn()
 
     # --- the turn ---------------------------------------------------------------------------------
@@ -289,6 +301,8 @@ class VenueService:
             self._workers.want_sync()
         else:
             self._publish(position)
+            if self._doorbell is not None:
+                self._doorbell.show(self._journal.tail_position, self._venue.now_ns)
             self._stay_awake(record_count)
         self._log_notes()
         if self._venue.rollover_at_ns != self._rollover_at_ns:
@@ -352,6 +366,8 @@ class VenueService:
         while unpublished and not self._failed and unpublished[0][1] <= durable_position:
             position, _ = unpublished.popleft()
             self._publish(position)
+        if self._doorbell is not None and not self._failed:
+            self._doorbell.show(durable_position, self._venue.now_ns)
 
     # --- snapshots --------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from tests.app.fault_bench import CONFIG, FaultBench, resting
 from tests.app.venue import Venue
 from tidegate.client import Client, Disconnected, ExecutionReport, LoggedOn, LoggedOut
-from tidegate.client.asyncio_client import ConnectFailed
+from tidegate.client.connection import ConnectFailed
 from tidegate.client.outcomes import Accepted, Refused
 
 ORDERS = 12

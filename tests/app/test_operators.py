@@ -108,6 +108,8 @@ def test_each_change_of_an_operator_is_there_after_a_restart(tmp_path: Path, kil
         ("band", {"symbol": "BTC/USD", "percent": "5"}),
         ("fees-account", {"account": "ACME-1", "source": "fixed", "maker_percent": "0.01",
                           "taker_percent": "0.02"}),
+        ("fees-schedule", {"schedule": "crypto", "tiers": [
+            {"volume": "0", "maker_percent": "0.1", "taker_percent": "1"}]}),
         ("halt", {}),
         ("key-disable", {"key": "nova"}),
         ("session-disable", {"sender_comp_id": "NOVA"}),

@@ -27,7 +27,7 @@ from tidegate.client import (
     NewOrder,
     Side,
 )
-from tidegate.client.asyncio_client import ConnectFailed
+from tidegate.client.connection import ConnectFailed
 from tidegate.client.outcomes import Accepted
 from tidegate.control.client import VenueClock, ask
 from tidegate.control.clock_commands import time_of

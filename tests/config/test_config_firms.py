@@ -173,8 +173,11 @@ def test_brokers_have_sub_accounts() -> None:
     ("lines", "path", "rule"),
     [
         ('market = "derivatives"', "market", "market derivatives is not served by this version"),
-        ('role = "market_data_l2"', "role", "role market_data_l2 is not served by this version"),
-        ('role = "market_data_l3"', "role", "role market_data_l3 is not served by this version"),
+        (
+            'keys = ["k"]\nrole = "market_data_l2"',
+            "keys",
+            "keys is for trading: market data takes no credentials",
+        ),
         ('market = "futures"', "market", 'market must be "spot" or "derivatives", not "futures"'),
         ("keys = []", "keys", "keys is empty: nobody could log on"),
         ("networks = []", "networks", "networks is empty: nobody could connect"),

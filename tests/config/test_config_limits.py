@@ -351,6 +351,8 @@ def test_mistakes_in_fees() -> None:
         [fees.usd_prices]
         GBP = "1.3"
         EUR = "1.000000000001"
+        USD = "1"
+        DOGE = "0.1"
         [fees.schedules]
         none = []
         late = [{ volume_usd = "1", maker_percent = "0", taker_percent = "0" }]
@@ -375,20 +377,22 @@ def test_mistakes_in_fees() -> None:
             "fees.usd_prices.EUR",
             "EUR must have at most 10 decimals, and 1.000000000001 has more",
         ),
-        (10, "fees.schedules.none", "none must have 1 to 100 steps, not 0"),
+        (9, "fees.usd_prices.USD", "USD is what the prices are in and needs none"),
+        (10, "fees.usd_prices.DOGE", "DOGE needs no price: no instrument is quoted in it"),
+        (12, "fees.schedules.none", "none must have 1 to 100 steps, not 0"),
         (
-            11,
+            13,
             "fees.schedules.late[0].volume_usd",
             "volume_usd of the first step must be 0, not 1",
         ),
         (
-            15,
+            17,
             "fees.schedules.back[0].taker_percent",
             "taker_percent must be from 0 to 100 percent, not 101",
         ),
-        (16, "fees.schedules.back[1].taker_percent", "taker_percent is missing"),
+        (18, "fees.schedules.back[1].taker_percent", "taker_percent is missing"),
         (
-            17,
+            19,
             "fees.schedules.back[1].volume_usd",
             "volume_usd must be above that of the step before",
         ),

@@ -47,7 +47,11 @@ def session(config: VenueConfig, sender_comp_id: str) -> SessionSettings:
 def test_the_built_in_venue(secrets: FixedSecrets) -> None:
     config = load("", secrets)
     assert (config.profile, config.host, config.durability) == ("uat", "127.0.0.1", "process")
-    assert config.ports == {"spot_trading": 4001}
+    assert config.ports == {
+        "spot_market_data_l2": 4000,
+        "spot_trading": 4001,
+        "spot_market_data_l3": 4005,
+    }
     assert (config.snapshot_every_records, config.segment_bytes) == (1_000_000, 67_108_864)
     assert (config.logon_timeout_s, config.busy_poll_us) == (10, 50)
     assert config.logons_per_second_max == 100
@@ -247,6 +251,7 @@ def test_the_venue_table(secrets: FixedSecrets) -> None:
         busy_poll_us = 0
         segment_bytes = 65536
         rollover = "never"
+        market_data = false
         rollover_at = 21:30:15
         rollover_length_s = 5
         nonce_window_ms = 1000

@@ -44,12 +44,30 @@ def test_the_document(document: dict[str, Any]) -> None:
         "host": "127.0.0.1",
         "tls": True,
         "ca_file": "/d/ca.pem",
-        "ports": {"spot_trading": 5001},
+        "ports": {
+            "spot_market_data_l2": 5000,
+            "spot_trading": 5001,
+            "spot_market_data_l3": 5005,
+        },
         "sessions": sessions,
+        "market_data_sessions": [
+            {
+                "firm": firm,
+                "market": "spot",
+                "role": role,
+                "sender_comp_id": firm,
+                "target_comp_id": "KRAKEN-MD",
+                "port": port,
+            }
+            for firm in ("ACME", "BETA", "PRIME")
+            for role, port in (("market_data_l2", 5000), ("market_data_l3", 5005))
+        ],
         "control": "/d/control.sock",
     }
-    names = ["pid", "profile", "host", "tls", "ca_file", "ports", "sessions", "control"]
-    assert list(document) == names
+    assert list(document) == [
+        "pid", "profile", "host", "tls", "ca_file", "ports", "sessions", "market_data_sessions",
+        "control",
+    ]  # fmt: skip
 
 
 def test_sessions_that_cannot_log_on_are_left_out(secrets: FixedSecrets) -> None:
@@ -71,8 +89,10 @@ def test_sessions_that_cannot_log_on_are_left_out(secrets: FixedSecrets) -> None
         """,
         secrets,
     )
-    found = ready_document(config, TLS, 1, control=CONTROL)["sessions"]
-    assert [session["sender_comp_id"] for session in found] == ["S1"]
+    document = ready_document(config, TLS, 1, control=CONTROL)
+    assert [session["sender_comp_id"] for session in document["sessions"]] == ["S1"]
+    listed = [session["sender_comp_id"] for session in document["market_data_sessions"]]
+    assert listed == ["S1", "S1"], "at both ports"
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,26 @@ def test_fees_are_set_for_what_is_entered_from_now_on(venue: Venue) -> None:
     } in listed  # fmt: skip
 
 
+def test_the_steps_of_a_fee_schedule_are_set_for_what_is_entered_from_now_on(venue: Venue) -> None:
+    before = ask(venue.data, "fees")["schedules"]
+    table = said(venue, "fees", "schedule", "crypto", "0:0.1:1", "5000.5:0:0.9")
+    assert table.startswith("schedule crypto, of an operator\n")
+    changed = {
+        "schedule": "crypto", "set_by_operator": True,
+        "tiers": [{"volume": "0", "maker_percent": "0.1", "taker_percent": "1"},
+                  {"volume": "5000.5", "maker_percent": "0", "taker_percent": "0.9"}],
+    }  # fmt: skip
+    assert changed in ask(venue.data, "fees")["schedules"]
+    with venue.peer("ACME") as peer:
+        peer.logon("98=0|108=30|141=Y")
+        peer.order(3, price="20000", qty="0.01")
+        peer.expect("8")
+        [order] = rows(venue, "orders", account="ACME-1")
+    assert order["hold"] == {"asset": "USD", "amount": "202"}
+    assert "of the configuration" in said(venue, "fees", "schedule", "crypto", "default")
+    assert ask(venue.data, "fees")["schedules"] == before
+
+
 def test_firms_accounts_sessions_and_keys_are_added_disabled_and_enabled(venue: Venue) -> None:
     assert said(venue, "firm", "add", "NOVA") == "firm NOVA added\n"
     assert said(venue, "account", "add", "NOVA-1", "NOVA") == "account NOVA-1 added\n"

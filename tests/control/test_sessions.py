@@ -142,7 +142,7 @@ def test_json_for_programs(venue: Venue) -> None:
 def test_who_does_not_exist(venue: Venue) -> None:
     told = tidegate("ctl", "sessions", "NOBODY", "--data", venue.data)
     assert (told.returncode, told.stdout) == (2, b"")
-    assert told.stderr == b"tidegate: sender_comp_id: no session has 'NOBODY'\n"
+    assert told.stderr == b"tidegate: sender_comp_id 'NOBODY' has no session here\n"
 
 
 def test_where_no_venue_runs(tmp_path: Path) -> None:

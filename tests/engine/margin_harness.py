@@ -3,6 +3,7 @@ must hold of it after every step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tests.engine.engine_harness import NOW_NS, brief, make_order
@@ -128,13 +129,40 @@ def expected_hold(engine: SpotEngine, order: Order) -> int:
     """What an order must hold, by the rule's own words."""
     if order.reduce_only:
         return 0
-    lots = engine.margin.positions.lots(order.account, order.instrument.symbol)
-    opposite = -lots if order.side == fix.BUY else lots
-    opens = order.leaves_lots - max(0, opposite)
+    opens = expected_opening(engine, order)
     if opens <= 0 or order.margin_price == 0:
         return 0
     rate = max(order.maker_rate, order.taker_rate)
     return margin_hold(order.instrument, order.margin_price, opens, order.leverage, rate)
+
+
+def expected_opening(engine: SpotEngine, order: Order) -> int:
+    """What an order opens: all but what those that trade before it leave of the position."""
+    lots = engine.margin.positions.lots(order.account, order.instrument.symbol)
+    left = max(0, -lots if order.side == fix.BUY else lots)
+    if order.resting:
+        left -= sum(may_trade_before(engine, order))
+    return max(0, order.leaves_lots - max(0, left))
+
+
+def may_trade_before(engine: SpotEngine, order: Order) -> Iterator[int]:
+    """Lots of the account's other resting margin orders, as the book has them, of which the last
+    lot of the order may be behind."""
+    book = engine.book(order.instrument.symbol)
+    assert book is not None
+    met = False
+    for level in book.side(order.side):
+        if met:
+            return
+        for other in level:
+            if other is order:
+                met = True
+            elif other.account != order.account or not other.margin:
+                continue
+            elif level.price != order.price or order.display_lots:
+                yield other.leaves_lots
+            elif not met:
+                yield other.leaves_lots - other.hidden_lots
 
 
 def check_margin(engine: SpotEngine) -> None:
@@ -165,6 +193,7 @@ def check_margin(engine: SpotEngine) -> None:
             pays = order.instrument.quote if order.side == fix.BUY else order.instrument.base
             _add(held, (order.account, pays), order.held_money)
             continue
+        assert order.opening_lots == (0 if order.reduce_only else expected_opening(engine, order))
         assert order.held_money == expected_hold(engine, order)
         _add(held, (order.account, order.instrument.quote), order.held_money)
         _add(used, (order.account, order.instrument.quote), order.held_money)

@@ -134,19 +134,25 @@ class Reference(Stages):
         if cl_ord_id:
             order.orig_cl_ord_id, order.cl_ord_id = order.cl_ord_id, cl_ord_id
         self.close(order, text)
+        self.let_orders_follow()
 
     def amend(self, order: Order, change: Amend) -> str:
         before = (order.qty, order.price, order.stop, order.display, order.hold_price)
+        arrival = order.arrival
         if change.qty > order.cum:
             order.qty, order.price = change.qty, change.price
             order.stop, order.display = change.stop, change.display
         repriced = order.price != before[1]
+        back = repriced or order.qty > before[0]
+        if order.arrival and back:
+            order.arrival = self.arrivals + 1
         name, until = change.cl_ord_id, change.valid_until
         rule = self.entry_refusal(order, name, until, repriced=repriced)
         if rule is None and order.price != before[1]:
             rule = self.price_refusal(order, change.post_only)
         if rule is not None:
             order.qty, order.price, order.stop, order.display, order.hold_price = before
+            order.arrival = arrival
             return rule.name
         if change.qty <= order.cum:
             order.qty = order.cum
@@ -159,7 +165,7 @@ class Reference(Stages):
         status = fix.STATUS_PENDING_REPLACE if waits else fix.STATUS_REPLACED
         self.tell(order, fix.EXEC_REPLACED, status, order.leaves)
         if order.stage == fix.LIVE:
-            self.requeue(order, back=order.price != before[1] or order.qty > before[0])
+            self.requeue(order, back=back)
             self.met_the_book(order)
             self.release()
         return ""

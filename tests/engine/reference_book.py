@@ -48,13 +48,13 @@ class Book(Margin):
             return left
         return ceil((left + 1) / order.pair.cost(price, 1)) - 1
 
-    def plan(self, order: Order) -> Plan:
-        """What the order would do if it arrived now."""
+    def plan(self, order: Order, opened_max: int = 10**40) -> Plan:
+        """What the order would do if it arrived now; looked at no further than it opens for."""
         left, plan = order.leaves, Plan()
         most = self.room(order, {})
         moved: dict[int, int] = {}  # positions on the way, by account
         queue = [Slice(maker, maker.shown, maker.leaves) for maker in self.queue(order)]
-        while left and queue:
+        while left and queue and plan.opened.money <= opened_max:
             first = queue.pop(0)
             price = first.maker.price
             if not (wanted := self.lots_at(order, price, left)):
@@ -244,10 +244,13 @@ class Book(Margin):
             self.open.append(order)
 
     def end(self, order: Order) -> None:
-        """It is filled or closed: gone, and it holds nothing."""
+        """It is filled or closed: gone, and it holds nothing. Where it stood in the line for a
+        position, others may close more now."""
+        if order.margin and order.arrival and self.position(order).against(order):
+            self.touch(self.position(order))
         self.open = [o for o in self.open if o is not order]
         order.arrival = 0
-        order.loan = 0
+        order.loan = order.opens = 0
         self.reserve(order, 0)
 
     def close(self, order: Order, text: bytes) -> None:

@@ -99,15 +99,35 @@ class Margin(Money):
     def need(self, order: Order, price: int, walked: Walked | None = None) -> Need:
         """Margin and fee of what it opens: at the prices of its trades as far as it trades at once,
         the rest at a price; the rest of a market order (price 0) needs nothing."""
-        need = self.priced(order, price, self.leverage(order), walked.lots if walked else 0)
+        opens, leverage = self.opens(order), self.leverage(order)
+        need = self.priced(order, opens, price, leverage, walked.lots if walked else 0)
         if walked and need.leverage:
             need.hold += walked.money // need.leverage + walked.fee
             need.loan += walked.money if order.buys else walked.lots * 100
         return need
 
-    def priced(self, order: Order, price: int, leverage: int, but: int = 0) -> Need:
-        opens = max(0, order.leaves - self.position(order).against(order))
-        need = Need(0 if order.reduce_only else opens, leverage, price)
+    def opens(self, order: Order) -> int:
+        """Lots beyond what the orders that trade before it leave of the opposite position."""
+        if order.reduce_only:
+            return 0
+        left = self.position(order).against(order)
+        if order.stage == fix.LIVE and order.ord_type != fix.MARKET:
+            others = self.margin_orders(order.account, order.pair)
+            left -= sum(self.ahead(other, order) for other in others)
+        return order.leaves - min(order.leaves, max(0, left))
+
+    def ahead(self, other: Order, order: Order) -> int:
+        """Lots of another resting order that may trade before all of the order has."""
+        if other is order or not other.arrival or other.side != order.side:
+            return 0
+        if other.price != order.price:
+            return other.leaves if (other.price > order.price) == order.buys else 0
+        if order.display:
+            return other.leaves
+        return other.shown if not order.arrival or other.arrival < order.arrival else 0
+
+    def priced(self, order: Order, opens: int, price: int, leverage: int, but: int = 0) -> Need:
+        need = Need(opens, leverage, price)
         lots = need.opens - but
         if lots > 0 and price and leverage:
             rate = Fraction(max(order.maker_rate, order.taker_rate), 10**6)
@@ -117,11 +137,11 @@ class Margin(Money):
 
     def rest_need(self, order: Order) -> Need:
         """What it needs as it waits or rests, with the price and leverage it was admitted with."""
-        return self.priced(order, order.hold_price, order.leverage)
+        return self.priced(order, self.opens(order), order.hold_price, order.leverage)
 
     def bind(self, order: Order, need: Need) -> None:
         order.leverage, order.hold_price = need.leverage, need.price
-        order.loan = need.loan
+        order.loan, order.opens = need.loan, need.opens
         self.reserve(order, need.hold)
 
     def margin_refusal(self, order: Order, need: Need, *, amended: bool) -> Rule | None:
@@ -222,7 +242,8 @@ class Margin(Money):
 
     def traded(self, order: Order, lots: int, money: int, fee: int) -> None:
         """Profit and freed margin first; then the margin of what it opens; then loss and fee, from
-        what is available, else from the position's margin, else from the house."""
+        what is available, else from the position's margin, else from the house. What an order that
+        rests opens is in its hold."""
         position = self.position(order)
         self.touch(position)
         account, quote = order.account, order.pair.quote
@@ -243,11 +264,14 @@ class Margin(Money):
         if closing < lots:
             position.lots += sign * (lots - closing)
             position.cost += opening_money
-        rest = self.rest_need(order)
+        order.opens = min(order.leaves, max(0, order.opens - (lots - closing)))
+        rest = self.priced(order, order.opens, order.hold_price, order.leverage)
         self.reserve(order, min(rest.hold, order.held))
         order.loan = min(rest.loan, order.loan)
         if closing < lots:
-            margin = min(opening_money // max(1, order.leverage), self.free(account, quote))
+            margin = opening_money // order.leverage
+            assert not order.arrival or margin <= self.free(account, quote)
+            margin = min(margin, self.free(account, quote))
             self.move(account, quote, -margin)
             position.margin += margin
         self.charge(position, LENDER, loss)

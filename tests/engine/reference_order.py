@@ -106,6 +106,7 @@ class Order:
     fired: int = 0  # the reference that fired it
     leverage: int = 0  # these two of margin orders: what it was admitted with, and its loan
     loan: int = 0
+    opens: int = 0  # what of its leaves it holds margin for
     unfit: bool = False  # a trailing sell whose distances are not below the first reference
     bound: int | None = None  # the worst price a market order trades at
 

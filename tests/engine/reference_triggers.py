@@ -108,6 +108,7 @@ class Stages(Book):
             if order.expire and order.expire <= now:
                 self.end(order)
                 self.tell(order, fix.EXEC_EXPIRED, fix.STATUS_EXPIRED, 0, rejects.EXPIRED_GTD)
+                self.let_orders_follow()
             else:
                 self.activate(order)
             self.release()
@@ -184,11 +185,9 @@ class Stages(Book):
         """A margin order that meets the book, or would with new values. A market order, and a sell
         that trades for more than its price, needs what its trades say."""
         market, fok = order.ord_type == fix.MARKET, order.time_in_force == fix.FOK
-        plan = self.plan(order)
-        limit = 10**40
-        if not self.position(order).against(order):
-            limit = (self.free(order.account, order.asset) + order.held) * self.leverage(order)
-        kills = fok and not amended and not plan.whole and plan.cost <= limit
+        limit = (self.free(order.account, order.asset) + order.held + 1) * self.leverage(order)
+        plan = self.plan(order, 10**40 if amended else limit)
+        kills = fok and not amended and not plan.whole and plan.opened.money <= limit
         walks = not kills and (market or (not order.buys and (repriced or not amended)))
         price = 0 if market else order.price
         self.needed = self.need(order, price, plan.opened if walks else None)
@@ -196,18 +195,33 @@ class Stages(Book):
 
     def met_the_book(self, order: Order) -> None:
         """Positions may have changed: reduce-only orders are fitted to them, then the others hold
-        what they need now, those first that need no more than before."""
-        if order.reduce_only:
+        what they need now."""
+        if order.reduce_only or (order.margin and self.position(order).against(order)):
             self.touch(self.position(order))
+        self.let_orders_follow()
+
+    def let_orders_follow(self) -> None:
         for position in self.changed:
             for buys in (True, False):
                 self.fit(position, buys=buys)
-            orders = self.margin_orders(position.account, position.pair)
-            orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
-            more = [o for o in orders if self.rest_need(o).hold > o.held]
-            for one in [o for o in orders if o not in more] + more:
-                self.refresh(one)
+            while not self.hold_anew(position):
+                pass
         self.changed = []
+
+    def hold_anew(self, position: Position) -> bool:
+        """Those first that open no more than before, and last those in the line for the position,
+        in its order. Where one can not pay it goes, and the others are looked at again: False."""
+        orders = self.margin_orders(position.account, position.pair)
+        orders = [o for o in orders if (not o.fired and not o.unfit) or o.stage == fix.LIVE]
+        more = [o for o in orders if self.opens(o) > o.opens]
+        more.sort(key=lambda o: self.place_in_line(o, position))
+        stay = [self.refresh(one) for one in [o for o in orders if o not in more] + more]
+        return all(stay)
+
+    def place_in_line(self, order: Order, position: Position) -> tuple[int, int, int]:
+        if not order.arrival or not position.against(order):
+            return (0, 0, order.number)
+        return (1, -order.price if order.buys else order.price, order.arrival)
 
     def fit(self, position: Position, *, buys: bool) -> None:
         orders = self.margin_orders(position.account, position.pair)
@@ -226,7 +240,7 @@ class Stages(Book):
                 return
             self.close(worst, rejects.CANCELED_POSITION_CLOSED)
 
-    def refresh(self, order: Order) -> None:
+    def refresh(self, order: Order) -> bool:
         need = self.rest_need(order)
         if need.opens and not need.leverage:
             self.close(order, rejects.CANNOT_OPEN_POSITION.text)
@@ -234,6 +248,8 @@ class Stages(Book):
             self.close(order, rejects.INSUFFICIENT_FUNDS.text)
         else:
             self.bind(order, need)
+            return True
+        return False
 
     # --- from a stage to live --------------------------------------------------------------------
 

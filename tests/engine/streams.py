@@ -30,6 +30,7 @@ class Market:
 
     open_max = 25
     margin_part = 0.25
+    withdrawals = 2  # for five deposits
     types: ClassVar[dict[int, int]] = {
         fix.LIMIT: 42, fix.MARKET: 14, fix.STOP_LOSS: 9, fix.STOP_LOSS_LIMIT: 7,
         fix.TAKE_PROFIT: 7, fix.TAKE_PROFIT_LIMIT: 6, fix.TRAILING_STOP: 8,
@@ -229,7 +230,7 @@ class Market:
         amount = self.lots * 100 * 2
         if asset == "USD":
             amount = twins.pairs[0].money(self.middle, self.lots * 2)
-        kind = self.one_of({"deposit": 5, "withdraw": 2})
+        kind = self.one_of({"deposit": 5, "withdraw": self.withdrawals})
         if kind == "withdraw" and self.chance(0.5):
             amount *= 100  # all there is
         return (kind, {"account": account, "asset": asset, "amount": amount})
@@ -261,13 +262,24 @@ class Crowd(Market):
 
 
 class Borrowers(Market):
-    """Mostly margin orders, of which many only reduce."""
+    """Mostly margin orders, of which many only reduce and many more stand in line to close the same
+    position, of accounts that are seldom rich."""
 
     margin_part = 0.8
+    withdrawals = 6
     types: ClassVar[dict[int, int]] = {
         fix.LIMIT: 60, fix.MARKET: 14, fix.STOP_LOSS: 5, fix.TAKE_PROFIT_LIMIT: 5,
         fix.TRAILING_STOP: 5,
     }  # fmt: skip
+
+    def submit(self, twins: Twins) -> Command:
+        name, given = super().submit(twins)
+        pair = twins.model.pairs[given.get("pair", 0)]
+        positions = [one for one in twins.model.positions if one.lots and one.pair is pair]
+        if "margin" in given and positions and self.chance(0.3):
+            one = self.random.choice(positions)
+            given |= {"account": one.account, "side": fix.SELL if one.lots > 0 else fix.BUY}
+        return (name, given)
 
 
 def funded(price_decimals: int, lots: int, middle: int) -> list[Command]:

@@ -39,7 +39,7 @@ def test_price_then_time() -> None:
     for order in orders(
         (BUY, 5, 100), (BUY, 6, 101), (BUY, 7, 100), (SELL, 8, 103), (SELL, 9, 102)
     ):
-        book.add(order)
+        book.add(order, 0)
     assert layout(book.bids) == [(101, 6, 1, [2]), (100, 12, 2, [1, 3])]
     assert layout(book.asks) == [(102, 9, 1, [5]), (103, 8, 1, [4])]
 
@@ -48,7 +48,7 @@ def test_first_match_is_the_oldest_at_the_best_price_within_the_limit() -> None:
     book = OrderBook()
     rows = orders((BUY, 5, 100), (BUY, 6, 100), (SELL, 8, 103))
     for order in rows:
-        book.add(order)
+        book.add(order, 0)
     assert book.first_match(SELL, 101) is None
     assert book.first_match(SELL, 100) is rows[0]
     assert book.first_match(SELL, 1) is rows[0]
@@ -60,7 +60,7 @@ def test_remove_from_front_middle_and_back() -> None:
     book = OrderBook()
     rows = orders(*[(SELL, 10, 50)] * 5)
     for order in rows:
-        book.add(order)
+        book.add(order, 0)
     for index, left in ((2, [1, 2, 4, 5]), (0, [2, 4, 5]), (4, [2, 4]), (3, [2])):
         book.remove(rows[index])
         assert layout(book.asks) == [(50, 10 * len(left), len(left), left)]
@@ -78,7 +78,7 @@ def test_reduce_keeps_the_place() -> None:
     book = OrderBook()
     rows = orders((BUY, 10, 50), (BUY, 20, 50))
     for order in rows:
-        book.add(order)
+        book.add(order, 0)
     book.reduce(rows[0], 4)
     rows[0].qty_lots = 6
     assert layout(book.bids) == [(50, 26, 2, [1, 2])]
@@ -99,7 +99,7 @@ def test_random_book_against_sorting() -> None:
             price = random.randint(1, 40) + (50 if side == SELL else 0)
             order = make_order(engine, side, random.randint(1, 9), price)
             engine.next_order_number += 1
-            book.add(order)
+            book.add(order, 0)
             resting.append(order)
         for side in (BUY, SELL):
             prices = {order.price for order in resting if order.side == side}

@@ -103,7 +103,8 @@ def test_position_size_counts_the_position_and_the_orders_of_the_side() -> None:
 def test_an_order_that_only_closes_is_not_measured() -> None:
     bench = with_long(pair={"short_max_lots": 300})
     assert bench.enter(SELL, 1_000, 200) == ""
-    assert bench.enter(SELL, 1_000, 200) == ""
+    provoke(bench, "position_size", SELL, 1_000, 200)
+    assert bench.enter(SELL, 1_000, 190) == ""
 
 
 def test_allowance_of_a_buy_is_money() -> None:

@@ -39,7 +39,7 @@ def instruments(price_decimals: int) -> list[Instrument]:
     tick = f"0.{'0' * (price_decimals - 1)}1"
     made = [make_instrument(one, price_decimals, tick, "0.00000001", "0") for one in SYMBOLS]
     made[0].leverage_max, made[1].leverage_max = 4, 2
-    made[0].long_max_lots = 9_000
+    made[0].long_max_lots = 5_000
     return made
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.history.days import Days
+from tests.scenario.settings import change, venue_settings
 from tidegate.history.access import catch_up, open_store
 from tidegate.history.projection import VENUE_ACCOUNTS
 from tidegate.history.queries import balance_check
@@ -142,6 +143,32 @@ def test_trades_add_up_in_postings_and_each_has_two_sides(tmp_path: Path) -> Non
         )
         assert sides
         assert {row[1:] for row in sides} == {(2, 1)}
+
+
+def test_what_a_position_wins_and_loses_is_posted_as_its_margin_result(tmp_path: Path) -> None:
+    settings = venue_settings()
+    change(settings, "instrument", "BTC/USD leverage_max=5")
+    change(settings, "account", "ACME-1 leverage=5")
+    days = Days(tmp_path / "data", 1, settings=settings)
+    trades = ((1, 84_000, 1), (2, 83_000, 1), (2, 83_000, 2), (1, 82_500.5, 2))
+    for number, (side, price, qty) in enumerate(trades, 1):
+        text = f"55=BTC/USD|40=2|44={price}|38={qty}|60=20261103-09:15:00|"
+        for name, own_side, more in (("BETA", 3 - side, "59=1|"), ("ACME", side, "59=3|5001=1|")):
+            body = f"11={number}|54={own_side}|{text}{more}"
+            days.send(name, b"D", body.replace("|", "\x01").encode())
+            days.end_turn()
+    with closing(projected(days.data)) as store:
+        assert store.query(
+            "SELECT p.account, p.asset, p.amount, f.price FROM postings p JOIN fills f "
+            "ON f.trade_id = p.trade_id AND f.account = 'ACME-1' WHERE kind = 'margin result' "
+            "ORDER BY p.seq"
+        ) == [
+            ("ACME-1", "USD", "-1000", "83000"),
+            ("*lender", "USD", "1000", "83000"),
+            ("*lender", "USD", "-999", "82500.5"),
+            ("ACME-1", "USD", "999", "82500.5"),
+        ]
+        check_balances(days.venue, store)
 
 
 def test_sessions_have_their_logons_and_ends(tmp_path: Path) -> None:

@@ -198,6 +198,8 @@ class Peer:
     def logon_message(
         self, fields: str = "98=0|108=30", *, nonce: str = "", signature: str = ""
     ) -> bytes:
+        if not self.login.api_key:  # market data: CompIDs and address will do
+            return self.message("A", fields)
         nonce = nonce or Nonces.next()
         signature = signature or password(self.login, self.next_out, nonce)
         return self.message("A", f"{fields}|553={self.login.api_key}|554={signature}|5025={nonce}")

@@ -42,6 +42,10 @@ the line says.
 Layer 1 also refuses what the dictionary does not allow (`tidegate dictionary`): a missing field, a value of
 another type or not listed, a tag that the message does not have, repeated, or out of place.
 
+Other texts of the dialect, such as `EGeneral:Permission denied` with nothing behind it, `EGeneral:Temporary lockout`,
+`EGeneral:Internal error` and `ETrade:Invalid request`, tell of an API key's permissions, of failed logons and of
+faults behind REST: no order is refused with them here.
+
 `make rejects` makes this file, of `src/tidegate/model/rejects.py` and the scripts in
 `tests/scenario/scripts/rejects/`; `tests/scenario/test_rejects.py` plays each and demands exactly its
 rule. A request is shown as it is sent, without header and times that only fill it in: `$now` is the

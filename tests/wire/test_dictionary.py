@@ -8,6 +8,7 @@ from tidegate.wire import tags
 from tidegate.wire.dictionary import (
     FIELDS,
     HEADER,
+    MARKET_DATA,
     MESSAGES,
     TRAILER,
     Member,
@@ -62,7 +63,18 @@ def test_groups() -> None:
         if member.members
     }
     fees = [137, 138, 139, 891]
-    assert groups == {(b"D", 78): [79], (b"8", 78): [79], (b"8", 136): fees}
+    entry = [269, 278, 270, 271, 273, 5060, 5273]
+    listed = [55, 562, 5010, 5011, 5012, 5013, 2349, 5052, 5022, 5032]
+    assert groups == {
+        (b"D", 78): [79],
+        (b"8", 78): [79],
+        (b"8", 136): fees,
+        (b"V", 267): [269],
+        (b"V", 146): [55],
+        (b"W", 268): entry,
+        (b"X", 268): [279, *entry, 40, 2446],
+        (b"y", 146): listed,
+    }
 
 
 @pytest.mark.parametrize(
@@ -93,6 +105,18 @@ def test_groups() -> None:
             | {"TimeInForce", "OrderQty", "CumQty", "LeavesQty", "AvgPx", "TransactTime"},
         ),
         (b"j", {"RefSeqNum", "RefMsgType", "BusinessRejectReason"}),
+        (
+            b"V",
+            {"MDReqID", "SubscriptionRequestType", "MarketDepth", "NoMDEntryTypes"}
+            | {"NoRelatedSym"},
+        ),
+        (b"W", {"MDReqID", "Symbol", "NoMDEntries"}),
+        (b"X", {"MDReqID", "Symbol", "NoMDEntries"}),
+        (b"Y", {"MDReqID", "MDReqRejReason"}),
+        (b"x", {"SecurityReqID", "SecurityListRequestType"}),
+        (b"y", {"SecurityReqID", "SecurityResponseID", "SecurityRequestResult"}),
+        (b"g", {"TradSesReqID", "TradingSessionID", "SubscriptionRequestType"}),
+        (b"h", {"TradSesReqID", "TradingSessionID"}),
     ],
 )
 def test_required_fields(msg_type: bytes, required: set[str]) -> None:
@@ -112,6 +136,14 @@ def test_required_fields(msg_type: bytes, required: set[str]) -> None:
             {18, 31, 32, 41, 44, 58, 78, 99, 118, 136, 378, 381, 527, 1003, 1102, 1138, 5050},
         ),
         (b"j", {379, 58}),
+        (b"V", {265, 266}),
+        (b"W", set()),
+        (b"X", {5041}),
+        (b"Y", {58}),
+        (b"x", {167, 55, 263}),
+        (b"y", {393, 893, 146, 58}),
+        (b"g", set()),
+        (b"h", {340, 567}),
     ],
 )
 def test_fields_that_are_not_always_required(msg_type: bytes, others: set[int]) -> None:
@@ -134,6 +166,8 @@ def test_message_types() -> None:
     for msg_type in (b"AF", b"8", b"9", b"V", b"BH"):
         assert is_fix44_type(msg_type)
         assert not is_supported_type(msg_type)
+    supported = [t for t in FIX44_MSG_TYPES if is_supported_type(t, MARKET_DATA)]
+    assert sorted(supported) == sorted([*(b"%c" % c for c in b"012345AVgjx")])
     for msg_type in (b"", b"I", b"BI", b"DD", b"U1", b"\xff"):
         assert not is_fix44_type(msg_type)
         assert not is_supported_type(msg_type)

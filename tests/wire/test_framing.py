@@ -116,6 +116,15 @@ def test_the_bound_of_a_frame() -> None:
     assert fed([over + SECOND]) == ([SECOND], 0, len(over))
 
 
+def test_a_reader_of_market_data_takes_longer_frames() -> None:
+    long = frame("35=W|58=" + "x" * 1_200_000 + "|")
+    framer = Framer(len(long))
+    pieces = [long[i : i + 65_536] for i in range(0, len(long), 65_536)]
+    assert [found for piece in pieces for found in framer.feed(piece)] == [long]
+    framer = Framer(len(long) - 1)
+    assert framer.feed(long + FIRST) == [FIRST]
+
+
 @given(st.lists(st.sampled_from([b"8=FIX.4.4\x019=16000\x01", b"x" * 3000, b"8=FIX", FIRST])))
 def test_what_is_kept_is_bounded(pieces: list[bytes]) -> None:
     framer = Framer()

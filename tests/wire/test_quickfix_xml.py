@@ -7,11 +7,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tidegate.wire.dictionary import FIELDS, MESSAGES
+from tidegate.wire.dictionary import FIELDS, MARKET_DATA, MESSAGES, TRADING
 from tidegate.wire.quickfix_xml import quickfix_dictionary
 from tidegate.wire.validation import check
 
-from .frames import BODIES, ORDER, frame, msg_type_of, scanned
+from .frames import (
+    BODIES,
+    INCREMENT,
+    INSTRUMENTS,
+    MARKET_DATA_BODIES,
+    ORDER,
+    SUBSCRIBE,
+    frame,
+    msg_type_of,
+    scanned,
+)
 
 quickfix = pytest.importorskip("quickfix")
 
@@ -29,14 +39,15 @@ def validated(dictionary: object, body: str) -> object:
     return message
 
 
-@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("body", BODIES + MARKET_DATA_BODIES)
 def test_traffic_is_valid(dictionary: object, body: str) -> None:
     """And what QuickFIX writes of what it read is our frame again, groups kept, tags sorted."""
     message = validated(dictionary, body)
     written = message.toString().encode()  # type: ignore[attr-defined]
     assert sorted(written.split(b"\x01")) == sorted(frame(body).split(b"\x01"))
     again = scanned(written)
-    assert check(again, msg_type_of(body)) is None
+    application = MARKET_DATA if body in MARKET_DATA_BODIES else TRADING
+    assert check(again, msg_type_of(body), application) is None
 
 
 @pytest.mark.parametrize(
@@ -47,6 +58,14 @@ def test_traffic_is_valid(dictionary: object, body: str) -> None:
         ORDER.replace("38=0.25|", "38=abc|"),
         ORDER + "37=X|",
         ORDER.replace("35=D", "35=AF"),
+        SUBSCRIBE.replace("262=BTC-L2-25|", ""),
+        SUBSCRIBE.replace("267=3", "267=2"),
+        SUBSCRIBE.replace("263=1", "263=7"),
+        INCREMENT.replace("279=0|269=1|", "269=1|279=0|"),
+        SUBSCRIBE.replace("264=25|", "264=all|"),
+        INCREMENT.replace("271=0.0|", ""),
+        INCREMENT.replace("268=2|", ""),
+        INSTRUMENTS.replace("146=2|", "146=3|"),
     ],
 )
 def test_what_the_venue_refuses_quickfix_refuses(dictionary: object, body: str) -> None:

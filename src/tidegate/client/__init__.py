@@ -3,22 +3,31 @@
     credentials, events, orders   values: who logs on, what came in, what goes out
     core                          `ClientCore`: one session as a pure machine, bytes in, events out
     asyncio_client                `Client`: the core on a socket, with timers and awaitable answers
+    book                          `Book`: a venue's book, kept up by what it sends, and its checksum
+    market_data_core              `MarketDataCore`: one market-data session as a pure machine
+    market_data_client            `MarketDataClient`: the same on a socket
 
 What it holds to: an order without an answer is *unknown* and never "failed"; sequence numbers go on
 over reconnects, so the venue replays what was missed; a ResendRequest is answered by a gap fill,
-so an old order is never sent a second time.
+so an old order is never sent a second time. A book is the venue's or it is none: what does not fit
+is told, and a new one is asked for.
 """
 
 from __future__ import annotations
 
-from tidegate.client.asyncio_client import Client, ConnectFailed, Endpoint, LogonRefused
-from tidegate.client.core import (
-    ClientCore,
-    NotLoggedOn,
-    Numbers,
-    PendingRequest,
-    TooManyPending,
+from tidegate.client.asyncio_client import Client
+from tidegate.client.book import (
+    Book,
+    BookFault,
+    ChecksumMismatch,
+    EntryDoesNotFit,
+    Level,
+    LevelBook,
+    Order,
+    OrderBook,
 )
+from tidegate.client.connection import ConnectFailed, Endpoint, LogonRefused
+from tidegate.client.core import ClientCore, PendingRequest, TooManyPending
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
     AnswersLost,
@@ -35,6 +44,35 @@ from tidegate.client.events import (
     Received,
     SessionReject,
 )
+from tidegate.client.market_data_client import MarketDataClient
+from tidegate.client.market_data_core import MarketDataCore
+from tidegate.client.market_data_messages import (
+    AssetPairStatus,
+    Entry,
+    Instrument,
+    InstrumentList,
+    MarketDataIncrement,
+    MarketDataReject,
+    MarketDataSnapshot,
+    MDEntryType,
+    MDUpdateAction,
+    TradingSessionStatus,
+    TradSesStatus,
+    UnreadableMarketData,
+)
+from tidegate.client.market_data_requests import (
+    InstrumentListRequest,
+    MarketDataRequest,
+    SessionStatusRequest,
+)
+from tidegate.client.market_data_updates import (
+    BookUpdate,
+    MarketDataUpdate,
+    Subscription,
+    SubscriptionLost,
+    SubscriptionRefused,
+    TradesUpdate,
+)
 from tidegate.client.orders import (
     Amend,
     Cancel,
@@ -50,12 +88,19 @@ from tidegate.client.orders import (
     TimeInForce,
 )
 from tidegate.client.outcomes import Accepted, MassCanceled, Outcome, Refused, Unknown
+from tidegate.client.session_core import NotLoggedOn, Numbers
 
 __all__ = [
     "Accepted",
     "Amend",
+    "AnswersLost",
+    "AssetPairStatus",
+    "Book",
+    "BookFault",
+    "BookUpdate",
     "BusinessReject",
     "Cancel",
+    "ChecksumMismatch",
     "ClOrdIDs",
     "Client",
     "ClientCore",
@@ -65,14 +110,29 @@ __all__ = [
     "Disconnected",
     "DiscretionInst",
     "Endpoint",
+    "Entry",
+    "EntryDoesNotFit",
     "ExecType",
     "ExecutionReport",
-    "AnswersLost",
     "GapFilled",
+    "Instrument",
+    "InstrumentList",
+    "InstrumentListRequest",
+    "Level",
+    "LevelBook",
     "LoggedOn",
     "LoggedOut",
     "LogonOptions",
     "LogonRefused",
+    "MDEntryType",
+    "MDUpdateAction",
+    "MarketDataClient",
+    "MarketDataCore",
+    "MarketDataIncrement",
+    "MarketDataReject",
+    "MarketDataRequest",
+    "MarketDataSnapshot",
+    "MarketDataUpdate",
     "MassCancel",
     "MassCancelType",
     "MassCanceled",
@@ -82,15 +142,25 @@ __all__ = [
     "Numbers",
     "OrdStatus",
     "OrdType",
+    "Order",
+    "OrderBook",
     "Outcome",
     "PendingRequest",
     "Received",
     "Refused",
     "Request",
     "SessionReject",
+    "SessionStatusRequest",
     "Side",
     "StatusRequest",
+    "Subscription",
+    "SubscriptionLost",
+    "SubscriptionRefused",
     "TimeInForce",
     "TooManyPending",
+    "TradSesStatus",
+    "TradesUpdate",
+    "TradingSessionStatus",
     "Unknown",
+    "UnreadableMarketData",
 ]

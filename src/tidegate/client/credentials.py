@@ -56,6 +56,7 @@ class LogonOptions:
             has been seen to close sessions whose heartbeat came exactly at its end.
         reset_seq_num: ResetSeqNumFlag (141) on the first logon: both sides restart at 1, and
             nothing of before is replayed. Later logons continue, or they would lose reports.
+        reset_each_logon: the same on every logon: for market data, of which nothing is replayed.
         cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8674): True cancels this session's
             orders when the line drops, False leaves them; None leaves it to the venue.
         force_reset_cl_ord_id: ForceResetClOrdID (5030); for emergencies.
@@ -67,6 +68,7 @@ class LogonOptions:
 
     heart_bt_int_s: int = 60
     reset_seq_num: bool = False
+    reset_each_logon: bool = False
     cancel_orders_on_disconnect: bool | None = None
     force_reset_cl_ord_id: bool = False
     client_id: int = 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
+from tidegate.client.market_data_messages import MarketDataMessage
 from tidegate.wire import tags
 from tidegate.wire.message import Message
 
@@ -185,6 +186,12 @@ class Received:
     frame: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesMissed:
+    """Messages of a market-data session never came. The venue was asked for them and will fill the
+    gap, but market data is not sent again."""
+
+
 ClientEvent = (
     LoggedOn
     | LoggedOut
@@ -196,6 +203,8 @@ ClientEvent = (
     | AnswersLost
     | MessageRefused
     | Received
+    | MarketDataMessage
+    | MessagesMissed
 )
 
 

@@ -12,13 +12,14 @@ from tidegate.config.build_accounts import account_settings, amounts
 from tidegate.config.problems import ConfigError, ConfigProblem
 from tidegate.config.rules import instrument_of, merged_instruments
 from tidegate.config.rules_fees import fee_schedules
-from tidegate.config.rules_firms import account_of, is_broker_session
+from tidegate.config.rules_firms import account_of, is_broker_session, trading_sessions
 from tidegate.config.rules_liquidity import liquidity_settings
 from tidegate.config.rules_rates import read_rates
 from tidegate.config.schema import ConfigFile, FirmTable, KeyTable, SessionTable
-from tidegate.config.services import served_ports, service_of
+from tidegate.config.services import TRADING, served_ports, service_of
 from tidegate.config.values import (
     ApiKey,
+    MarketDataSession,
     SecretSource,
     SessionAccess,
     SessionId,
@@ -40,11 +41,16 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     venue = file.venue
     keys: dict[str, ApiKey] = {}
     sessions: dict[SessionId, SessionAccess] = {}
+    market_data: list[MarketDataSession] = []
     for firm in file.firm:
         firm_keys = _firm_keys(firm, secrets)
         for session in firm.session:
             access = session_access(file, firm, session, firm_keys)
-            sessions[access.session_id] = access
+            if session.role == TRADING:
+                sessions[access.session_id] = access
+            else:
+                own = MarketDataSession(access=access, settings=session_settings(firm, session))
+                market_data.append(own)
         for name, (account, secret) in firm_keys.items():
             keys[name] = ApiKey(
                 name=name,
@@ -60,7 +66,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     return VenueConfig(
         profile=venue.profile,
         host=venue.host,
-        ports=served_ports(venue.port_offset),
+        ports=served_ports(venue.port_offset, market_data=venue.market_data),
         tls=_tls_policy(file, base),
         durability=venue.durability or ("process" if venue.profile == "uat" else "disk"),
         clock=venue.clock,
@@ -74,6 +80,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         sessions=sessions,
         keys=keys,
         faults=tuple(file.fault),
+        market_data=tuple(market_data),
         template=msgspec.structs.replace(file, firm=[], fault=[]),
         liquidity=liquidity_settings(file),
     )
@@ -90,7 +97,7 @@ def _firm_keys(firm: FirmTable, secrets: SecretSource) -> dict[str, tuple[str, b
         else:
             name, secret = key.name, _secret_of(key, key.name, secrets)
         keys[name] = (account, secret)
-    for session in firm.session:
+    for session in trading_sessions(firm):
         account = _known(account_of(firm, session.account))
         if account not in {bound for bound, _ in keys.values()}:
             name, secret = secrets.key(account)
@@ -111,7 +118,9 @@ def session_access(
     service = service_of(session.market, session.role)
     account = _known(account_of(firm, session.account))
     key_names = session.keys
-    if key_names is None:
+    if session.role != TRADING:
+        key_names = []
+    elif key_names is None:
         key_names = [name for name, (bound, _) in firm_keys.items() if bound == account]
     return SessionAccess(
         firm=firm.name,
@@ -152,7 +161,7 @@ def _venue_settings(file: ConfigFile, base: Path | None) -> core.VenueSettings:
     sessions: list[core.SessionSettings] = []
     for firm in file.firm:
         accounts += account_settings(file, firm)
-        sessions += [session_settings(firm, session) for session in firm.session]
+        sessions += [session_settings(firm, session) for session in trading_sessions(firm)]
     rates, problems = read_rates(file.rates.file, base or Path())
     if rates is None:
         raise ConfigError(

@@ -34,6 +34,7 @@ logon_timeout_s = 10             # seconds a new connection has for its logon
 logons_per_second_max = 100      # logons that one address may try for one session in a second,
                                  # over ten seconds
 built_in_instruments = true      # fifteen well-known pairs, from BTC/USD to LTC/USD
+market_data = true               # serve market data, to every trading session's SenderCompID too
 history = "sqlite"               # where orders, fills and postings can be queried: "sqlite" is
                                  # history.db in the data directory; "off"; or a database URL,
                                  # "postgresql://user:password@host/name"
@@ -176,7 +177,7 @@ account = "NORTHWIND-2"
 sender_comp_id = "NORTHWIND"     # SenderCompID (49) of the client
 target_comp_id = "KRAKEN-TRD"    # default: what the market and role have
 market = "spot"                  # the one market of this version
-role = "trading"                 # the one role of this version
+role = "trading"                 # or "market_data_l2", "market_data_l3"
 account = "NORTHWIND-1"          # may be left out when the firm has one account
 keys = ["northwind-desk"]        # default: all keys of the account
 networks = ["127.0.0.0/8", "10.20.0.0/16", "2001:db8:20::/48"]
@@ -188,6 +189,14 @@ sender_comp_id = "NORTHWIND-ALGO"
 account = "NORTHWIND-2"
 duplicate_logon = "displace"
 cancel_on_disconnect = false
+
+# Market data needs no session of its own: with a trading session's SenderCompID a client may log on
+# there too, from the same networks. This is one that may do nothing else.
+[[firm.session]]
+sender_comp_id = "NORTHWIND-SCREENS"
+role = "market_data_l2"
+account = "NORTHWIND-1"
+networks = ["10.30.0.0/16"]
 
 [[firm]]
 name = "HARBOUR"

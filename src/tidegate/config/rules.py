@@ -163,11 +163,20 @@ def instrument_of(pair: InstrumentTable) -> Instrument:
 
 def assets_of(file: ConfigFile) -> set[str]:
     """Every asset that some pair trades."""
+    assets = {asset for symbol in _symbols(file) for asset in symbol.split("/") if asset}
+    return assets - set(ASSET_ALIASES)
+
+
+def quotes_of(file: ConfigFile) -> set[str]:
+    """Every asset in which some pair is quoted."""
+    return {symbol.partition("/")[2] for symbol in _symbols(file)}
+
+
+def _symbols(file: ConfigFile) -> list[str]:
     symbols = [table.symbol for table in file.instrument]
     if file.venue.built_in_instruments:
         symbols += [row[0] for row in BUILT_IN]
-    assets = {asset for symbol in symbols for asset in symbol.split("/") if asset}
-    return assets - set(ASSET_ALIASES)
+    return symbols
 
 
 def check_amounts(

@@ -13,6 +13,7 @@ import msgspec
 from tidegate.config import convert
 from tidegate.config.lines import KeyPath, Lines
 from tidegate.config.problems import Findings, suggestion
+from tidegate.config.rules_firms import trading_sessions
 from tidegate.config.schema import ConfigFile, FaultKind, FaultTable
 from tidegate.config.shape import walk_table
 from tidegate.model.scaled import LOT_DECIMALS
@@ -121,7 +122,7 @@ def check_faults(file: ConfigFile, findings: Findings) -> None:
     """`[[fault]]`: nothing of the kind in production, sessions that exist, and the kind's rules."""
     if len(file.fault) > FAULTS_MAX:
         findings.add(("fault", FAULTS_MAX), f"there must be at most {FAULTS_MAX} [[fault]]")
-    sessions = [session.sender_comp_id for firm in file.firm for session in firm.session]
+    sessions = [s.sender_comp_id for firm in file.firm for s in trading_sessions(firm)]
     for index, table in enumerate(file.fault):
         path: KeyPath = ("fault", index)
         if file.venue.profile == "production":

@@ -8,7 +8,13 @@ from tidegate.config import convert
 from tidegate.config.builtin import FEES_BY_VOLUME, fee_ladder
 from tidegate.config.lines import KeyPath
 from tidegate.config.problems import Findings
-from tidegate.config.rules import assets_of, check_amounts, convertible, merged_instruments
+from tidegate.config.rules import (
+    assets_of,
+    check_amounts,
+    convertible,
+    merged_instruments,
+    quotes_of,
+)
 from tidegate.config.schema import ConfigFile, FeeStepTable
 from tidegate.model.fees import FeeSchedule, FeeTier, built_in_fee_schedules
 from tidegate.model.limits import FEE_TIERS_MAX
@@ -59,8 +65,22 @@ def check_fees(file: ConfigFile, findings: Findings) -> None:
             _check_rate(findings, (*path, field), getattr(tier, field))
     for name, steps in fees.schedules.items():
         _check_schedule(findings, ("fees", "schedules", name), name, steps)
-    check_amounts(findings, ("fees", "usd_prices"), fees.usd_prices, assets_of(file))
+    _check_usd_prices(file, findings)
     _check_references(file, findings)
+
+
+def _check_usd_prices(file: ConfigFile, findings: Findings) -> None:
+    """Volume is counted in the quote asset of what was traded: no other asset needs a price."""
+    prices = file.fees.usd_prices
+    assets = assets_of(file)
+    check_amounts(findings, ("fees", "usd_prices"), prices, assets)
+    quotes = quotes_of(file)
+    for asset in prices:
+        path: KeyPath = ("fees", "usd_prices", asset)
+        if asset == "USD":
+            findings.add(path, "USD is what the prices are in and needs none")
+        elif asset in assets and asset not in quotes:
+            findings.add(path, f"{asset} needs no price: no instrument is quoted in it")
 
 
 def _check_schedule(

@@ -19,7 +19,7 @@ from tidegate.config.schema import (
     SessionItems,
     SessionTable,
 )
-from tidegate.config.services import service_of
+from tidegate.config.services import TRADING, service_of
 
 PRODUCTION_SECRET_BYTES_MIN: Final = 16
 
@@ -46,6 +46,11 @@ def account_of(firm: FirmTable, account: str | None) -> str | None:
     if account is not None:
         return account
     return firm.account[0].id if len(firm.account) == 1 else None
+
+
+def trading_sessions(firm: FirmTable) -> list[SessionTable]:
+    """Those that the core knows."""
+    return [session for session in firm.session if session.role == TRADING]
 
 
 def is_broker_session(firm: FirmTable, session: SessionTable) -> bool:
@@ -198,12 +203,18 @@ class FirmRules:
             name = "market" if session.market != "spot" else "role"
             value = session.market if name == "market" else session.role
             findings.add((*path, name), f"{name} {value} is not served by this version")
+        elif session.role != TRADING and not self._file.venue.market_data:
+            findings.add((*path, "role"), f"role {session.role} needs market_data = true")
         target_comp_id = session.target_comp_id or service.target_comp_id
+        # L2 and L3 have the same CompIDs, at ports of their own.
+        role = () if session.role == TRADING else (session.role,)
         self._check_once(
-            (*path, "sender_comp_id"), "session", session.sender_comp_id, target_comp_id
+            (*path, "sender_comp_id"), "session", session.sender_comp_id, target_comp_id, *role
         )
         account = self._check_account_reference(firm, session.account, path)
-        if account is not None:
+        if role and session.keys is not None:
+            findings.add((*path, "keys"), "keys is for trading: market data takes no credentials")
+        elif account is not None and not role:
             self._check_broker(firm, session, account, path)
             if served:
                 self._check_keys(firm, session, account, path)

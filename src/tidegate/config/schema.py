@@ -113,6 +113,7 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     logons_per_second_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
     built_in_instruments: bool = True
     history: HistoryTarget = "sqlite"
+    market_data: bool = True
 
 
 class InstrumentTable(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -13,7 +13,7 @@ from tidegate.config.convert import Network
 from tidegate.config.liquidity import LiquiditySettings
 from tidegate.config.schema import ConfigFile, FaultTable
 from tidegate.config.services import served_ports
-from tidegate.model.settings import VenueSettings
+from tidegate.model.settings import SessionSettings, VenueSettings
 
 SessionId = tuple[str, str]
 """SenderCompID and TargetCompID as the client writes them."""
@@ -78,6 +78,14 @@ class SessionAccess(Struct, frozen=True, kw_only=True):
         return any(peer in network for network in self.networks)
 
 
+class MarketDataSession(Struct, frozen=True, kw_only=True):
+    """A market-data session of the file: what the gateway checks, and what its session goes by.
+    The core knows nothing of it."""
+
+    access: SessionAccess
+    settings: SessionSettings
+
+
 class TlsPolicy(Struct, frozen=True, kw_only=True):
     """TLS of the listeners. Own files are either a certificate and its key, or neither; then the
     venue makes a certificate for `host`, `names` and this machine's loopback names."""
@@ -94,8 +102,10 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
 
     `settings` go to the core and hold no secret and no network. Everything else stays in the
     shells. `ports` are TCP ports by service name, offset included; `sessions`, `keys` and `faults`
-    are in the order of the file. `template` is the file without firms and faults: what is added
-    while the venue runs is built from it. `liquidity` is None where the internal maker is off.
+    are in the order of the file. `market_data` are market-data sessions of the file's own; every
+    trading session has some anyway (`config.market_data`). `template` is the file without firms and
+    faults: what is added while the venue runs is built from it. `liquidity` is None where
+    the internal maker is off.
     """
 
     profile: Literal["uat", "production"]
@@ -114,15 +124,22 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     sessions: dict[SessionId, SessionAccess]
     keys: dict[str, ApiKey]
     faults: tuple[FaultTable, ...]
+    market_data: tuple[MarketDataSession, ...]
     template: ConfigFile
     liquidity: LiquiditySettings | None
 
     def with_port_offset(self, port_offset: int) -> VenueConfig:
         """The same with every port at Kraken's number plus `port_offset`."""
-        ports = served_ports(port_offset)
+        ports = {
+            name: port for name, port in served_ports(port_offset).items() if name in self.ports
+        }
         return replace(
             self,
             ports=ports,
+            market_data=tuple(
+                replace(own, access=replace(own.access, port=ports.get(own.access.service, 0)))
+                for own in self.market_data
+            ),
             sessions={
                 session_id: replace(access, port=ports[access.service])
                 for session_id, access in self.sessions.items()

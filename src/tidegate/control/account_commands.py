@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from tidegate.service import VenueService
 from tidegate.venue.controls import (
     DEPOSIT_MONEY,
     WITHDRAW_MONEY,
+    Control,
     DepositMoney,
     WithdrawMoney,
 )
@@ -48,21 +50,15 @@ def account_commands(service: VenueService) -> dict[str, Handler]:
     """The commands about money."""
     venue = service.venue
 
-    async def deposit(given: dict[str, Any]) -> dict[str, Any]:
-        parameters = parameters_in_words(given, AmountParameters)
-        account = account_named(venue, parameters.account)
-        amount = money_of("amount", parameters.amount)
-        control = DepositMoney(parameters.account, parameters.asset, amount)
-        await do(service, DEPOSIT_MONEY, control)
-        return _balance(venue, account, parameters.asset)
+    def moving(kind: int, control: Callable[[str, str, int], Control]) -> Handler:
+        async def move(given: dict[str, Any]) -> dict[str, Any]:
+            parameters = parameters_in_words(given, AmountParameters)
+            account = account_named(venue, parameters.account)
+            amount = money_of("amount", parameters.amount)
+            await do(service, kind, control(parameters.account, parameters.asset, amount))
+            return _balance(venue, account, parameters.asset)
 
-    async def withdraw(given: dict[str, Any]) -> dict[str, Any]:
-        parameters = parameters_in_words(given, AmountParameters)
-        account = account_named(venue, parameters.account)
-        amount = money_of("amount", parameters.amount)
-        control = WithdrawMoney(parameters.account, parameters.asset, amount)
-        await do(service, WITHDRAW_MONEY, control)
-        return _balance(venue, account, parameters.asset)
+        return move
 
     async def balances(given: dict[str, Any]) -> dict[str, Any]:
         parameters = parameters_in_words(given, BalancesParameters)
@@ -85,8 +81,8 @@ def account_commands(service: VenueService) -> dict[str, Handler]:
         return bounded([_position(venue, position) for position in found], parameters.limit)
 
     return {
-        "deposit": deposit,
-        "withdraw": withdraw,
+        "deposit": moving(DEPOSIT_MONEY, DepositMoney),
+        "withdraw": moving(WITHDRAW_MONEY, WithdrawMoney),
         "balances": balances,
         "positions": positions,
     }

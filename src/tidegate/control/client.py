@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tidegate.control.protocol import ControlError, socket_address
+from tidegate.control.protocol import SOCKET_NAME, ControlError
+from tidegate.provision.local_socket import socket_address
 
 ANSWER_TIMEOUT_S: Final = 10.0
 
@@ -29,7 +30,7 @@ class ControlConnection:
         self._received = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with socket_address(data.absolute()) as address:
+            with socket_address(data.absolute(), SOCKET_NAME) as address:
                 self._socket.settimeout(ANSWER_TIMEOUT_S)
                 self._socket.connect(address)
         except OSError as error:

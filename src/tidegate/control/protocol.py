@@ -6,11 +6,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -22,7 +19,6 @@ from tidegate.config.shape import walk_table
 SOCKET_NAME: Final = "control.sock"
 REQUEST_BYTES_MAX: Final = 64 * 1024
 
-_ADDRESS_BYTES_MAX: Final = 107  # of a Unix socket, on Linux
 _AT: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -72,18 +68,3 @@ def _complaint(text: str) -> str:
     if match is None or not match[1]:
         return text
     return f"{match[1]}: {text[: match.start()]}"
-
-
-@contextmanager
-def socket_address(directory: Path, name: str = SOCKET_NAME) -> Iterator[str]:
-    """The address of a socket in a data directory, good within the `with` block: a path that is too
-    long for a Unix socket leads over the descriptor of the open directory. Raises `OSError`."""
-    path = str(directory / name)
-    if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
-        yield path
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,6 @@ be taken, and is one of few. Who goes away ends what it asked for.
 from __future__ import annotations
 
 import asyncio
-import os
 import select
 import socket
 from collections.abc import Mapping
@@ -23,12 +22,10 @@ from tidegate.control.protocol import (
     ControlError,
     Handler,
     parameters_of,
-    socket_address,
 )
+from tidegate.provision.local_socket import listen_in
 
 CONNECTIONS_MAX: Final = 32
-BACKLOG: Final = 32
-SOCKET_MODE: Final = 0o600
 
 
 class _Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -60,18 +57,7 @@ class ControlServer:
     def start(self) -> None:
         """Listen, in the place of a socket that an earlier process left behind: the caller holds
         the lock of the directory, so nobody listens there. Raises `OSError`."""
-        self.path.unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            # Linux takes the mode of the new file from the socket's own: never a moment wider.
-            os.fchmod(listening.fileno(), SOCKET_MODE)
-            with socket_address(self._directory, self._name) as address:
-                listening.bind(address)
-            listening.listen(BACKLOG)
-            listening.setblocking(False)
-        except OSError:
-            listening.close()
-            raise
+        listening = listen_in(self._directory, self._name)
         self._listening = listening
         self._loop.add_reader(listening.fileno(), self._accept)
 

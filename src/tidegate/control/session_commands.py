@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from tidegate.control.operators import sessions_named
 from tidegate.control.protocol import ControlError, Handler, parameters_of
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link
@@ -15,6 +16,7 @@ from tidegate.model.rejects import LAYER_NAMES
 from tidegate.model.time import NS_PER_MS
 from tidegate.service import VenueService
 from tidegate.venue.controls import DROP_SESSION, ControlRefused, DropSession
+from tidegate.venue.machine import Venue
 from tidegate.venue.overview import SessionOverview, session_overview
 
 NO_DOCTOR: Final = "failed logons are explained in the uat profile only; this venue is production"
@@ -38,14 +40,10 @@ def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[
 
     async def sessions(given: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = parameters_of(given, SessionsParameters).sender_comp_id
-        picked = [
-            session
-            for session in session_overview(service.venue)
-            if wanted in (None, session.sender_comp_id)
-        ]
-        if wanted is not None and not picked:
-            raise ControlError(f"sender_comp_id: no session has {wanted!r}")
-        return [_described(service, session) for session in picked]
+        found = session_overview(service.venue)
+        if wanted is not None:
+            found = _sessions_of(service.venue, wanted)
+        return [_described(service, session) for session in found]
 
     async def why(given: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = parameters_of(given, SessionsParameters).sender_comp_id
@@ -55,11 +53,7 @@ def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[
 
     async def drop(given: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = parameters_of(given, DropParameters).sender_comp_id
-        dropped = [
-            session
-            for session in session_overview(service.venue)
-            if session.sender_comp_id == wanted and session.link
-        ]
+        dropped = [session for session in _sessions_of(service.venue, wanted) if session.link]
         if not dropped:
             raise ControlError(f"sender_comp_id: no session of {wanted!r} is logged on")
         for session in dropped:
@@ -70,6 +64,11 @@ def session_commands(service: VenueService, doctor: LogonDoctor | None) -> dict[
         return [{"target_comp_id": s.target_comp_id, "link": s.link} for s in dropped]
 
     return {"sessions": sessions, "failed-logons": why, "drop": drop}
+
+
+def _sessions_of(venue: Venue, sender_comp_id: str) -> list[SessionOverview]:
+    indexes = sessions_named(venue, sender_comp_id, None)
+    return [session for session in session_overview(venue) if session.index in indexes]
 
 
 def _described(service: VenueService, session: SessionOverview) -> dict[str, Any]:

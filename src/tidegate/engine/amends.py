@@ -81,6 +81,7 @@ class Amends:
             market.book.reduce(order, order.leaves_lots)
             order.qty_lots = order.cum_lots
             self._matcher.close(market, order, now_ns, CANCELED_BY_AMEND)
+            self._position_orders.follow(now_ns)
             return None
         return self._apply_to_live(market, order, amend, now_ns)
 
@@ -110,11 +111,11 @@ class Amends:
             order.price = price
             order.qty_lots = qty_lots
             if not matches:
-                market.book.add(order)
+                market.book.add(order, now_ns)
         self._matcher.events.append(replaced_event(order, now_ns))
         if matches and self._matcher.match(market, order, now_ns):
-            market.book.add(order)
-        self._position_orders.traded(order, now_ns)
+            market.book.add(order, now_ns)
+        self._position_orders.met_book(order, now_ns)
         return None
 
     def _apply_to_waiting(

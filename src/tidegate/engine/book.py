@@ -129,6 +129,7 @@ class OrderBook:
     def __init__(self) -> None:
         self.bids = BookSide(bids=True)
         self.asks = BookSide(bids=False)
+        self._last_place = 0
 
     def side(self, side: int) -> BookSide:
         """The side on which orders of `side` (54) rest."""
@@ -138,8 +139,9 @@ class OrderBook:
         """The side that orders of `side` (54) trade with."""
         return self.asks if side == BUY else self.bids
 
-    def add(self, order: Order) -> None:
+    def add(self, order: Order, now_ns: int) -> None:
         """Puts an order at the back of its price; an iceberg shows its display quantity."""
+        order.queued_ns = now_ns
         if order.display_lots:
             order.hidden_lots = max(0, order.leaves_lots - order.display_lots)
         self.restore(order)
@@ -147,6 +149,8 @@ class OrderBook:
     def restore(self, order: Order) -> None:
         """Puts an order at the back of its price with what it shows and hides already."""
         assert not order.resting
+        self._last_place += 1
+        order.place = self._last_place
         self.side(order.side).add(order)
         order.resting = True
 

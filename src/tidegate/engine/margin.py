@@ -1,12 +1,16 @@
 """Margin: what an order with borrowed money needs, may do, and does to its account's position.
 
-An order *opens* with the part of its leaves that is larger than the opposite position of its
-account; with the rest it closes. What opens holds, at the order's hold price x,
+An order *closes* with what the account's resting orders that trade before it (`closing_queue`)
+leave of the opposite position; with the rest of its leaves it *opens*. What opens holds, at the
+order's hold price x,
 
     ceil(lots * x * (1 / leverage + fee rate))      in the quote asset,
 
-what closes holds nothing. So what an order holds follows from the order and the position alone, and
-`refresh` brings it about again when the position has changed. A fill that opens n lots for money m
+what closes holds nothing. So what an order holds follows from the position and the orders in the
+line for it, and `refresh` brings it about again when these have changed. Until then, while an order
+goes through the line, each fill takes what it has opened off the order's `opening_lots`: one that
+closes frees nothing. An order never opens more than that, because no more can have traded before
+it than was counted. A fill that opens n lots for money m
 needs `floor(m / leverage)` of margin and `floor(m * rate)` of fee; as m is at most n * x for a buy,
 and exactly so for a resting sell, the hold of those n lots covers both, because
 `ceil(a + b) - ceil(b) >= floor(a)`. A sell that trades at once for more than its price needs more
@@ -19,6 +23,7 @@ there is, so no balance of a client goes below zero, whatever the market does.
 
 from __future__ import annotations
 
+from tidegate.engine.closing_queue import BACK, Queued, count_before, queued
 from tidegate.engine.ledger import FEE, FEES, HOUSE, LENDER, MARGIN_RESULT, Ledger
 from tidegate.engine.margin_needs import Need, Walk, margin_asset, margin_hold
 from tidegate.engine.open_orders import OpenOrders
@@ -27,7 +32,7 @@ from tidegate.engine.positions import Loans, Position, Positions
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import MarketState
-from tidegate.model.orders import BUY, LIVE
+from tidegate.model.orders import BUY, LIVE, MARKET
 from tidegate.model.rejects import (
     CANNOT_OPEN_OPPOSING,
     CANNOT_OPEN_POSITION,
@@ -90,7 +95,7 @@ class Margin:
         """What the order needs with `lots` open at the hold price `price`. `walk` has gone where
         an order goes that trades at once: the prices there count for what it opens on the way. The
         rest of a market order (price 0) does not live on and needs nothing."""
-        open_lots = 0 if order.reduce_only else max(0, lots - self.closable(order))
+        open_lots = self._opening(order, price, lots)
         need = Need(
             leverage=self.leverage(order.account, order.instrument),
             price=price,
@@ -107,6 +112,48 @@ class Margin:
             walk.opened_money if order.side == BUY else walk.opened_lots * LOT_MONEY
         )
         return need
+
+    def _opening(self, order: Order, price: int, lots: int) -> int:
+        """What the order opens with `lots` open at `price`. One that waits counts on the whole
+        position: it has no place in the line yet. Nor has a market order, which trades at once."""
+        if order.reduce_only:
+            return 0
+        closable = self.closable(order)
+        if closable == 0 or order.stage != LIVE or order.ord_type == MARKET:
+            return max(0, lots - closable)
+        others: list[Order] = []
+        in_line = lots
+        for other in self._open_orders.margin_orders(order.account, order.instrument.symbol):
+            if other.resting and other.side == order.side and other is not order:
+                others.append(other)
+                in_line += other.leaves_lots
+        if in_line <= closable:
+            return 0
+        queue = [queued(other) for other in others]
+        keeps_place = order.resting and price == order.price and lots <= order.leaves_lots
+        own = Queued(order, price, lots, order.place if keeps_place else BACK)
+        queue.append(own)
+        count_before(queue)
+        return own.opening_lots(closable)
+
+    def opening_alone(self, order: Order) -> int:
+        """What an open order opens that stands in no line."""
+        return 0 if order.reduce_only else max(0, order.leaves_lots - self.closable(order))
+
+    def line(self, position: Position, orders: list[Order]) -> list[Queued]:
+        """Of the account's margin orders in the pair those that rest to close its position, first
+        to last. Where there is room for all of them only those that had none, in any order."""
+        closing: list[Order] = []
+        lots = 0
+        for order in orders:
+            if order.resting and position.closable(order.side) > 0:
+                closing.append(order)
+                lots += order.leaves_lots
+        if lots <= abs(position.lots):
+            return [queued(order) for order in closing if order.opening_lots > 0]
+        line = [queued(order) for order in closing]
+        count_before(line)
+        return line
 
     def _price(self, order: Order, need: Need, lots: int) -> None:
         """Margin, fee and loan of `lots` at the need's price and leverage."""
@@ -206,22 +253,25 @@ class Margin:
         """Gives an admitted order what it needs."""
         order.leverage = need.leverage
         order.margin_price = need.price
-        self._hold(order, need.hold_money, need.borrowed_money)
+        self._hold(order, need)
 
     def release(self, order: Order) -> None:
-        """Takes everything from an order that ends."""
-        self._hold(order, 0, 0)
+        """Takes everything from an order that ends. Where it stands in the line for a position,
+        that position's orders are to be looked at."""
+        if order.resting and self.closable(order) > 0:
+            self.touch(order)
+        self._hold(order, Need(leverage=0, price=0, opening_lots=0))
 
-    def refresh(self, order: Order) -> Rule | None:
-        """Gives an open order what it needs at its account's position of now. Refused, it still
-        holds what it held."""
-        need = self._need_of_rest(order, order.leaves_lots)
-        if need.opening_lots > 0 and need.leverage == 0:
+    def refresh(self, order: Order, opening_lots: int) -> Rule | None:
+        """Gives an open order what it needs to open so much. Refused, it still holds what it
+        held."""
+        need = self._need_to_open(order, opening_lots)
+        if opening_lots > 0 and need.leverage == 0:
             return CANNOT_OPEN_POSITION
         quote = order.instrument.quote
         if need.hold_money - order.held_money > self._ledger.available(order.account, quote):
             return INSUFFICIENT_FUNDS
-        self._hold(order, need.hold_money, need.borrowed_money)
+        self._hold(order, need)
         return None
 
     def touch(self, order: Order) -> Position:
@@ -235,29 +285,25 @@ class Margin:
             self.changed.append(position)
         return position
 
-    def more_held(self, order: Order) -> int:
-        """How much more the order would hold at its account's position of now."""
-        return self._need_of_rest(order, order.leaves_lots).hold_money - order.held_money
-
-    def _need_of_rest(self, order: Order, lots: int) -> Need:
-        """As `need`, with price and leverage that the order was admitted with."""
-        open_lots = 0 if order.reduce_only else max(0, lots - self.closable(order))
-        need = Need(leverage=order.leverage, price=order.margin_price, opening_lots=open_lots)
+    def _need_to_open(self, order: Order, lots: int) -> Need:
+        """What the order needs for so much, with price and leverage that it was admitted with."""
+        need = Need(leverage=order.leverage, price=order.margin_price, opening_lots=lots)
         if need.leverage:
-            self._price(order, need, open_lots)
+            self._price(order, need, lots)
         return need
 
-    def _hold(self, order: Order, hold: int, borrowed: int) -> None:
-        more = hold - order.held_money
+    def _hold(self, order: Order, need: Need) -> None:
+        more = need.hold_money - order.held_money
         if more > 0:
             self._ledger.hold(order.account, order.instrument.quote, more)
         elif more < 0:
             self._ledger.release(order.account, order.instrument.quote, -more)
-        order.held_money = hold
-        if borrowed != order.borrowed_money:
-            more = borrowed - order.borrowed_money
+        order.held_money = need.hold_money
+        order.opening_lots = need.opening_lots
+        more = need.borrowed_money - order.borrowed_money
+        if more != 0:
             self.loans.change(order.account, margin_asset(order), more)
-            order.borrowed_money = borrowed
+            order.borrowed_money = need.borrowed_money
 
     # --- what a fill does -------------------------------------------------------------------------
 
@@ -277,14 +323,16 @@ class Margin:
         if closing < lots:
             position.open(order.side, lots - closing, opening_money, 0)
         self.loans.change(account, position.borrowed_asset, position.borrowed_money)
-        rest = self._need_of_rest(order, order.leaves_lots - lots)
-        self._hold(
-            order,
-            min(rest.hold_money, order.held_money),
-            min(rest.borrowed_money, order.borrowed_money),
-        )
+        still_opening = max(0, order.opening_lots - (lots - closing))
+        rest = self._need_to_open(order, min(order.leaves_lots - lots, still_opening))
+        rest.hold_money = min(rest.hold_money, order.held_money)
+        rest.borrowed_money = min(rest.borrowed_money, order.borrowed_money)
+        self._hold(order, rest)
         if closing < lots:
             margin = opening_money // max(order.leverage, 1)
+            # A resting order has freed that much just now. One that trades at once may have freed
+            # it with an earlier fill (a market order, a sell for more than its price), and the
+            # loss of what it closed on its way may have taken it.
             margin = min(margin, self._ledger.available(account, quote))
             self._ledger.hold(account, quote, margin)
             position.margin_money += margin

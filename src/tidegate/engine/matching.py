@@ -87,15 +87,15 @@ class Matcher:
         self.events.append(expired_event(order, now_ns, text))
 
     def _end(self, market: Market, order: Order) -> None:
+        if order.margin:
+            self._margin.release(order)  # while it rests: that tells whether others stand behind it
+        elif order.held_money != 0:
+            self._ledger.release(order.account, held_asset(order), order.held_money)
+            order.held_money = 0
         if order.resting:
             market.book.remove(order)
         if order.is_open:
             self._open_orders.remove(order)
-        if order.margin:
-            self._margin.release(order)
-        elif order.held_money != 0:
-            self._ledger.release(order.account, held_asset(order), order.held_money)
-            order.held_money = 0
 
     def cut(self, market: Market, order: Order, lots: int, now_ns: int) -> None:
         """Makes a resting order smaller by so much, which is less than its leaves. Event:
@@ -149,7 +149,7 @@ class Matcher:
             if maker.hidden_lots == 0:
                 self._open_orders.remove(maker)
             else:
-                market.book.add(maker)
+                market.book.add(maker, now_ns)
 
     def _fill(
         self,

@@ -61,8 +61,8 @@ class Order:
     """Prices in the instrument's price units, quantities in lots, money in 1e-10 of its asset.
 
     `session` and `epoch` say where the order was entered: the session's index and the number of
-    its current life between two resets of its sequence numbers. `previous`, `next` and `resting`
-    belong to the price level in which the order rests, `is_open` to the index of open orders.
+    its current life between two resets of its sequence numbers. `previous`, `next`, `resting` and
+    `place` belong to the book in which the order rests, `is_open` to the index of open orders.
 
     `stage` is SCHEDULED, UNTRIGGERED or LIVE; `trigger` stays when it has fired. Of an iceberg
     `display_lots` is what it shows at a time and `hidden_lots` what it hides now; both are 0
@@ -140,6 +140,7 @@ class Order:
         self.valid_until_ns = valid_until_ns  # on arrival; not kept
         self.stage = LIVE
         self.aged_ns = entered_ns  # from when its age counts: entry, or the latest amend
+        self.queued_ns = 0  # since when it has its place in the queue of its price
         self.hidden_lots = 0
         self.cum_lots = 0
         self.value = 0  # sum of price x lots over the fills, for AvgPx
@@ -148,10 +149,12 @@ class Order:
         self.held_money = 0  # what the ledger holds for it now
         self.leverage = 0  # of a margin order: the account's when it was admitted, ...
         self.margin_price = 0  # ... the hold price, ...
+        self.opening_lots = 0  # ... what of its leaves opens, ...
         self.borrowed_money = 0  # ... and what it may still borrow of the asset that it pays with
         self.amended = False
         self.is_open = False
         self.resting = False
+        self.place = 0  # in the book's order of arrival, while it rests: later is behind
         self.previous: Order | None = None
         self.next: Order | None = None
 
@@ -194,6 +197,7 @@ class Order:
         encoder.uint(self.expire_ns)
         encoder.uint(self.stage)
         encoder.uint(self.aged_ns)
+        encoder.uint(self.queued_ns)
         encoder.uint(self.hidden_lots)
         encoder.blob(self.orig_cl_ord_id)
         encoder.uint(self.cum_lots)
@@ -204,6 +208,7 @@ class Order:
         if self.margin:
             encoder.uint(self.leverage)
             encoder.uint(self.margin_price)
+            encoder.uint(self.opening_lots)
             encoder.uint(self.borrowed_money)
         encoder.flag(value=self.amended)
 
@@ -243,6 +248,7 @@ class Order:
         )
         order.stage = decoder.uint()
         order.aged_ns = decoder.uint()
+        order.queued_ns = decoder.uint()
         order.hidden_lots = decoder.uint()
         order.orig_cl_ord_id = decoder.blob()
         order.cum_lots = decoder.uint()
@@ -253,6 +259,7 @@ class Order:
         if order.margin:
             order.leverage = decoder.uint()
             order.margin_price = decoder.uint()
+            order.opening_lots = decoder.uint()
             order.borrowed_money = decoder.uint()
         order.amended = decoder.flag()
         return order

@@ -194,6 +194,18 @@ class SpotEngine:
         """Cancels an open order, in whatever stage it is. Event: Canceled with `text`; with
         `cl_ord_id`, the request's ClOrdID, the report carries that and the previous one as
         OrigClOrdID (41)."""
+        self._cancel(order, now_ns, text, cl_ord_id)
+        self._position_orders.follow(now_ns)
+
+    def cancel_all(self, orders: list[Order], now_ns: int, text: bytes) -> None:
+        """Cancels open orders one by one, with the events and the outcome of as many calls of
+        `cancel`: who leaves a line makes room for others, which nobody is told, so those that stay
+        are looked at once, when all have left."""
+        for order in orders:
+            self._cancel(order, now_ns, text, b"")
+        self._position_orders.follow(now_ns)
+
+    def _cancel(self, order: Order, now_ns: int, text: bytes, cl_ord_id: bytes) -> None:
         assert order.is_open
         market = self._markets[order.instrument.symbol]
         if order.stage != LIVE:
@@ -211,7 +223,7 @@ class SpotEngine:
         assert 0 < lots <= order.leaves_lots
         market = self._markets[order.instrument.symbol]
         self._matcher.fill_by_house(market, order, lots, now_ns)
-        self._position_orders.traded(order, now_ns)
+        self._position_orders.met_book(order, now_ns)
 
     def amend(
         self,

@@ -86,7 +86,7 @@ class Stages:
         """An order that the admission has let pass as a live one meets the book, and rests there if
         it may. What its trades trigger waits in `Matcher.fired`."""
         self._meet(market, order, now_ns)
-        self._position_orders.traded(order, now_ns)
+        self._position_orders.met_book(order, now_ns)
 
     def _meet(self, market: Market, order: Order, now_ns: int) -> None:
         matcher = self._matcher
@@ -96,7 +96,7 @@ class Stages:
         if order.ord_type == MARKET:
             matcher.close(market, order, now_ns, CANCELED_NO_LIQUIDITY)
         elif order.time_in_force == GTC or order.time_in_force == GTD:
-            market.book.add(order)
+            market.book.add(order, now_ns)
             if not order.is_open:
                 self._open_orders.add(order)
         else:
@@ -187,8 +187,10 @@ class Stages:
                 timed.await_expiry(order)
                 continue
             else:
+                self._position_orders.follow(now_ns)  # who stood behind what expired has money free
                 self._activate(market, order, now_ns)
             left -= 1
+        self._position_orders.follow(now_ns)
 
     def _activate(self, market: Market, order: Order, now_ns: int) -> None:
         """EffectiveTime has come. Event: New, and what follows from it."""

@@ -10,10 +10,10 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
-from tidegate.gateway.port import VenuePort
+from tidegate.gateway.port import SessionDirectory, VenuePort
 from tidegate.session.logon import (
     FAILED_COMP_ID,
     FAILED_CREDENTIALS,
@@ -72,8 +72,56 @@ def without_password(frame: bytes) -> bytes:
     return b"%s10=%03d\x01" % (data, sum(data) & 255)
 
 
-class Authenticator:
-    """Checks logons of one service (listener). `sessions` and `keys` may grow meanwhile."""
+class LogonCheck(Protocol):
+    """Says whether a Logon may go to the core."""
+
+    def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:
+        """`address` is the peer's IP address, `tls` whether the link is encrypted."""
+
+
+class SessionCheck:
+    """Checks Logons of one service (listener) that carry no credentials: CompIDs and source address
+    are what lets them in. `sessions` may grow meanwhile."""
+
+    def __init__(
+        self,
+        directory: SessionDirectory,
+        service: str,
+        sessions: Mapping[SessionId, SessionAccess],
+    ) -> None:
+        self._directory = directory
+        self._service = service
+        self._sessions = sessions
+
+    def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:
+        """See `LogonCheck.verify`."""
+        return self.verify_session(self.access(request), request, address, tls=tls)
+
+    def access(self, request: LogonRequest) -> SessionAccess | None:
+        """The session that the Logon names."""
+        sender = request.sender_comp_id.decode("latin-1")
+        return self._sessions.get((sender, request.target_comp_id.decode("latin-1")))
+
+    def verify_session(
+        self, access: SessionAccess | None, request: LogonRequest, address: str, *, tls: bool
+    ) -> Verdict:
+        """The checks before those of the credentials."""
+        directory = self._directory
+        session = directory.session_index(request.sender_comp_id, request.target_comp_id)
+        if access is None or access.service != self._service or session < 0:
+            return Verdict(-1, FAILED_COMP_ID, COMP_IDS)
+        if not access.admits(address):
+            return Verdict(session, FAILED_NETWORK, ADDRESS)
+        if access.tls == "required" and not tls:
+            return Verdict(session, FAILED_TLS, TLS)
+        if not access.enabled or not directory.session_enabled(session):
+            return Verdict(session, FAILED_DISABLED, ENABLED)
+        fault = logon_fault(request, *directory.heartbeat_limits_s(session))
+        return Verdict(session, fault, FIELDS if fault else "")
+
+
+class Authenticator(SessionCheck):
+    """Checks Logons of one service whose clients sign. `sessions` and `keys` may grow meanwhile."""
 
     def __init__(
         self,
@@ -82,28 +130,17 @@ class Authenticator:
         sessions: Mapping[SessionId, SessionAccess],
         keys: Mapping[str, ApiKey],
     ) -> None:
+        super().__init__(venue, service, sessions)
         self._venue = venue
-        self._service = service
-        self._sessions = sessions
         self._keys = keys
 
     def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:
-        """`address` is the peer's IP address, `tls` whether the link is encrypted."""
-        sender = request.sender_comp_id.decode("latin-1")
-        access = self._sessions.get((sender, request.target_comp_id.decode("latin-1")))
-        session = self._venue.session_index(request.sender_comp_id, request.target_comp_id)
-        if access is None or access.service != self._service or session < 0:
-            return Verdict(-1, FAILED_COMP_ID, COMP_IDS)
-        if not access.admits(address):
-            return Verdict(session, FAILED_NETWORK, ADDRESS)
-        if access.tls == "required" and not tls:
-            return Verdict(session, FAILED_TLS, TLS)
-        if not access.enabled or not self._venue.session_enabled(session):
-            return Verdict(session, FAILED_DISABLED, ENABLED)
-        fault = logon_fault(request, *self._venue.heartbeat_limits_s(session))
-        if fault:
-            return Verdict(session, fault, FIELDS)
-        return self._verify_key(request, access, session)
+        """See `LogonCheck.verify`."""
+        access = self.access(request)
+        verdict = self.verify_session(access, request, address, tls=tls)
+        if access is None or verdict.text:
+            return verdict
+        return self._verify_key(request, access, verdict.session)
 
     def _verify_key(self, request: LogonRequest, access: SessionAccess, session: int) -> Verdict:
         key = self._keys.get(request.username.decode("latin-1"))

@@ -13,15 +13,11 @@ from typing import Final, cast
 
 import structlog
 
-from tidegate.gateway.authentication import (
-    PASSWORD_FIELD,
-    Authenticator,
-    without_password,
-)
+from tidegate.gateway.authentication import PASSWORD_FIELD, LogonCheck, without_password
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.logon_rate import LogonRates
-from tidegate.gateway.outbound import Outbound
-from tidegate.gateway.port import Laboratory, LinkTransport, Tap, VenuePort
+from tidegate.gateway.outbound import LinkWriter
+from tidegate.gateway.port import Laboratory, LinkHost, LinkTransport, Tap
 from tidegate.gateway.shares import AT_ONCE, LONG_SHARE_S, Shares
 from tidegate.session.logon import FAILED_TOO_MANY, LogonRequest, read_logon, without_credentials
 from tidegate.wire.framing import Framer
@@ -89,8 +85,8 @@ class Link(asyncio.Protocol):
 
     def __init__(
         self,
-        venue: VenuePort,
-        authenticator: Authenticator,
+        venue: LinkHost,
+        authenticator: LogonCheck,
         links: Links,
         stranger: int,
         *,
@@ -117,7 +113,7 @@ class Link(asyncio.Protocol):
         self._address = ""
         self._port = 0
         self._transport: LinkTransport | None = None
-        self._outbound: Outbound | None = None
+        self._outbound: LinkWriter | None = None
         self._logon_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -127,7 +123,7 @@ class Link(asyncio.Protocol):
         return f"{host}:{self._port}"
 
     @property
-    def outbound(self) -> Outbound | None:
+    def outbound(self) -> LinkWriter | None:
         """The writing half; None before the logon."""
         return self._outbound
 
@@ -255,8 +251,8 @@ class Link(asyncio.Protocol):
             if refusal:
                 self._links.doctor.ended(request, verdict, self._address, refusal)
         # After the logon, which may have begun a new life of the session.
-        self._outbound = Outbound(
-            self._transport, self._venue, verdict.session, self._venue.now_ns, self._shares
+        self._outbound = self._venue.writer(
+            verdict.session, self._link, self._transport, self._shares
         )
         self._frames = deque(map(without_password, self._frames))
         if self._laboratory is not None:

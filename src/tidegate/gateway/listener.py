@@ -9,11 +9,11 @@ from typing import Final
 
 import structlog
 
-from tidegate.gateway.authentication import Authenticator
+from tidegate.gateway.authentication import LogonCheck
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link, Links
 from tidegate.gateway.outbound import CLOSE_WAIT_S
-from tidegate.gateway.port import Laboratory, VenuePort
+from tidegate.gateway.port import Laboratory, LinkHost
 from tidegate.gateway.shares import Shares
 
 BACKLOG: Final = 512
@@ -58,8 +58,8 @@ class Listener:
 
     def __init__(
         self,
-        venue: VenuePort,
-        authenticator: Authenticator,
+        venue: LinkHost,
+        authenticator: LogonCheck,
         *,
         tls: ssl.SSLContext | None,
         logon_timeout_s: float,

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from tidegate.gateway.port import FrameSource, LinkTransport
 from tidegate.gateway.shares import Shares
 from tidegate.model.limits import RESENDS_PENDING_MAX
@@ -27,7 +29,63 @@ _MESSAGES_PER_SHARE: Final = 64  # read from the log before other links get thei
 CLOSE_WAIT_S: Final = 5.0  # for the peer to take what was written before a cut
 
 
-class Outbound:
+@mypyc_attr(allow_interpreted_subclasses=True)
+class LinkWriter:
+    """What a link does with the messages of its session: a port, and the transport behind it."""
+
+    def __init__(self, transport: LinkTransport) -> None:
+        self._transport = transport
+
+    def through(self, transport: LinkTransport) -> None:
+        """Write to another transport from now on: a tap in front of the first."""
+        self._transport = transport
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits in the transport for the peer to read."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the transport's buffer is full."""
+        raise NotImplementedError
+
+    @property
+    def following(self) -> bool:
+        """Whether the peer is behind, so that it is served from the log."""
+        raise NotImplementedError
+
+    @property
+    def resends_pending(self) -> int:
+        """Resend requests that are not answered to their end yet."""
+        raise NotImplementedError
+
+    def write(self, first: int, last: int, data: bytes) -> None:
+        """See `LinkOutput.write`."""
+        raise NotImplementedError
+
+    def skip(self, first: int, last: int) -> None:
+        """See `LinkOutput.skip`."""
+        raise NotImplementedError
+
+    def sweep(self, first: int, last: int) -> bool:
+        """See `LinkOutput.sweep`. False where the peer has asked for more than it has read."""
+        raise NotImplementedError
+
+    def cut(self) -> None:
+        """See `LinkOutput.cut`."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """The transport's buffer is full."""
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        """The transport's buffer has room again."""
+        raise NotImplementedError
+
+
+class Outbound(LinkWriter):
     """Writes a session's messages to one transport, in the order of their numbers, each number
     once; sweeps come between."""
 
@@ -39,7 +97,7 @@ class Outbound:
         now_ns: Callable[[], int],
         shares: Shares,
     ) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._source = source
         self._session = session
         self._now_ns = now_ns
@@ -58,10 +116,6 @@ class Outbound:
         self._cutting = False
         transport.set_write_buffer_limits(WRITE_BUFFER_HIGH_BYTES, WRITE_BUFFER_LOW_BYTES)
 
-    def through(self, transport: LinkTransport) -> None:
-        """Write to another transport from now on: a tap in front of the first."""
-        self._transport = transport
-
     @property
     def following(self) -> bool:
         """Whether the peer is behind, so that it is served from the log."""
@@ -71,11 +125,6 @@ class Outbound:
     def paused(self) -> bool:
         """Whether the transport's buffer is full."""
         return self._paused
-
-    @property
-    def unsent_bytes(self) -> int:
-        """What waits in the transport for the peer to read."""
-        return self._transport.get_write_buffer_size()
 
     @property
     def resends_pending(self) -> int:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tidegate.session.logon import LogonRequest
+
+if TYPE_CHECKING:
+    from tidegate.gateway.outbound import LinkWriter
+    from tidegate.gateway.shares import Shares
 
 
 class FrameSource(Protocol):
@@ -21,15 +25,8 @@ class FrameSource(Protocol):
         """`49=...|56=...|` of what the venue sends on the session, ready with SOH."""
 
 
-class VenuePort(FrameSource, Protocol):
-    """The running venue: its one loop, with the journal behind it."""
-
-    def now_ns(self) -> int:
-        """Nanoseconds since 1970 UTC."""
-
-    def wall_ns(self) -> int:
-        """The machine's clock, which a client's nonce is compared with. `now_ns` may differ from
-        it for a while after that clock was set back."""
+class SessionDirectory(Protocol):
+    """Which sessions there are, and what a Logon of theirs has to keep to."""
 
     def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
         """The session of two CompIDs as the client writes them, -1 where there is none."""
@@ -40,11 +37,12 @@ class VenuePort(FrameSource, Protocol):
     def session_enabled(self, session: int) -> bool:
         """Whether the session may log on: by its settings, and by the operators."""
 
-    def key_enabled(self, api_key: bytes) -> bool:
-        """Whether operators let an API key be used."""
 
-    def last_nonce(self, api_key: bytes) -> int:
-        """The last nonce that was accepted from a key, 0 before the first."""
+class LinkHost(SessionDirectory, Protocol):
+    """What links need of the sessions behind them."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970 UTC."""
 
     def logons_refused(self) -> bool:
         """Whether the rollover is going on."""
@@ -64,11 +62,30 @@ class VenuePort(FrameSource, Protocol):
     def logon_refusal(self, link: int) -> bytes:
         """Why the session refused a logon that was given to it just now; empty where it did not."""
 
+    def writer(
+        self, session: int, link: int, transport: LinkTransport, shares: Shares
+    ) -> LinkWriter:
+        """The writing half of a link that has logged on."""
+
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
         """Frames of a link, in order of arrival."""
 
     def link_down(self, session: int, link: int) -> None:
         """The link broke or was closed by the peer."""
+
+
+class VenuePort(LinkHost, FrameSource, Protocol):
+    """The running venue: its one loop, with the journal behind it."""
+
+    def wall_ns(self) -> int:
+        """The machine's clock, which a client's nonce is compared with. `now_ns` may differ from
+        it for a while after that clock was set back."""
+
+    def key_enabled(self, api_key: bytes) -> bool:
+        """Whether operators let an API key be used."""
+
+    def last_nonce(self, api_key: bytes) -> int:
+        """The last nonce that was accepted from a key, 0 before the first."""
 
 
 class LinkOutput(Protocol):

@@ -1,8 +1,7 @@
 """The process that follows a venue's journal: gentle, never in the way, ended with its parent.
 
-`tidegate up` starts it (`tidegate.children`) with its options as the first line of standard input.
-What keeps the history from being written is told once and tried again; nothing of it reaches the
-venue.
+`tidegate up` starts it (`children`). What keeps the history from being written is told once and
+tried again; nothing of it reaches the venue.
 """
 
 from __future__ import annotations

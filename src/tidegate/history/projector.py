@@ -23,18 +23,16 @@ from tidegate.history.store import (
 )
 from tidegate.history.words import time_text
 from tidegate.journal import (
-    FIRST_SEQUENCE,
     Batch,
     JournalPositionUnknown,
     LogFollower,
     OsStorage,
     Storage,
     batch_mark,
-    load_snapshot_before,
     log_end,
 )
-from tidegate.recovery import JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY, load_snapshot
-from tidegate.venue.machine import ReplayMismatch, Venue
+from tidegate.recovery import JOURNAL_DIRECTORY
+from tidegate.replica import Replica, ReplicaRefused
 
 READ_BYTES_MAX: Final = 1024 * 1024  # of the journal at once: bounds a transaction
 ROWS_MAX: Final = 20_000  # of a transaction, or those of one batch
@@ -58,22 +56,20 @@ class Projector:
     ) -> None:
         """`sync` has the journal on the disk before its rows are written: for `disk` durability,
         where what is written may still be taken back by a power loss."""
+        self._directory = data_directory
         self._journal = data_directory / JOURNAL_DIRECTORY
-        self._snapshots = data_directory / SNAPSHOT_DIRECTORY
         self._store = store
         self._sync = sync
         self._storage: Storage = storage or OsStorage()
         self._written = store.progress()
-        self._venue = Venue()
         self._pending: tuple[Rows, Progress] | None = None
         self._unreplayed: deque[Batch] = deque()
-        self._batch_position = 0
         self._written_at_s = time.monotonic()
         self._check_continuity()
-        self._follower = self._positioned()
-        self._projection = Projection(self._venue, self._written.next_seq if self._written else 1)
+        self._replica = self._positioned()
+        next_seq = self._written.next_seq if self._written else 1
+        self._projection = Projection(self._replica.venue, next_seq)
         self._projection.observe()
-        self._taken = self._follower.position  # behind the last batch that was replayed
 
     @property
     def position(self) -> int:
@@ -84,23 +80,21 @@ class Projector:
         """Project what has come since, up to a bound; whether there is more at once. After
         `HistoryUnavailable` the same rows are tried again: call `use` and go on."""
         self._write_pending()
-        start = self._taken
-        batches = self._read(self._follower, READ_BYTES_MAX)
+        replica = self._replica
+        start = replica.position
+        batches = self._read(replica.follower, READ_BYTES_MAX)
         if batches and self._sync:
-            self._follower.sync()
+            replica.follower.sync()
         self._unreplayed += batches
         while self._unreplayed:
             batch = self._unreplayed.popleft()
             self._projection.log_position = batch.position
-            self._replay(batch)
-            self._batch_position = batch.position
-            self._taken = batch.payload_position + len(batch.payload)
-            self._sequence = batch.first_sequence + batch.record_count
+            self._replay(replica, batch)
             if self._projection.row_count >= ROWS_MAX:
                 self.write()
         if self._projection.row_count > 0 or time.monotonic() - self._written_at_s >= QUIET_S:
             self.write()
-        return self._taken - start >= READ_BYTES_MAX
+        return replica.position - start >= READ_BYTES_MAX
 
     def catch_up(self) -> None:
         """Project everything that is there now."""
@@ -111,21 +105,22 @@ class Projector:
     def write(self) -> None:
         """Write what was replayed and is not written yet."""
         self._write_pending()
-        if self._taken == self.position:
+        replica = self._replica
+        if replica.position == self.position:
             return
-        mark = batch_mark(self._storage, self._journal, self._batch_position)
+        mark = batch_mark(self._storage, self._journal, replica.batch_position)
         if mark is None:
             raise HistoryRefused(
-                f"the journal's batch at log position {self._batch_position} is gone since it was "
-                f"read: put its segment back"
+                f"the journal's batch at log position {replica.batch_position} is gone since it "
+                f"was read: put its segment back"
             )
         after = Progress(
-            log_position=self._taken,
-            log_sequence=self._sequence,
-            batch_position=self._batch_position,
+            log_position=replica.position,
+            log_sequence=replica.sequence,
+            batch_position=replica.batch_position,
             batch_mark=mark,
             next_seq=self._projection.next_seq,
-            time=time_text(self._venue.now_ns),
+            time=time_text(replica.venue.now_ns),
         )
         self._pending = (self._projection.take(), after)
         self._write_pending()
@@ -152,7 +147,7 @@ class Projector:
 
     def close(self) -> None:
         """Give the journal's file back."""
-        self._follower.close()
+        self._replica.close()
 
     # --- where to start ---------------------------------------------------------------------------
 
@@ -175,38 +170,26 @@ class Projector:
                 f"is gone: {REBUILD}"
             )
 
-    def _positioned(self) -> LogFollower:
-        """Bring the venue to where the history stands."""
+    def _positioned(self) -> Replica:
+        """A venue that is where the history stands."""
         position = self.position
-        snapshot = load_snapshot_before(self._snapshots, position, storage=self._storage)
-        start = 0
-        sequence = FIRST_SEQUENCE
-        if snapshot is not None:
-            start, sequence = snapshot.log_position, snapshot.next_sequence
-            try:
-                load_snapshot(self._venue, snapshot.body)
-            except ValueError as error:
-                raise HistoryRefused(
-                    f"the snapshot at log position {start} is of another version ({error}): start "
-                    f"the venue once with this version, then: {REBUILD}"
-                ) from error
-        follower = LogFollower(
-            self._journal, storage=self._storage, position=start, sequence=sequence
-        )
-        self._sequence = sequence
-        while follower.position < position:
-            batches = self._read(follower, 1)
+        try:
+            replica = Replica(self._directory, position, self._storage)
+        except ReplicaRefused as error:
+            raise HistoryRefused(f"{error}, then: {REBUILD}") from error
+        while replica.position < position:
+            batches = self._read(replica.follower, 1)
             if not batches:
                 raise HistoryRefused(
-                    f"the journal ends at log position {follower.position}, before the history's "
+                    f"the journal ends at log position {replica.position}, before the history's "
                     f"{position}: {REBUILD}"
                 )
             for batch in batches:
-                self._replay(batch)
+                self._replay(replica, batch)
         if self._written is not None:
-            self._batch_position = self._written.batch_position
-            self._sequence = self._written.log_sequence
-        return follower
+            replica.batch_position = self._written.batch_position
+            replica.sequence = self._written.log_sequence
+        return replica
 
     def _read(self, follower: LogFollower, bytes_max: int) -> list[Batch]:
         try:
@@ -217,15 +200,8 @@ class Projector:
                 f"left. Put the journal's older segments back, then: {REBUILD}"
             ) from error
 
-    def _replay(self, batch: Batch) -> None:
+    def _replay(self, replica: Replica, batch: Batch) -> None:
         try:
-            self._venue.replay(batch.payload, batch.payload_position)
-        except ValueError as error:
-            raise HistoryRefused(
-                f"the turn at log position {batch.payload_position} was written by another version "
-                f"of this program: {error}"
-            ) from error
-        except ReplayMismatch as error:
-            raise HistoryRefused(
-                f"{error}: the journal was written by another version of this program, or altered"
-            ) from error
+            replica.replay(batch)
+        except ReplicaRefused as error:
+            raise HistoryRefused(str(error)) from error

@@ -71,7 +71,7 @@ REFUSALS: Final[dict[str, str]] = {
     "cannot_open_position": "the account or the pair has no leverage",
     "reduce_only_no_position": "there is no position to reduce",
     "reduce_only_non_pc": "on this side it would enlarge the position",
-    "cannot_open_opposing": "it was larger than the opposite position, which must not turn over",
+    "cannot_open_opposing": "it would have opened against a position, which must not turn over",
     "positions_limit": "as many positions were open as are allowed",
     "position_size": "the position with its open orders would be larger than the pair allows",
     "margin_allowance": "the account would borrow more than it may",

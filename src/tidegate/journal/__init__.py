@@ -5,6 +5,7 @@ A shell: it knows files and bytes and nothing of orders. Payloads and snapshot b
 
 from __future__ import annotations
 
+from tidegate.journal.doorbell import Doorbell, DoorbellReader, make_bell
 from tidegate.journal.errors import (
     DirectoryInUse,
     JournalClosed,
@@ -16,7 +17,7 @@ from tidegate.journal.errors import (
     JournalLimitExceeded,
     JournalPositionUnknown,
 )
-from tidegate.journal.follow import LogFollower, batch_mark, log_end, segment_positions
+from tidegate.journal.follow import LOG_END, LogFollower, batch_mark, log_end, segment_positions
 from tidegate.journal.layout import FIRST_SEQUENCE, PAYLOAD_BYTES_MAX
 from tidegate.journal.lock import DirectoryLock
 from tidegate.journal.log import SEGMENT_BYTES_MAX, Durability, Journal
@@ -36,6 +37,7 @@ from tidegate.journal.storage import OsStorage, Storage
 
 __all__ = [
     "FIRST_SEQUENCE",
+    "LOG_END",
     "PAYLOAD_BYTES_MAX",
     "SEGMENT_BYTES_MAX",
     "SNAPSHOTS_KEPT",
@@ -43,6 +45,8 @@ __all__ = [
     "DamagedSnapshot",
     "DirectoryInUse",
     "DirectoryLock",
+    "Doorbell",
+    "DoorbellReader",
     "Durability",
     "Journal",
     "JournalClosed",
@@ -63,6 +67,7 @@ __all__ = [
     "load_latest_snapshot",
     "load_snapshot_before",
     "log_end",
+    "make_bell",
     "read_snapshots",
     "segment_positions",
     "write_snapshot",

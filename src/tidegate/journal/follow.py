@@ -8,6 +8,7 @@ where a later segment proves that the log went on behind such a place is it dama
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from tidegate.journal.errors import (
     JournalDamaged,
@@ -28,6 +29,8 @@ from tidegate.journal.layout import (
 )
 from tidegate.journal.scan import Batch, BatchWalk, Broken
 from tidegate.journal.storage import Storage, read_fully
+
+LOG_END: Final = 1 << 62  # behind every log
 
 
 class LogFollower:
@@ -53,9 +56,10 @@ class LogFollower:
         self._base_position = 0
         self._salt = 0
 
-    def read(self, bytes_max: int) -> list[Batch]:
+    def read(self, bytes_max: int, end_position: int = LOG_END) -> list[Batch]:
         """The next whole batches, of `bytes_max` bytes together or one more; none where there are
-        none yet.
+        none yet. What stands at `end_position` or behind it is not there yet: the end of a batch,
+        for a reader who must not be ahead of what is durable.
 
         Raises:
             JournalPositionUnknown: the segment that holds the position is gone.
@@ -64,7 +68,7 @@ class LogFollower:
             JournalFailed: a system call failed.
         """
         try:
-            return self._read(bytes_max)
+            return self._read(bytes_max, end_position)
         except OSError as error:
             self.close()
             raise JournalFailed(f"{self._directory}: reading failed: {error}") from error
@@ -85,13 +89,15 @@ class LogFollower:
             self._storage.close(self._file)
             self._file = None
 
-    def _read(self, bytes_max: int) -> list[Batch]:
+    def _read(self, bytes_max: int, end_position: int) -> list[Batch]:
+        if self.position >= end_position:
+            return []
         # The names first: a segment that has a successor now was whole before it is read below.
         bases = segment_positions(self._storage, self._directory)
         batches: list[Batch] = []
         taken = 0
         while taken < bytes_max:
-            walk = self._walk(bases)
+            walk = self._walk(bases, end_position)
             if walk is None:
                 break
             found = self._take(walk, bases, bytes_max - taken, batches)
@@ -119,7 +125,7 @@ class LogFollower:
             self.position = batch.payload_position + len(batch.payload)
         return self.position - start
 
-    def _walk(self, bases: list[int]) -> BatchWalk | None:
+    def _walk(self, bases: list[int], limit: int) -> BatchWalk | None:
         """A walk of the segment that holds the position; None where nothing is behind it yet."""
         if not bases:
             if self.position > 0:
@@ -143,6 +149,7 @@ class LogFollower:
         if end_position < start:
             # The tail that was read is gone: only a power loss does that.
             raise JournalPositionUnknown(self.position, f"the log ends at {end_position}")
+        end_position = max(start, min(end_position, limit))
         return BatchWalk(
             self._storage,
             file,

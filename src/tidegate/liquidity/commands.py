@@ -33,11 +33,11 @@ from tidegate.control.protocol import (
     NoParameters,
     parameters_in_words,
     parameters_of,
-    socket_address,
 )
 from tidegate.liquidity.filling import FillParameters, find_target
 from tidegate.liquidity.options import MakerOptions
 from tidegate.liquidity.process import SOCKET_NAME
+from tidegate.provision.local_socket import socket_address
 from tidegate.service import VenueService
 
 ANSWER_S: Final = 8.0  # less than the venue's asker waits

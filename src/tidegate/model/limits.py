@@ -34,6 +34,12 @@ ICEBERG_PARTS_MAX: Final = 15  # an iceberg shows at least this part of its quan
 SCHEDULED_ORDERS_MAX: Final = 500  # of an account, unless configured
 POSITIONS_MAX: Final = 1_000  # of an account, unless configured
 
+# market data
+L2_SYMBOLS_PER_SESSION: Final = 500  # of all its subscriptions together
+L3_SYMBOLS_PER_SESSION: Final = 200
+LIST_SUBSCRIPTIONS_PER_SESSION: Final = 16  # to the list of instruments
+REQUEST_ID_BYTES_MAX: Final = 64  # of MDReqID, SecurityReqID and TradSesReqID
+
 # venue
 TIMED_PER_RECORD: Final = 1_000  # orders that become due, before others get their turn
 OPEN_ORDERS_PER_SESSION: Final = 100_000  # unless configured

@@ -407,7 +407,7 @@ CANNOT_OPEN_OPPOSING: Final = _engine(
     "cannot_open_opposing",
     _OTHER,
     "EOrder:Cannot open opposing position",
-    "The order is larger than the opposite position, and the account may not turn positions round.",
+    "The order opens against an opposite position, and the account may not turn positions round.",
 )
 POSITIONS_LIMIT: Final = _engine(
     "positions_limit",

@@ -68,6 +68,26 @@ def utc_timestamp(time_ns: int) -> bytes:
     )  # fmt: skip
 
 
+def utc_time_only(time_ns: int) -> bytes:
+    """FIX `UTCTimeOnly` with milliseconds: `09:15:00.000`. Times are cut, not rounded."""
+    seconds, millisecond = divmod(time_ns // NS_PER_MS, 1000)
+    hour, rest = divmod(seconds % S_PER_DAY, 3600)
+    minute, second = divmod(rest, 60)
+    return b"%02d:%02d:%02d.%03d" % (hour, minute, second, millisecond)
+
+
+def iso_timestamp(time_ns: int) -> bytes:
+    """ISO 8601 in UTC with nanoseconds: `2026-11-03T09:15:00.000000000Z`."""
+    seconds, nanosecond = divmod(time_ns, NS_PER_S)
+    days, second_of_day = divmod(seconds, S_PER_DAY)
+    year, month, day = civil_from_days(days)
+    hour, rest = divmod(second_of_day, 3600)
+    minute, second = divmod(rest, 60)
+    return b"%04d-%02d-%02dT%02d:%02d:%02d.%09dZ" % (
+        year, month, day, hour, minute, second, nanosecond,
+    )  # fmt: skip
+
+
 class TimestampCache:
     """`utc_timestamp` that keeps the text of the millisecond it was asked for last: a burst of
     messages shares one."""

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tidegate.config import VenueConfig
 from tidegate.config.liquidity import LIQUIDITY_FIRM
+from tidegate.config.market_data import market_data_sessions
 from tidegate.provision.files import SECRET_FILE_MODE, sync_directory, write_atomically
 from tidegate.provision.tls import TlsFiles
 
@@ -30,8 +31,8 @@ def ready_document(
     address, since no certificate is for that. `tls` tells whether the ports speak TLS; `ca_file`
     is null where they do not, and where clients verify with what their system trusts. A session
     that is not enabled, or whose account is not, is left out, as are those of the internal market
-    maker; of several keys it shows the first.
-    `control` is the path of the control socket.
+    maker; of several keys it shows the first. `market_data_sessions` are who may log on for market
+    data, without a key. `control` is the path of the control socket.
     """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []
@@ -61,6 +62,18 @@ def ready_document(
         "ca_file": str(tls.ca.absolute()) if tls.ca is not None and not plain else None,
         "ports": dict(config.ports),
         "sessions": sessions,
+        "market_data_sessions": [
+            {
+                "firm": access.firm,
+                "market": access.market,
+                "role": access.role,
+                "sender_comp_id": access.sender_comp_id,
+                "target_comp_id": access.target_comp_id,
+                "port": access.port,
+            }
+            for access in market_data_sessions(config)
+            if access.enabled and access.account in enabled_accounts
+        ],
         "control": str(control.absolute()),
     }
 
@@ -120,6 +133,7 @@ def print_ready(
         sessions.add_row(*(Text(str(session[name])) for name in names))
     console.print(services)
     console.print(sessions)
+    _print_market_data(console, document["market_data_sessions"])
     for account, names_of_subs in (brokers or {}).items():
         _print_line(console, f"AllocAccount (79) of {account}", ", ".join(names_of_subs))
     for session in document["sessions"]:
@@ -129,6 +143,17 @@ def print_ready(
         _print_line(console, "TLS, CA file", document["ca_file"] or "that of your system")
     else:
         _print_line(console, "TLS", "off (--plain)")
+
+
+def _print_market_data(console: Console, sessions: list[dict[str, Any]]) -> None:
+    """Who may log on where, a line for each port: mostly everybody, everywhere."""
+    names: dict[tuple[str, int, str], list[str]] = {}
+    for session in sessions:
+        key = (session["role"], session["port"], session["target_comp_id"])
+        names.setdefault(key, []).append(session["sender_comp_id"])
+    for (role, port, target), senders in names.items():
+        label = f"{role}, port {port}, TargetCompID {target}, no key"
+        _print_line(console, label, ", ".join(senders))
 
 
 def _print_line(console: Console, label: str, value: str) -> None:

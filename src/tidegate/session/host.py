@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
@@ -10,6 +10,9 @@ from tidegate.wire.message import Message
 
 if TYPE_CHECKING:
     from tidegate.session.machine import Session
+
+# An initiator takes these as they are: executions, business rejects, market data.
+REPORTS: Final = frozenset((b"8", b"j", b"W", b"X", b"Y", b"y", b"h"))
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -30,8 +33,9 @@ class SessionHost:
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
         """An application message, in sequence and well formed; to an initiator's host also a
-        Heartbeat or Reject, which may answer something of its own. `message` is valid during the
-        call only."""
+        Heartbeat or Reject, which may answer something of its own, and `REPORTS` as they came: of
+        one with more than `FIELDS_MAX` fields the rest stands in `message.data` alone. `message` is
+        valid during the call only."""
         raise NotImplementedError
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:

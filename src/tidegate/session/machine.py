@@ -20,7 +20,7 @@ from tidegate.model.settings import SessionSettings
 from tidegate.model.time import NEVER_NS, NS_PER_S, TimestampCache
 from tidegate.session.gap import DONE, Gap
 from tidegate.session.header_times import duplicate_fault, sending_time_wrong
-from tidegate.session.host import SessionHost
+from tidegate.session.host import REPORTS, SessionHost
 from tidegate.session.logon import logon_contradiction, msg_seq_num_fault
 from tidegate.session.reasons import (
     HEARTBEAT_TIMEOUT,
@@ -49,7 +49,8 @@ from tidegate.session.states import (
     next_state,
 )
 from tidegate.wire import tags
-from tidegate.wire.message import SCANNED, Message
+from tidegate.wire.dictionary import TRADING
+from tidegate.wire.message import SCANNED, TOO_MANY_FIELDS, Message
 from tidegate.wire.render import FrameWriter
 from tidegate.wire.validation import Fault, check, scan_fault
 
@@ -90,6 +91,7 @@ class Session:
         self.tools = tools
         self.index = index
         self.initiator = initiator
+        self.application = TRADING  # or MARKET_DATA: which messages it judges
         self.state = DISCONNECTED
         self.epoch = 1
         self.link = 0
@@ -126,12 +128,12 @@ class Session:
         )
         return tools.writer
 
-    def finish(self, time_ns: int) -> None:
+    def finish(self, time_ns: int, tail: bytes = b"", tail_sum: int = 0) -> None:
         """Number and send what `begin` started. Without a link it is kept for a resend."""
         number = self.next_outgoing
         self.next_outgoing = number + 1
         self.last_sent_ns = time_ns
-        self.host.send(self, number, self.tools.writer.finish())
+        self.host.send(self, number, self.tools.writer.finish(tail, tail_sum))
 
     def use_up_number(self, time_ns: int) -> bytes:
         """Number a Heartbeat that is not going to be transmitted, and give it to be kept: the peer
@@ -427,12 +429,12 @@ class Session:
     ) -> None:
         """The message that is expected: whatever becomes of it, its number is used up."""
         self.next_incoming = number + 1
-        if scanned != SCANNED:
+        # What a venue reports is true whatever the dictionary thinks of it, and however long.
+        lenient = self.initiator and msg_type in REPORTS
+        if scanned != SCANNED and not (lenient and scanned == TOO_MANY_FIELDS):
             self._refuse(number, msg_type, scan_fault(message, scanned), time_ns)
             return
-        # A report is true whatever the dictionary thinks of it: an initiator takes it as it is.
-        lenient = self.initiator and (msg_type == b"8" or msg_type == b"j")
-        fault = None if lenient else check(message, msg_type)
+        fault = None if lenient else check(message, msg_type, self.application)
         if fault is None and message.flag(tags.POSS_DUP_FLAG):
             fault = duplicate_fault(message)
         if fault is not None:

@@ -53,10 +53,12 @@ class Cancels:
         while self._jobs and self._room > 0:
             job = self._jobs[0]
             end = min(len(job.numbers), job.position + self._room)
+            orders: list[Order] = []
             for place in range(job.position, end):
                 order = self._engine.order(job.numbers[place])
                 if order is not None:
-                    self._engine.cancel(order, time_ns, job.text)
+                    orders.append(order)
+            self._engine.cancel_all(orders, time_ns, job.text)
             self._room -= end - job.position
             job.position = end
             if end == len(job.numbers):

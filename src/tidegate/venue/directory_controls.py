@@ -32,6 +32,20 @@ if TYPE_CHECKING:
 _SECONDS_PER_HOUR: Final = 3_600
 
 
+class _Enable(Control):
+    """Disables what has the name, or takes that back."""
+
+    def __init__(self, name: str, *, on: bool) -> None:
+        self.name = name
+        self.on = on
+
+    def encode(self) -> bytes:
+        encoder = Encoder()
+        encoder.text(self.name)
+        encoder.flag(value=self.on)
+        return encoder.value()
+
+
 class AddFirm(Control):
     """A firm that may be given accounts."""
 
@@ -58,30 +72,23 @@ class AddFirm(Control):
         venue.operated.firms.append(self.firm)
 
 
-class EnableFirm(Control):
+class EnableFirm(_Enable):
     """Disables a firm, which is all its accounts and sessions, or takes that back."""
-
-    def __init__(self, firm: str, *, on: bool) -> None:
-        self.firm = firm
-        self.on = on
-
-    def encode(self) -> bytes:
-        return _encoded_name(self.firm, on=self.on)
 
     @staticmethod
     def decode(decoder: Decoder) -> Control:
-        firm = decoder.text()
-        return EnableFirm(firm, on=decoder.flag())
+        name = decoder.text()
+        return EnableFirm(name, on=decoder.flag())
 
     def check(self, venue: Venue, session_index: int) -> None:
         check_no_session(session_index)
-        disabled = self.firm in venue.operated.disabled_firms
-        if not disabled and self.firm not in firms_of(venue):
-            raise ControlRefused(f"firm must be the name of one, not {self.firm!r}")
-        _check_change(f"firm {self.firm}", disabled=disabled, on=self.on)
+        disabled = self.name in venue.operated.disabled_firms
+        if not disabled and self.name not in firms_of(venue):
+            raise ControlRefused(f"firm must be the name of one, not {self.name!r}")
+        _check_change(f"firm {self.name}", disabled=disabled, on=self.on)
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
-        _switch(venue.operated.disabled_firms, self.firm, on=self.on)
+        _switch(venue.operated.disabled_firms, self.name, on=self.on)
         _adopt(venue, time_ns)
 
 
@@ -140,31 +147,24 @@ class AddAccount(Control):
         venue.adopt_again()
 
 
-class EnableAccount(Control):
+class EnableAccount(_Enable):
     """Disables an account with its sub-accounts: requests are refused and open orders cancelled.
     Or takes that back."""
 
-    def __init__(self, account: str, *, on: bool) -> None:
-        self.account = account
-        self.on = on
-
-    def encode(self) -> bytes:
-        return _encoded_name(self.account, on=self.on)
-
     @staticmethod
     def decode(decoder: Decoder) -> Control:
-        account = decoder.text()
-        return EnableAccount(account, on=decoder.flag())
+        name = decoder.text()
+        return EnableAccount(name, on=decoder.flag())
 
     def check(self, venue: Venue, session_index: int) -> None:
         check_no_session(session_index)
-        disabled = self.account in venue.operated.disabled_accounts
-        if not disabled and settings_of_account(venue, self.account) is None:
-            raise ControlRefused(f"account must be the name of one, not {self.account!r}")
-        _check_change(f"account {self.account}", disabled=disabled, on=self.on)
+        disabled = self.name in venue.operated.disabled_accounts
+        if not disabled and settings_of_account(venue, self.name) is None:
+            raise ControlRefused(f"account must be the name of one, not {self.name!r}")
+        _check_change(f"account {self.name}", disabled=disabled, on=self.on)
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
-        _switch(venue.operated.disabled_accounts, self.account, on=self.on)
+        _switch(venue.operated.disabled_accounts, self.name, on=self.on)
         _adopt(venue, time_ns)
 
 
@@ -279,36 +279,29 @@ class AddKey(Control):
         venue.operated.keys[self.key] = self.account
 
 
-class EnableKey(Control):
+class EnableKey(_Enable):
     """Disables an API key: sessions that have logged on by it end, as if the line were lost. Or
     takes that back. The name may be that of any key, since those of the configuration are known to
     the gateway alone."""
 
-    def __init__(self, key: str, *, on: bool) -> None:
-        self.key = key
-        self.on = on
-
-    def encode(self) -> bytes:
-        return _encoded_name(self.key, on=self.on)
-
     @staticmethod
     def decode(decoder: Decoder) -> Control:
-        key = decoder.text()
-        return EnableKey(key, on=decoder.flag())
+        name = decoder.text()
+        return EnableKey(name, on=decoder.flag())
 
     def check(self, venue: Venue, session_index: int) -> None:
         check_no_session(session_index)
-        check_text("key", self.key, API_KEY_BYTES_MAX)
-        disabled = self.key in venue.operated.disabled_keys
-        _check_change(f"key {self.key}", disabled=disabled, on=self.on)
+        check_text("key", self.name, API_KEY_BYTES_MAX)
+        disabled = self.name in venue.operated.disabled_keys
+        _check_change(f"key {self.name}", disabled=disabled, on=self.on)
         _check_room("disabled keys", len(venue.operated.disabled_keys) if not self.on else 0)
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
-        _switch(venue.operated.disabled_keys, self.key, on=self.on)
+        _switch(venue.operated.disabled_keys, self.name, on=self.on)
         if self.on:
             return
         for session in venue.sessions:
-            if venue.disconnects.lives[session.index].api_key == self.key.encode():
+            if venue.disconnects.lives[session.index].api_key == self.name.encode():
                 session.expel(KEY_DISABLED, time_ns)
 
 
@@ -365,10 +358,3 @@ def _check_change(name: str, *, disabled: bool, on: bool) -> None:
 def _check_room(what: str, count: int) -> None:
     if count >= OPERATED_NAMES_MAX:
         raise ControlRefused(f"there are {OPERATED_NAMES_MAX} {what} already, which is the most")
-
-
-def _encoded_name(name: str, *, on: bool) -> bytes:
-    encoder = Encoder()
-    encoder.text(name)
-    encoder.flag(value=on)
-    return encoder.value()

@@ -24,6 +24,7 @@ from tidegate.session.history import History
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
 from tidegate.session.machine import MessageTools, Session
+from tidegate.session.reasons import DISPLACED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue import records
 from tidegate.venue.controls import read_control
@@ -38,8 +39,6 @@ from tidegate.venue.saving import load_venue, save_venue
 from tidegate.venue.trading import Trading
 from tidegate.wire import tags
 from tidegate.wire.message import Message
-
-_DISPLACED = b"Session displaced by a newer logon"
 
 
 class SettingsRefused(ValueError):
@@ -163,7 +162,7 @@ class Venue(SessionHost):
             if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
                 self._answer(session, link, frame)
                 return
-            session.expel(_DISPLACED, self.now_ns)
+            session.expel(DISPLACED, self.now_ns)
         self._logon_api_key = api_key
         request = Message()
         request.scan(frame)
@@ -542,6 +541,12 @@ class Venue(SessionHost):
         self.adopt_sessions()
         self.trading.fee_volumes.adopt(settings)
         self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
+        self.note_markets()
+
+    def note_markets(self) -> None:
+        """Instruments, or the status of their markets, are others now."""
+        if self.observer is not None:
+            self.observer.markets_changed()
 
     def adopt_again(self) -> None:
         """Put in force what an operator has changed."""

@@ -41,6 +41,7 @@ class SetStatus(Control):
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
         venue.engine.set_status(self.symbol, self.status, time_ns)
+        venue.note_markets()
         venue.trading.report_events(venue.sessions, time_ns)
 
 
@@ -64,6 +65,7 @@ class SetHalted(Control):
 
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
         venue.engine.set_halted(self.halted, time_ns)
+        venue.note_markets()
         venue.trading.report_events(venue.sessions, time_ns)
 
 

@@ -23,8 +23,8 @@ FEES_FIXED: Final = 1
 FEES_BY_VOLUME: Final = 2
 
 
-class DepositMoney(Control):
-    """Money comes in from outside. `amount` is in 1e-10 of the asset."""
+class _MoneyMoved(Control):
+    """Money between an account and the world outside. `amount` is in 1e-10 of the asset."""
 
     def __init__(self, account: str, asset: str, amount: int) -> None:
         self.account = account
@@ -32,13 +32,11 @@ class DepositMoney(Control):
         self.amount = amount
 
     def encode(self) -> bytes:
-        return _encoded_amount(self.account, self.asset, self.amount)
-
-    @staticmethod
-    def decode(decoder: Decoder) -> Control:
-        account = decoder.text()
-        asset = decoder.text()
-        return DepositMoney(account, asset, decoder.uint())
+        encoder = Encoder()
+        encoder.text(self.account)
+        encoder.text(self.asset)
+        encoder.uint(self.amount)
+        return encoder.value()
 
     def check(self, venue: Venue, session_index: int) -> None:
         check_no_session(session_index)
@@ -46,21 +44,23 @@ class DepositMoney(Control):
         _check_asset(venue, account, self.asset)
         check_range("amount", self.amount, 1, MONEY_MAX)
 
+
+class DepositMoney(_MoneyMoved):
+    """Money comes in from outside."""
+
+    @staticmethod
+    def decode(decoder: Decoder) -> Control:
+        account = decoder.text()
+        asset = decoder.text()
+        return DepositMoney(account, asset, decoder.uint())
+
     def apply(self, venue: Venue, session_index: int, time_ns: int) -> None:
         account = checked_account(venue, self.account)
         venue.engine.ledger.deposit(account.index, self.asset, self.amount)
 
 
-class WithdrawMoney(Control):
-    """Money that is available goes out. `amount` is in 1e-10 of the asset."""
-
-    def __init__(self, account: str, asset: str, amount: int) -> None:
-        self.account = account
-        self.asset = asset
-        self.amount = amount
-
-    def encode(self) -> bytes:
-        return _encoded_amount(self.account, self.asset, self.amount)
+class WithdrawMoney(_MoneyMoved):
+    """Money that is available goes out."""
 
     @staticmethod
     def decode(decoder: Decoder) -> Control:
@@ -69,10 +69,8 @@ class WithdrawMoney(Control):
         return WithdrawMoney(account, asset, decoder.uint())
 
     def check(self, venue: Venue, session_index: int) -> None:
-        check_no_session(session_index)
+        super().check(venue, session_index)
         account = checked_account(venue, self.account)
-        _check_asset(venue, account, self.asset)
-        check_range("amount", self.amount, 1, MONEY_MAX)
         available = venue.engine.ledger.available(account.index, self.asset)
         if self.amount > available:
             raise ControlRefused(
@@ -185,11 +183,3 @@ def _check_asset(venue: Venue, account: Account, asset: str) -> None:
             return
     if asset not in venue.engine.ledger.assets(account.index):
         raise ControlRefused(f"asset must be one of those that are traded here, not {asset!r}")
-
-
-def _encoded_amount(account: str, asset: str, amount: int) -> bytes:
-    encoder = Encoder()
-    encoder.text(account)
-    encoder.text(asset)
-    encoder.uint(amount)
-    return encoder.value()

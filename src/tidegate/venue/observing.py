@@ -30,6 +30,9 @@ class VenueObserver:
         """A session came up, ended, or refused a second logon."""
         raise NotImplementedError
 
+    def markets_changed(self) -> None:
+        """Instruments, a market's status or a halt may have changed."""
+
     def applied(self) -> None:
         """All of a record is done; `Venue.now_ns` is its time."""
         raise NotImplementedError

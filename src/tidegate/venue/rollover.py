@@ -9,6 +9,8 @@ kind has to go through is done by the session itself (`logout`, `reset`) and by 
 
 from __future__ import annotations
 
+from typing import Final
+
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.rejects import CANCELED_BY_ROLLOVER
 from tidegate.model.settings import ROLLOVER_NEVER, VenueSettings
@@ -17,7 +19,7 @@ from tidegate.session.machine import LOGOUT_WAIT_NS, Session
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.trading import Trading
 
-_TEXT = b"Session rollover"
+ROLLOVER_TEXT: Final = b"Session rollover"
 _DAY_NS = S_PER_DAY * NS_PER_S
 
 
@@ -62,7 +64,7 @@ class Rollover:
         for session in self._sessions:
             self._disconnects.end_grace(session, time_ns)
             self._cancel_by_rollover(session, time_ns)
-            session.logout(_TEXT, time_ns, orderly=True)
+            session.logout(ROLLOVER_TEXT, time_ns, orderly=True)
         self.ends_ns = max(self.at_ns + self._length_ns, time_ns + LOGOUT_WAIT_NS)
         self.at_ns = self._next(time_ns)
 

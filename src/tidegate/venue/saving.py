@@ -15,7 +15,7 @@ from tidegate.model.settings import VenueSettings
 if TYPE_CHECKING:
     from tidegate.venue.machine import Venue
 
-_SAVED_FORMAT: Final = 3
+_SAVED_FORMAT: Final = 5
 
 
 def save_venue(venue: Venue) -> bytes:

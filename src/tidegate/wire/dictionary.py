@@ -15,11 +15,23 @@ from tidegate.wire.dictionary_fields import (
     FIX44_TAG_HOLES,
     FIX44_TAG_MAX,
 )
+from tidegate.wire.dictionary_market_data import (
+    INCREMENTAL_ENTRY_ROWS,
+    LISTED_INSTRUMENT_ROWS,
+    MARKET_DATA_ROWS,
+    REQUESTED_SYMBOL_ROWS,
+    SNAPSHOT_ENTRY_ROWS,
+)
 
 # Presence of a field in a message
 REQUIRED: Final = "Y"
 CONDITIONAL: Final = "C"  # required by the value of another field, or by who sends the message
 OPTIONAL: Final = "N"
+
+# What a session is for. Messages of another kind of session are known to it by name only.
+ANY_SESSION: Final = 0
+TRADING: Final = 1
+MARKET_DATA: Final = 2
 
 
 class Field:
@@ -45,16 +57,32 @@ class Member:
 
 class MessageType:
     """A message of the dialect, without header and trailer. `from_client` says whether the venue
-    takes it; `admin` whether it belongs to the session layer."""
+    takes it; `admin` whether it belongs to the session layer; `application` in which sessions it
+    has a place. `lone_tag` is the member of a group of one field that may stand for a group of one
+    entry, without its counter; 0 where there is none."""
 
     def __init__(
-        self, msg_type: bytes, name: str, members: list[Member], *, admin: bool, from_client: bool
+        self,
+        msg_type: bytes,
+        name: str,
+        members: list[Member],
+        *,
+        admin: bool,
+        from_client: bool,
+        application: int,
+        lone_tag: int,
     ) -> None:
         self.msg_type = msg_type
         self.name = name
         self.members = members
         self.admin = admin
         self.from_client = from_client
+        self.application = application
+        self.lone_tag = lone_tag
+
+    def has_place_in(self, application: int) -> bool:
+        """Whether sessions of that kind know the message."""
+        return self.application == ANY_SESSION or self.application == application
 
 
 _GROUP_ROWS: Final[dict[str, list[tuple[str, str]]]] = {
@@ -65,7 +93,21 @@ _GROUP_ROWS: Final[dict[str, list[tuple[str, str]]]] = {
         ("MiscFeeType", "N"),
         ("MiscFeeBasis", "N"),
     ],
+    "NoMDEntryTypes": [("MDEntryType", "Y")],
+    "NoMDEntries": INCREMENTAL_ENTRY_ROWS,
+    "NoRelatedSym": LISTED_INSTRUMENT_ROWS,
 }
+
+# Groups that have other members in one message.
+_GROUP_ROWS_OF: Final[dict[bytes, dict[str, list[tuple[str, str]]]]] = {
+    b"V": {"NoRelatedSym": REQUESTED_SYMBOL_ROWS},
+    b"W": {"NoMDEntries": SNAPSHOT_ENTRY_ROWS},
+}
+
+# Some clients of a MarketDataRequest send a Symbol without NoRelatedSym.
+_LONE_MEMBERS: Final[dict[bytes, str]] = {b"V": "Symbol"}
+
+_FROM_VENUE: Final = (b"8", b"W", b"X", b"Y", b"y", b"h")
 
 _HEADER_ROWS: Final[list[tuple[str, str]]] = [
     ("BeginString", "Y"),
@@ -240,31 +282,40 @@ _BY_NAME: Final[dict[str, Field]] = {field.name: field for field in FIELDS.value
 _HOLES: Final = frozenset(FIX44_TAG_HOLES)
 
 
-def _members(rows: list[tuple[str, str]]) -> list[Member]:
-    return [
-        Member(_BY_NAME[name], presence, _members(_GROUP_ROWS.get(name, [])))
-        for name, presence in rows
-    ]
+def _members(rows: list[tuple[str, str]], msg_type: bytes) -> list[Member]:
+    own_groups = _GROUP_ROWS_OF.get(msg_type, {})
+    members: list[Member] = []
+    for name, presence in rows:
+        group = own_groups.get(name, _GROUP_ROWS.get(name, []))
+        members.append(Member(_BY_NAME[name], presence, _members(group, msg_type)))
+    return members
 
 
 def _messages() -> dict[bytes, MessageType]:
     messages: dict[bytes, MessageType] = {}
-    for admin, table in ((True, _ADMIN_ROWS), (False, _APPLICATION_ROWS)):
+    for application, table in (
+        (ANY_SESSION, _ADMIN_ROWS),
+        (TRADING, _APPLICATION_ROWS),
+        (MARKET_DATA, MARKET_DATA_ROWS),
+    ):
         for msg_type, rows in table:
+            lone = _LONE_MEMBERS.get(msg_type)
             messages[msg_type] = MessageType(
                 msg_type,
                 FIX44_MSG_TYPES[msg_type],
-                _members(rows),
-                admin=admin,
+                _members(rows, msg_type),
+                admin=application == ANY_SESSION,
                 # A client has no execution to report. Its business rejects are taken (and never
                 # answered, lest two sides refuse each other's refusals for ever).
-                from_client=msg_type != b"8",
+                from_client=msg_type not in _FROM_VENUE,
+                application=ANY_SESSION if msg_type == b"j" else application,
+                lone_tag=_BY_NAME[lone].tag if lone is not None else 0,
             )
     return messages
 
 
-HEADER: Final[list[Member]] = _members(_HEADER_ROWS)
-TRAILER: Final[list[Member]] = _members(_TRAILER_ROWS)
+HEADER: Final[list[Member]] = _members(_HEADER_ROWS, b"")
+TRAILER: Final[list[Member]] = _members(_TRAILER_ROWS, b"")
 MESSAGES: Final[dict[bytes, MessageType]] = _messages()
 
 
@@ -278,11 +329,11 @@ def is_fix44_type(msg_type: bytes) -> bool:
     return msg_type in FIX44_MSG_TYPES
 
 
-def is_supported_type(msg_type: bytes) -> bool:
-    """Whether the venue takes this MsgType (35) from a client. The rest of FIX 4.4's types are
-    refused by BusinessRejectReason 3."""
+def is_supported_type(msg_type: bytes, application: int = TRADING) -> bool:
+    """Whether the venue takes this MsgType (35) from a client in a session of that kind. The rest
+    of FIX 4.4's types are refused by BusinessRejectReason 3."""
     message = MESSAGES.get(msg_type)
-    return message is not None and message.from_client
+    return message is not None and message.from_client and message.has_place_in(application)
 
 
 def field_name(tag: int) -> str:

@@ -172,6 +172,27 @@ def timestamp_searching(text: bytes) -> bool:
     return parse_utc_timestamp(text) >= 0
 
 
+def time_only_bytes(data: bytes, start: i64, end: i64) -> bool:
+    """A UTCTimeOnly: `HH:MM:SS`, and up to nine decimals of the second."""
+    size = end - start
+    if size < 8 or size == 9 or size > 18:
+        return False
+    if data[start + 2] != _COLON or data[start + 5] != _COLON:
+        return False
+    hour = _two_digits(data, start)
+    minute = _two_digits(data, start + 3)
+    second = _two_digits(data, start + 6)
+    if hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 60:
+        return False
+    if size == 8:
+        return True
+    return data[start + 8] == POINT and unsigned_bytes(data, start + 9, end)
+
+
+def time_only_searching(text: bytes) -> bool:
+    return parse_utc_timestamp(b"19700101-" + text) >= 0
+
+
 def multiple_bytes(data: bytes, start: i64, end: i64) -> bool:
     """A MultipleValueString of the dialect: single characters, one space between each two."""
     if (end - start) & 1 == 0:

@@ -21,7 +21,7 @@ TRAILER_BYTES: Final = 7  # `10=nnn` and SOH
 _BEGIN: Final = b"8=FIX"
 _BEGIN_BYTES: Final = 5
 _BEGIN_STRING_BYTES_MAX: Final = 16
-_LENGTH_DIGITS_MAX: Final = 6
+_LENGTH_DIGITS_MAX: Final = 9
 
 # What `_frame_end` finds besides a position. A frame whose limits hold but whose sum does not is
 # minus its end minus `_SUM_WRONG`: it is skipped whole, for what stands in its fields is no frame,
@@ -54,9 +54,11 @@ def byte_sum_chunked(data: bytes) -> int:
 
 
 class Framer:
-    """Takes bytes as they come, gives whole frames. Holds at most one frame's worth of bytes."""
+    """Takes bytes as they come, gives whole frames. Holds at most one frame's worth of bytes:
+    `bytes_max`, which is more for who reads market data, where a whole book is one frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
         self._buffer: bytes = b""
         self.garbled_count = 0  # stretches of bytes that were thrown away
         self.garbled_bytes = 0
@@ -68,13 +70,13 @@ class Framer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that `data` completes, in order. Work is linear in the bytes given, and what
-        is kept is less than `FRAME_BYTES_MAX`: a longer frame is garbled by definition."""
+        is kept is less than `bytes_max`: a longer frame is garbled by definition."""
         buffer = self._buffer + data if self._buffer else data
         frames: list[bytes] = []
         position = 0
         length = len(buffer)
         while position < length:
-            end = _frame_end(buffer, position, length)
+            end = _frame_end(buffer, position, length, self._bytes_max)
             if end >= 0:
                 frames.append(buffer[position:end])
                 position = end
@@ -105,7 +107,7 @@ def _next_begin(buffer: bytes, start: int) -> int:
     return length
 
 
-def _frame_end(buffer: bytes, start: int, length: int) -> int:
+def _frame_end(buffer: bytes, start: int, length: int, bytes_max: int) -> int:
     """The position behind the frame that starts at `start`, `_PARTIAL` where more bytes are
     needed to know, `_GARBLED` where no frame can start there, or where a sum is wrong (above)."""
     first: i64 = start
@@ -142,7 +144,7 @@ def _frame_end(buffer: bytes, start: int, length: int) -> int:
         body_length = body_length * 10 + (code - ZERO)
         index += 1
     body_end = digits_end + 1 + body_length
-    if body_end + TRAILER_BYTES - first > FRAME_BYTES_MAX:
+    if body_end + TRAILER_BYTES - first > bytes_max:
         return _GARBLED
     if body_end + TRAILER_BYTES > limit:
         return _PARTIAL

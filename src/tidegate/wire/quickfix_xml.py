@@ -14,8 +14,8 @@ from tidegate.wire.dictionary import (
     Member,
 )
 
-# Types that QuickFIX does not know by our name.
-_TYPES: Final[dict[str, str]] = {"TEXT": "STRING"}
+# Types that QuickFIX does not know by our name. Its INT has 32 bits with the sign.
+_TYPES: Final[dict[str, str]] = {"TEXT": "STRING", "UINT32": "STRING"}
 
 _ESCAPES: Final[list[tuple[str, str]]] = [("&", "&amp;"), ("<", "&lt;"), ("'", "&apos;")]
 

@@ -39,9 +39,11 @@ class FrameWriter:
         body.write(sending_time)
         body.append(1)
 
-    def finish(self) -> bytes:
-        """The whole frame, with BodyLength and CheckSum."""
-        return enclose(self._frame, self._body.getvalue())
+    def finish(self, tail: bytes = b"", tail_sum: int = 0) -> bytes:
+        """The whole frame, with BodyLength and CheckSum. `tail` are fields that go behind the rest
+        and that other frames have as well, `tail_sum` the sum of their bytes modulo 256: it is not
+        counted again for each of them."""
+        return enclose(self._frame, self._body.getvalue(), tail, tail_sum)
 
     def text(self, tag: bytes, value: bytes) -> None:
         body = self._body
@@ -73,15 +75,19 @@ class FrameWriter:
         body.append(1)
 
 
-def enclose(writer: BytesWriter, body: bytes) -> bytes:
-    """A frame around a body that starts with `35=` and ends with SOH. `writer` is scratch."""
+def enclose(writer: BytesWriter, body: bytes, tail: bytes = b"", tail_sum: int = 0) -> bytes:
+    """A frame around a body that starts with `35=` and ends with SOH, and a tail whose sum is
+    known. `writer` is scratch."""
     writer.truncate(0)
     writer.write(b"8=FIX.4.4\x019=")
-    put_uint(writer, len(body))
+    put_uint(writer, len(body) + len(tail))
     writer.append(1)
     writer.write(body)
     summed = writer.getvalue()
     total = byte_sum(summed, 0, len(summed))
+    if tail:
+        total = (total + tail_sum) % 256
+        writer.write(tail)
     writer.write(b"10=")
     writer.append(ZERO + total // 100)
     writer.append(ZERO + total // 10 % 10)
@@ -123,6 +129,31 @@ def put_decimal(writer: BytesWriter, value: int, decimals: int) -> None:
     while places > 0:
         unit *= 10
         places -= 1
+    whole = number // unit
+    put_uint(writer, whole)
+    if unit > 1:
+        writer.append(u8(POINT))
+        _put_digits(writer, number - whole * unit, unit // 10)
+
+
+def put_fixed(writer: BytesWriter, value: int, decimals: int) -> None:
+    """A non-negative scaled integer with all of its decimals, as market data has them:
+    `0.50000000`, `84010.1`; but zero is `0.0`. `decimals` is at most 17."""
+    if value == 0:
+        writer.write(b"0.0")
+        return
+    unit: i64 = 1
+    places: i64 = decimals
+    while places > 0:
+        unit *= 10
+        places -= 1
+    if not COMPILED or value >= 10**18:
+        whole_part, rest = divmod(value, int(unit))
+        writer.write(b"%d" % whole_part)
+        if decimals:
+            writer.write(b".%0*d" % (decimals, rest))
+        return
+    number: i64 = value
     whole = number // unit
     put_uint(writer, whole)
     if unit > 1:

@@ -24,9 +24,12 @@ from tidegate.wire import dictionary, formats
 from tidegate.wire.dictionary import (
     FIELDS,
     HEADER,
+    MARKET_DATA,
     MESSAGES,
     REQUIRED,
+    TRADING,
     TRAILER,
+    Member,
     MessageType,
     field_name,
 )
@@ -77,6 +80,7 @@ _INT: Final = 6
 _BOOLEAN: Final = 7
 _MULTIPLE: Final = 8
 _TEXT: Final = 9
+_TIME_ONLY: Final = 10
 
 _KINDS: Final[dict[str, int]] = {
     "STRING": _STRING,
@@ -91,7 +95,9 @@ _KINDS: Final[dict[str, int]] = {
     "PRICE": _DECIMAL,
     "QTY": _DECIMAL,
     "AMT": _DECIMAL,
+    "UINT32": _UNSIGNED,
     "UTCTIMESTAMP": _TIMESTAMP,
+    "UTCTIMEONLY": _TIME_ONLY,
     "MULTIPLEVALUESTRING": _MULTIPLE,
 }
 
@@ -122,7 +128,8 @@ class Fault:
 
 class _Layout:
     """One message type as tables. `slots` is indexed by tag, the rest by slot; `required` has a bit
-    per slot. Slots from `group_slot_first` on are counters and members of groups."""
+    per slot. Slots from `group_slot_first` on are counters and members of groups; `lone_slot` is
+    that of a member that may stand without its counter, whose slot is `lone_counter_slot`."""
 
     def __init__(self, *, open_body: bool) -> None:
         self.slots: bytes = b""
@@ -131,6 +138,8 @@ class _Layout:
         self.tags: list[int] = []
         self.required: i64 = 0
         self.group_slot_first: i64 = _SLOTS_MAX
+        self.lone_slot: i64 = 0
+        self.lone_counter_slot: i64 = 0
         self.groups: list[list[int]] = []  # the counter's tag, then the members' in their order
         self.open_body = open_body  # a type the venue does not know: any body will do
 
@@ -169,8 +178,10 @@ def _layout_of(message: MessageType | None) -> _Layout:
     plain = [member for member in members if not member.members]
     grouped = [member for member in members if member.members]
     ordered = [*HEADER, *TRAILER, *plain]
+    inner_members: list[Member] = []
     for member in grouped:
         ordered += [member, *member.members]
+        inner_members += member.members
         layout.groups.append([member.field.tag, *(inner.field.tag for inner in member.members)])
     for place, member in enumerate(ordered):
         field = member.field
@@ -182,8 +193,12 @@ def _layout_of(message: MessageType | None) -> _Layout:
         rows.append(_ROW_OF.get(field.tag, 0))
         tags.append(field.tag)
         # A group's members are required of its entries, not of the message.
-        if member.presence == REQUIRED and slot < layout.group_slot_first:
+        if member.presence == REQUIRED and member not in inner_members:
             required |= _BITS[slot]
+    for member in grouped:
+        if message is not None and message.lone_tag == member.members[0].field.tag:
+            layout.lone_slot = slots[message.lone_tag]
+            layout.lone_counter_slot = slots[member.field.tag]
     assert len(HEADER) == _HEADER_SLOT_LAST
     assert slots[_CHECK_SUM] == _TRAILER_SLOT
     assert len(ordered) < _SLOTS_MAX
@@ -198,16 +213,19 @@ def _layout_of(message: MessageType | None) -> _Layout:
 _UNKNOWN: Final[_Layout] = _layout_of(None)
 
 
-def _layouts() -> list[_Layout]:
-    """Layouts by the code of a one-character type: all of the dialect's types have one."""
+def _layouts(application: int) -> list[_Layout]:
+    """Layouts by the code of a one-character type: all of the dialect's types have one. What has
+    no place in a session is unknown there."""
     layouts = [_UNKNOWN] * _ROW
     for msg_type, message in MESSAGES.items():
         assert len(msg_type) == 1
-        layouts[msg_type[0]] = _layout_of(message)
+        if message.has_place_in(application):
+            layouts[msg_type[0]] = _layout_of(message)
     return layouts
 
 
-_LAYOUTS: Final[list[_Layout]] = _layouts()
+_TRADING_LAYOUTS: Final[list[_Layout]] = _layouts(TRADING)
+_MARKET_DATA_LAYOUTS: Final[list[_Layout]] = _layouts(MARKET_DATA)
 
 
 def is_fix44_type(msg_type: bytes) -> bool:
@@ -215,22 +233,24 @@ def is_fix44_type(msg_type: bytes) -> bool:
     return dictionary.is_fix44_type(msg_type)
 
 
-def is_supported_type(msg_type: bytes) -> bool:
-    """Whether the venue takes this MsgType (35) from a client. The rest of FIX 4.4's types are
-    refused by BusinessRejectReason 3."""
-    return dictionary.is_supported_type(msg_type)
+def is_supported_type(msg_type: bytes, application: int = TRADING) -> bool:
+    """Whether the venue takes this MsgType (35) from a client in a session of that kind. The rest
+    of FIX 4.4's types are refused by BusinessRejectReason 3."""
+    return dictionary.is_supported_type(msg_type, application)
 
 
-def check(message: Message, msg_type: bytes) -> Fault | None:
+def check(message: Message, msg_type: bytes, application: int = TRADING) -> Fault | None:
     """The first fault of a framed and scanned message of that type, `None` where there is none.
 
-    Any type of the dialect is judged, whoever sends it. Of a FIX 4.4 type that the dialect lacks
-    only header and trailer are; a type that FIX 4.4 lacks is itself the fault.
+    Any type of the dialect that has a place in a session of that kind (`TRADING` or `MARKET_DATA`)
+    is judged, whoever sends it. Of another FIX 4.4 type only header and trailer are; a type that
+    FIX 4.4 lacks is itself the fault.
     """
+    layouts = _TRADING_LAYOUTS if application == TRADING else _MARKET_DATA_LAYOUTS
     code: i64 = _ROW
     if len(msg_type) == 1:
         code = msg_type[0]
-    layout = _LAYOUTS[code] if code < _ROW else _UNKNOWN
+    layout = layouts[code] if code < _ROW else _UNKNOWN
     if layout.open_body and not dictionary.is_fix44_type(msg_type):
         return Fault(INVALID_MSG_TYPE, 35, b"Invalid MsgType")
     fault = _structure_fault(message, layout)
@@ -265,10 +285,15 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
             continue
         bit = bits[slot]
         if slot >= group_slot_first:
+            if slot == layout.lone_slot:
+                bit = bits[layout.lone_counter_slot]
             if seen & bit != 0:
                 return _fault(TAG_TWICE, tag)
             in_body = True
             seen |= bit
+            if slot == layout.lone_slot:
+                index += 1
+                continue
             entries_end = _group_end(message, layout, index)
             if entries_end < 0:
                 return _group_fault(message, entries_end)
@@ -420,6 +445,8 @@ def _is_typed_bytes(data: bytes, start: i64, end: i64, kind: i64) -> bool:
         return formats.multiple_bytes(data, start, end)
     if kind == _INT:
         return formats.int_bytes(data, start, end)
+    if kind == _TIME_ONLY:
+        return formats.time_only_bytes(data, start, end)
     if kind == _BOOLEAN:
         return end - start == 1 and (data[start] == _YES or data[start] == _NO)
     return formats.text_bytes(data, start, end)
@@ -441,6 +468,8 @@ def _is_typed_searching(text: bytes, kind: i64) -> bool:
         return formats.multiple_searching(text)
     if kind == _INT:
         return formats.int_searching(text)
+    if kind == _TIME_ONLY:
+        return formats.time_only_searching(text)
     if kind == _BOOLEAN:
         return text in (b"Y", b"N")
     return formats.text_searching(text)

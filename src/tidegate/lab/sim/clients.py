@@ -13,7 +13,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-from tidegate.client.core import ClientCore, NotLoggedOn
+from tidegate.client.core import ClientCore
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
     BusinessReject,
@@ -25,6 +25,7 @@ from tidegate.client.events import (
     SessionReject,
 )
 from tidegate.client.orders import Amend, Cancel, MassCancel, StatusRequest
+from tidegate.client.session_core import NotLoggedOn
 from tidegate.lab.sim.audit import essence_of
 from tidegate.lab.sim.fold import SessionFold
 from tidegate.lab.sim.network import Line

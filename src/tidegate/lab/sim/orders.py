@@ -12,14 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tidegate.lab.sim.violation import require
-from tidegate.lab.sim.waiting import LIVE, SCHEDULED, Wait, amount_of
+from tidegate.lab.sim.waiting import (
+    LIVE,
+    MONEY_DECIMALS,
+    SCHEDULED,
+    Wait,
+    amount_of,
+    units_of,
+)
 
 NEW, CANCELED, REPLACED, TRADE, STATUS = b"0", b"4", b"5", b"F", b"I"
 PENDING_NEW, EXPIRED, RESTATED = b"A", b"C", b"D"
 FILLED = b"2"
 BUY = b"1"
 LOTS_DECIMALS = 8
-MONEY_DECIMALS = 10
 _RISING = bytes.maketrans(b"234567", b"[]^_`a")  # base 32 has its digits behind its letters
 
 
@@ -29,8 +35,8 @@ def fields_of(frame: bytes) -> dict[bytes, bytes]:
 
 
 def lots_of(text: bytes) -> int:
-    whole, _, part = text.partition(b".")
-    return int(whole + part.ljust(LOTS_DECIMALS, b"0"))
+    """A quantity in 1e-8."""
+    return units_of(text, LOTS_DECIMALS)
 
 
 def money_of(price: bytes, lots: int) -> int:

@@ -17,13 +17,18 @@ TRIGGER_TYPES = (b"3", b"4", b"R", b"T", b"U", b"V")
 TRAILING_TYPES = (b"U", b"V")
 TAKE_PROFIT_TYPES = (b"R", b"T")
 SELL = b"2"
-DECIMALS = 10
+MONEY_DECIMALS = 10
+
+
+def units_of(text: bytes, decimals: int) -> int:
+    """A plain decimal in units of its last decimal."""
+    whole, _, part = text.partition(b".")
+    return int(whole + part.ljust(decimals, b"0"))
 
 
 def amount_of(text: bytes) -> int:
-    """A plain decimal in units of 1e-10."""
-    whole, _, part = text.partition(b".")
-    return int(whole + part.ljust(DECIMALS, b"0"))
+    """A price or an amount of money in 1e-10."""
+    return units_of(text, MONEY_DECIMALS)
 
 
 def _time_of(fields: dict[bytes, bytes], tag: bytes) -> int:

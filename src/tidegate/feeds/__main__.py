@@ -1,0 +1,7 @@
+"""`python -m tidegate.feeds`: what `tidegate up` starts to serve market data."""
+
+import sys
+
+from tidegate.feeds.process import main
+
+sys.exit(main(sys.stdin.fileno()))

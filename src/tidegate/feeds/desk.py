@@ -1,0 +1,309 @@
+"""Market-data sessions as one machine: frames, updates and times in, bytes for links out.
+
+It is pure, and it is the host of its sessions. Nothing here lasts: numbers live as long as the
+process and the day, subscriptions as long as the line, and a ResendRequest is answered by one gap
+fill. What goes to whom is collected within a step and given by `take`, all of a link in one piece.
+
+A message that many get is encoded once (`marketdata.shapes.Update`): only header, MDReqID and
+CheckSum are each subscriber's own.
+"""
+
+from __future__ import annotations
+
+from tidegate.feeds.answers import Answers
+from tidegate.feeds.seats import Delivery, Line, Seat, Subscription
+from tidegate.marketdata.fold import MarketData
+from tidegate.marketdata.shapes import Shape, Update
+from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
+from tidegate.session.host import SessionHost
+from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
+from tidegate.session.machine import MessageTools, Session
+from tidegate.session.reasons import DISPLACED, SESSION_DISABLED
+from tidegate.session.resend import gap_fill
+from tidegate.session.states import DISCONNECTED
+from tidegate.wire.dictionary import MARKET_DATA
+from tidegate.wire.message import Message
+
+REFRESH_BYTES_PER_STEP = 256 * 1024  # of one link, before others get their turn
+
+
+class SessionEvent:
+    """A session came up, ended, or refused a logon: for the log."""
+
+    def __init__(self, seat: int, link: int, happening: bytes, reason: bytes) -> None:
+        self.seat = seat
+        self.link = link
+        self.happening = happening
+        self.reason = reason
+
+
+class Desk(SessionHost):
+    """See the module. Sessions are known by their index in `seats`, links by a number that rises.
+    Times are nanoseconds since 1970 UTC."""
+
+    def __init__(self, market_data: MarketData, answers: Answers) -> None:
+        self.market_data = market_data
+        self.answers = answers
+        self.tools = MessageTools()
+        self.seats: list[Seat] = []
+        self.events: list[SessionEvent] = []  # since the owner has emptied it
+        self.last_link = 0
+        self.subscription_count = 0
+        self._lines: dict[int, Line] = {}
+        self._touched: list[Line] = []
+        self._subscribers: dict[Shape, dict[int, Subscription]] = {}
+        self._last_subscription = 0
+
+    # --- sessions --------------------------------------------------------------------------------
+
+    def add_session(self, settings: SessionSettings, level: int) -> int:
+        """The index of a new session at a port of that level."""
+        index = len(self.seats)
+        session = Session(self, self.tools, index, settings, initiator=False)
+        session.application = MARKET_DATA
+        self.seats.append(Seat(session, level))
+        return index
+
+    def adopt(self, index: int, settings: SessionSettings, time_ns: int) -> None:
+        """Take new settings; a session that may not be any more ends."""
+        session = self.seats[index].session
+        session.adopt(settings)
+        if not settings.enabled:
+            session.expel(SESSION_DISABLED, time_ns)
+
+    # --- inputs ----------------------------------------------------------------------------------
+
+    def logon(self, index: int, frame: bytes, time_ns: int) -> int:
+        """A Logon that the gateway has let in; gives the number of its link."""
+        seat = self.seats[index]
+        session = seat.session
+        self.last_link += 1
+        link = self.last_link
+        if session.state != DISCONNECTED:
+            if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
+                self._refuse_logon(seat, link, frame, time_ns)
+                return link
+            session.expel(DISPLACED, time_ns)
+        self._lines[link] = Line(link, seat)
+        session.logon(link, frame, time_ns)
+        return link
+
+    def frames(self, index: int, link: int, frames: list[bytes], time_ns: int) -> None:
+        """Framed messages of a link, in order; those of a link that is not the session's (any more)
+        count for nothing."""
+        session = self.seats[index].session
+        for frame in frames:
+            if session.link != link:
+                return
+            session.receive(frame, time_ns)
+
+    def link_down(self, index: int, link: int, time_ns: int) -> None:
+        """A link broke, or was closed by the peer."""
+        session = self.seats[index].session
+        if session.link == link:
+            session.link_lost(time_ns)
+        self._lines.pop(link, None)
+
+    def tick(self, time_ns: int) -> None:
+        """Time has passed: heartbeats, and who is not heard any more."""
+        for seat in self.seats:
+            seat.session.tick(time_ns)
+
+    def log_out_all(self, text: bytes, time_ns: int) -> None:
+        """Ask every session to log out. Nobody gets market data any more."""
+        for seat in self.seats:
+            self._unsubscribe_all(seat)
+            seat.session.logout(text, time_ns, orderly=True)
+
+    def reset_all(self, time_ns: int) -> None:
+        """A new day: who has not answered the Logout is cut, and numbers start anew."""
+        for seat in self.seats:
+            seat.session.link_lost(time_ns)
+            seat.session.reset()
+
+    # --- market data -----------------------------------------------------------------------------
+
+    def publish(self, updates: list[Update], time_ns: int) -> None:
+        """Send updates of the fold to whoever gets them."""
+        for update in updates:
+            subscribers = self._subscribers.get(update.shape)
+            if subscribers is None:
+                continue
+            tail = update.tail
+            tail_sum = update.tail_sum
+            for subscription in subscribers.values():
+                if not subscription.waits:
+                    session = subscription.session
+                    session.begin(b"X", time_ns).raw(subscription.fields)
+                    session.finish(time_ns, tail, tail_sum)
+
+    def stall(self, link: int) -> None:
+        """The link's transport is full. Its subscriptions stop: each goes on with a full refresh
+        once there is room."""
+        line = self._lines.get(link)
+        if line is None or line.full:
+            return
+        line.full = True
+        seat = line.seat
+        if seat is None or seat.session.link != link:
+            return
+        for subscriptions in seat.subscriptions.values():
+            for subscription in subscriptions:
+                if not subscription.waits:
+                    subscription.waits = True
+                    seat.refresh_count += 1
+                    line.refreshes.append(subscription)
+
+    def drained(self, link: int) -> None:
+        """The link's transport has room again."""
+        line = self._lines.get(link)
+        if line is not None:
+            line.full = False
+            self._touch(line)
+
+    def subscribe(self, seat: Seat, md_req_id: bytes, symbol: bytes, shapes: list[Shape]) -> None:
+        """One more symbol for a session; its full refresh comes first."""
+        self._last_subscription += 1
+        number = self._last_subscription
+        subscription = Subscription(number, seat.session, md_req_id, symbol, shapes)
+        seat.subscriptions.setdefault(md_req_id, []).append(subscription)
+        seat.symbol_count += 1
+        self.subscription_count += 1
+        for shape in shapes:
+            self.market_data.watch(shape)
+            self._subscribers.setdefault(shape, {})[number] = subscription
+        line = self._lines[seat.session.link]
+        line.refreshes.append(subscription)
+        self._touch(line)
+
+    def unsubscribe(self, seat: Seat, md_req_id: bytes) -> None:
+        """End what a request has begun; nothing happens where it has not."""
+        for subscription in seat.subscriptions.pop(md_req_id, []):
+            subscription.ended = True
+            seat.symbol_count -= 1
+            self.subscription_count -= 1
+            for shape in subscription.shapes:
+                self.market_data.unwatch(shape)
+                subscribers = self._subscribers[shape]
+                del subscribers[subscription.number]
+                if not subscribers:
+                    del self._subscribers[shape]
+
+    def tell_markets(self, time_ns: int) -> None:
+        """Instruments, or the status of their markets, may have changed."""
+        self.answers.tell_markets(self.seats, time_ns)
+
+    # --- outputs ---------------------------------------------------------------------------------
+
+    def take(self, time_ns: int) -> list[Delivery]:
+        """What is to be written now. Call again at once while `has_more`."""
+        touched = self._touched
+        self._touched = []
+        deliveries: list[Delivery] = []
+        for line in touched:
+            line.touched = False
+            self._refresh(line, time_ns)
+            if line.frames or line.cut:
+                deliveries.append(
+                    Delivery(
+                        line.number, b"".join(line.frames), cut=line.cut, answer=line.seat is None
+                    )
+                )
+                line.frames = []
+                line.byte_count = 0
+            if line.cut:
+                self._lines.pop(line.number, None)
+            elif line.refreshes and not line.full:
+                self._touch(line)
+        return deliveries
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to `take`."""
+        return bool(self._touched)
+
+    def _refresh(self, line: Line, time_ns: int) -> None:
+        """Full refreshes for subscriptions that wait, up to a bound."""
+        refreshes = line.refreshes
+        while refreshes and not line.full and line.byte_count < REFRESH_BYTES_PER_STEP:
+            subscription = refreshes.popleft()
+            if subscription.ended:
+                continue
+            subscription.waits = False
+            tail, tail_sum = self.market_data.snapshot(subscription.shapes[0])
+            session = subscription.session
+            session.begin(b"W", time_ns).raw(subscription.fields)
+            session.finish(time_ns, tail, tail_sum)
+
+    def _touch(self, line: Line) -> None:
+        if not line.touched:
+            line.touched = True
+            self._touched.append(line)
+
+    def _write(self, line: Line, frame: bytes) -> None:
+        line.frames.append(frame)
+        line.byte_count += len(frame)
+        if not line.touched:
+            line.touched = True
+            self._touched.append(line)
+
+    # --- what sessions ask of their host ----------------------------------------------------------
+
+    def send(self, session: Session, number: int, frame: bytes) -> None:
+        line = self._lines.get(session.link)
+        if line is not None:
+            self._write(line, frame)
+
+    def resend(self, session: Session, begin: int, end: int, time_ns: int) -> None:
+        line = self._lines.get(session.link)
+        if line is not None:
+            sending_time = self.tools.timestamps.text(time_ns)
+            self._write(line, gap_fill(session.comp_ids, begin, end + 1, sending_time))
+
+    def deliver(self, session: Session, message: Message, time_ns: int) -> None:
+        self.answers.answer(self, self.seats[session.index], message, time_ns)
+
+    def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
+        return  # the wire has said it, and there is no log of refusals here
+
+    def established(self, session: Session, time_ns: int) -> None:
+        self.events.append(SessionEvent(session.index, session.link, b"logon", b""))
+
+    def was_reset(self, session: Session) -> None:
+        return  # subscriptions belong to the line, not to the numbers
+
+    def ended(
+        self, session: Session, link: int, reason: bytes, time_ns: int, *, orderly: bool
+    ) -> None:
+        seat = self.seats[session.index]
+        self._unsubscribe_all(seat)
+        seat.lists = {}
+        seat.status_id = b""
+        line = self._lines.get(link)
+        if line is not None:
+            line.cut = True
+            line.refreshes.clear()
+            self._touch(line)
+        self.events.append(SessionEvent(session.index, link, b"end", reason))
+
+    # --- inner works -----------------------------------------------------------------------------
+
+    def _unsubscribe_all(self, seat: Seat) -> None:
+        for md_req_id in list(seat.subscriptions):
+            self.unsubscribe(seat, md_req_id)
+
+    def _refuse_logon(self, seat: Seat, link: int, frame: bytes, time_ns: int) -> None:
+        """The session is in use, and is not touched."""
+        message = Message()
+        message.scan(frame)
+        answer = refusal_frame(
+            LogonRequest(message),
+            seat.session.next_outgoing,
+            self.tools.timestamps.text(time_ns),
+            ALREADY_ACTIVE,
+        )
+        line = Line(link, None)
+        line.cut = True
+        self._lines[link] = line
+        self._write(line, answer)
+        self.events.append(SessionEvent(seat.session.index, link, b"refused", ALREADY_ACTIVE))

@@ -1,0 +1,75 @@
+"""What a desk remembers of its sessions, of what they have subscribed to, and of their links."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from tidegate.marketdata.requests import SecurityListRequest
+from tidegate.marketdata.shapes import Shape
+from tidegate.session.machine import Session
+
+
+class Subscription:
+    """One symbol of one MarketDataRequest: its book, its trades, or both, with the shape first that
+    a full refresh is of. `fields` is what each of its messages says of it: Symbol (55) and MDReqID
+    (262).
+
+    `waits` while its next message is a full refresh: at the start, and after its link was full.
+    Updates pass it by until then, for the refresh holds them. `ended` tells a queue to skip it.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        session: Session,
+        md_req_id: bytes,
+        symbol: bytes,
+        shapes: list[Shape],
+    ) -> None:
+        self.number = number
+        self.session = session
+        self.symbol = symbol
+        self.shapes = shapes
+        self.fields: bytes = b"55=%s\x01262=%s\x01" % (symbol, md_req_id)
+        self.waits = True
+        self.ended = False
+
+
+class Line:
+    """A link, and what a step has to write to it. `full` while its transport takes no more: only
+    what the session itself has to say is written then. `refreshes` are subscriptions that wait."""
+
+    def __init__(self, number: int, seat: Seat | None) -> None:
+        self.number = number
+        self.seat = seat
+        self.frames: list[bytes] = []
+        self.byte_count = 0
+        self.cut = False
+        self.full = False
+        self.touched = False
+        self.refreshes: deque[Subscription] = deque()
+
+
+class Seat:
+    """A session at one port, with what it gets. `level` is that of the port. Subscriptions are by
+    MDReqID (262), `lists`, of instruments, by SecurityReqID (320)."""
+
+    def __init__(self, session: Session, level: int) -> None:
+        self.session = session
+        self.level = level
+        self.subscriptions: dict[bytes, list[Subscription]] = {}
+        self.symbol_count = 0
+        self.lists: dict[bytes, SecurityListRequest] = {}
+        self.status_id: bytes = b""  # TradSesReqID (335) of who is told of changes
+        self.refresh_count = 0  # full refreshes after its link was full
+
+
+class Delivery:
+    """What is to be done to one link: write `data`, then close it if `cut`. `answer` is a frame of
+    no session, to a link that never became one's; it is closed, too."""
+
+    def __init__(self, link: int, data: bytes, *, cut: bool, answer: bool) -> None:
+        self.link = link
+        self.data = data
+        self.cut = cut
+        self.answer = answer

@@ -1,0 +1,298 @@
+"""Market data in one event loop: links on one side, the desk in the middle, the replica behind.
+
+What comes in within a turn of the loop is answered at its end, with all that a link gets in one
+write. The replica is brought on in bounded steps, so that neither side waits long for the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from tidegate.config.values import SessionAccess, SessionId
+from tidegate.feeds.desk import Desk
+from tidegate.feeds.follower import Follower
+from tidegate.feeds.outbound import FeedWriter
+from tidegate.feeds.roster import Entry, Roster
+from tidegate.feeds.times import FeedTime
+from tidegate.gateway.outbound import LinkWriter
+from tidegate.gateway.port import LinkOutput, LinkTransport
+from tidegate.gateway.shares import Shares
+from tidegate.model.time import utc_timestamp
+from tidegate.session.logon import LogonRequest, refusal_frame
+from tidegate.session.states import DISCONNECTED
+from tidegate.venue.rollover import ROLLOVER_TEXT
+
+TICK_S: Final = 0.05
+LOGOUT_LOOK_S: Final = 0.02
+
+_log = structlog.get_logger("tidegate.feeds")
+
+
+class FeedService:
+    """Runs in one loop and one thread. `fail` is called, once, where the journal can not be
+    followed any more: the process must end then."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        follower: Follower,
+        roster: Roster,
+        time: FeedTime,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.desk = desk
+        self.follower = follower
+        self._roster = roster
+        self._time = time
+        self._fail = fail
+        self._loop = asyncio.get_running_loop()
+        self._ports: dict[str, FeedPort] = {}
+        self.places: list[tuple[str, SessionId]] = []  # service and CompIDs, by session index
+        self._outputs: dict[int, LinkOutput] = {}  # by link number
+        self._scheduled = False
+        self._following = False  # the next step of the replica is scheduled
+        self._timer: asyncio.TimerHandle | None = None
+        self._rolling_over = False
+        self._stopping = False
+        self._failed = False
+
+    def port(self, service: str) -> FeedPort:
+        """What the links of a service's listener have behind them."""
+        port = self._ports.get(service)
+        if port is None:
+            port = FeedPort(self, service)
+            self._ports[service] = port
+        return port
+
+    def start(self) -> None:
+        """Begin to follow. The replica is up to date, and listeners may accept."""
+        self._take_roster(self.now_ns())
+        self._rolling_over = self.follower.rollover.is_on
+        self._loop.add_reader(self.follower.doorbell.bell, self._rung)
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._follow()
+
+    async def stop(self, text: bytes, wait_s: float) -> None:
+        """Log everybody out and wait for the answers."""
+        self._stopping = True
+        self.desk.log_out_all(text, self.now_ns())
+        self.schedule()
+        end_s = self._loop.time() + wait_s
+        while self._loop.time() < end_s and any(
+            seat.session.state != DISCONNECTED for seat in self.desk.seats
+        ):
+            await asyncio.sleep(LOGOUT_LOOK_S)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self.follower.doorbell.bell)
+
+    def now_ns(self) -> int:
+        return self._time.now_ns()
+
+    def output(self, link: int) -> LinkOutput | None:
+        """The link of that number, if it is up."""
+        return self._outputs.get(link)
+
+    def logons_refused(self) -> bool:
+        venue = self.follower.venue
+        return self._stopping or venue.logons_refused(self.now_ns())
+
+    # --- links ------------------------------------------------------------------------------------
+
+    def logon(self, session: int, output: LinkOutput, frame: bytes) -> int:
+        link = self.desk.logon(session, frame, self.now_ns())
+        self._outputs[link] = output
+        self.schedule()  # not at once: the link is not ready to write
+        return link
+
+    def frames(self, session: int, link: int, frames: list[bytes]) -> None:
+        self.desk.frames(session, link, frames, self.now_ns())
+        self.schedule()
+
+    def link_down(self, session: int, link: int) -> None:
+        self._outputs.pop(link, None)
+        self.desk.link_down(session, link, self.now_ns())
+        self.schedule()
+
+    def stalled(self, link: int) -> None:
+        """See `StallWatch`."""
+        self.desk.stall(link)
+
+    def drained(self, link: int) -> None:
+        """See `StallWatch`."""
+        self.desk.drained(link)
+        self.schedule()
+
+    # --- turns ------------------------------------------------------------------------------------
+
+    def schedule(self) -> None:
+        """Have what the desk holds written at the end of this turn of the loop."""
+        if not self._scheduled and (self.desk.has_more or self.desk.events):
+            self._scheduled = True
+            self._loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._scheduled = False
+        for delivery in self.desk.take(self.now_ns()):
+            output = self._outputs.get(delivery.link)
+            if output is None:
+                continue
+            if delivery.answer:
+                output.answer(delivery.data)
+            else:
+                if delivery.data:
+                    output.write(0, 0, delivery.data)
+                if delivery.cut:
+                    output.cut()
+            if delivery.cut:
+                self._outputs.pop(delivery.link, None)
+        self._log_events()
+        self.schedule()
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._follow()  # who does not hear the bell looks now and then
+        if self._time.may_pass(self.desk):
+            self.desk.tick(self.now_ns())
+        self.schedule()
+
+    def _rung(self) -> None:
+        self.follower.doorbell.heard()
+        self._follow()
+
+    def _follow(self) -> None:
+        if not self._following:
+            self._step()
+
+    def _step(self) -> None:
+        """Bring the replica on, and go on with that after others have had their turn."""
+        self._following = False
+        if self._failed:
+            return
+        try:
+            more = self.follower.step(self._applied)
+        except Exception as error:
+            self._failed = True
+            self._fail(error)
+            return
+        if more:
+            self._following = True
+            self._loop.call_soon(self._step)
+        self.schedule()
+
+    def _applied(self) -> None:
+        """A turn of the venue was replayed."""
+        follower = self.follower
+        now_ns = self.now_ns()
+        updates = follower.observer.take()
+        if updates:
+            self.desk.publish(updates, now_ns)
+        if follower.observer.markets_are_new:
+            follower.observer.markets_are_new = False
+            self._take_roster(now_ns)
+            self.desk.tell_markets(now_ns)
+        is_on = follower.rollover.is_on
+        if is_on != self._rolling_over:
+            self._rolling_over = is_on
+            if is_on:
+                self.desk.log_out_all(ROLLOVER_TEXT, now_ns)
+            else:
+                self.desk.reset_all(now_ns)
+
+    # --- sessions ---------------------------------------------------------------------------------
+
+    def _take_roster(self, now_ns: int) -> None:
+        """Who may log on now, by the venue's settings and what operators have changed."""
+        entries = {entry.place: entry for entry in self._roster.entries(self.follower.venue)}
+        for index, place in enumerate(self.places):
+            entry = entries.pop(place, None)
+            if entry is None:
+                self._remove(index, place, now_ns)
+            else:
+                self._admit(entry, index)
+                self.desk.adopt(index, entry.settings, now_ns)
+        for entry in entries.values():
+            index = self.desk.add_session(entry.settings, entry.level)
+            self.places.append(entry.place)
+            self._admit(entry, index)
+
+    def _admit(self, entry: Entry, index: int) -> None:
+        port = self.port(entry.service)
+        port.sessions[entry.access.session_id] = entry.access
+        port.indexes[entry.access.session_id] = index
+
+    def _remove(self, index: int, place: tuple[str, SessionId], now_ns: int) -> None:
+        service, session_id = place
+        self.port(service).sessions.pop(session_id, None)
+        settings = self.desk.seats[index].session.settings
+        settings.enabled = False
+        self.desk.adopt(index, settings, now_ns)
+
+    def _log_events(self) -> None:
+        for event in self.desk.events:
+            service, (sender_comp_id, _) = self.places[event.seat]
+            _log.info(
+                "session_" + event.happening.decode(),
+                service=service,
+                sender_comp_id=sender_comp_id,
+                link=event.link,
+                reason=event.reason.decode("latin-1"),
+            )
+        self.desk.events.clear()
+
+
+class FeedPort:
+    """The sessions of one service, as `gateway.port.LinkHost`. L2 and L3 have the same CompIDs, at
+    ports of their own. `sessions` are what the gateway checks."""
+
+    def __init__(self, feeds: FeedService, service: str) -> None:
+        self._feeds = feeds
+        self.service = service
+        self.sessions: dict[SessionId, SessionAccess] = {}
+        self.indexes: dict[SessionId, int] = {}
+
+    behind = False  # nothing waits for a disk
+
+    def now_ns(self) -> int:
+        return self._feeds.now_ns()
+
+    def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
+        session_id = (sender_comp_id.decode("latin-1"), target_comp_id.decode("latin-1"))
+        return self.indexes.get(session_id, -1)
+
+    def heartbeat_limits_s(self, session: int) -> tuple[int, int]:
+        settings = self._feeds.desk.seats[session].session.settings
+        return settings.heartbeat_min_s, settings.heartbeat_max_s
+
+    def session_enabled(self, session: int) -> bool:
+        return self._feeds.desk.seats[session].session.settings.enabled
+
+    def logons_refused(self) -> bool:
+        return self._feeds.logons_refused()
+
+    def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
+        number = 1 if session < 0 else self._feeds.desk.seats[session].session.next_outgoing
+        return refusal_frame(request, number, utc_timestamp(self.now_ns()), text)
+
+    def logon(
+        self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes
+    ) -> int:
+        return self._feeds.logon(session, output, frame)
+
+    def logon_refusal(self, link: int) -> bytes:
+        return b""  # nobody explains logons here
+
+    def writer(
+        self, session: int, link: int, transport: LinkTransport, shares: Shares
+    ) -> LinkWriter:
+        return FeedWriter(transport, link, self._feeds)
+
+    def frames(self, session: int, link: int, frames: list[bytes]) -> None:
+        self._feeds.frames(session, link, frames)
+
+    def link_down(self, session: int, link: int) -> None:
+        self._feeds.link_down(session, link)

@@ -1,0 +1,60 @@
+"""What a subscriber of market data gets, as a value: equal shapes get the same bytes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LEVEL_2: Final = 2  # price levels
+LEVEL_3: Final = 3  # orders
+
+L2_DEPTH_MAX: Final = 1_000
+L2_DEPTHS: Final = (1, 10, 25, 100, 500, L2_DEPTH_MAX)
+L3_DEPTHS: Final = (0, 10, 100, 1_000)
+
+
+class Shape:
+    """The book of one symbol to a depth, or its trades: one of `book` and `trades` is true. `depth`
+    counts price levels of a side; 0 is all of them at Level 3 and 1,000 at Level 2. Shapes are
+    values: they compare and hash by what they say. Never change one."""
+
+    def __init__(self, symbol: bytes, level: int, depth: int, *, book: bool, trades: bool) -> None:
+        assert book != trades
+        self.symbol = symbol
+        self.level = level
+        self.depth = L2_DEPTH_MAX if book and level == LEVEL_2 and depth == 0 else depth
+        self.book = book
+        self.trades = trades
+        self._hash = hash((symbol, level, self.depth, book))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Shape)
+            and self.symbol == other.symbol
+            and self.level == other.level
+            and self.depth == other.depth
+            and self.book == other.book
+        )
+
+
+def book_shape(symbol: bytes, level: int, depth: int) -> Shape:
+    """A book; `level` is LEVEL_2 or LEVEL_3."""
+    return Shape(symbol, level, depth, book=True, trades=False)
+
+
+def trades_shape(symbol: bytes) -> Shape:
+    """The trades of a symbol: one shape, whatever depth was asked for along with them."""
+    return Shape(symbol, LEVEL_2, 0, book=False, trades=True)
+
+
+class Update:
+    """An incremental refresh (35=X) for every subscriber of a shape. `tail` is all of it behind
+    MDReqID (262), from `268=` to the last SOH before `10=`; `tail_sum` the sum of its bytes modulo
+    256, for CheckSum (10)."""
+
+    def __init__(self, shape: Shape, tail: bytes, tail_sum: int) -> None:
+        self.shape = shape
+        self.tail = tail
+        self.tail_sum = tail_sum
