@@ -89,10 +89,10 @@ def record(
     run meanwhile."""
     from tidegate.cli_history import existing
     from tidegate.journal import JournalError
+    from tidegate.replica import ReplicaRefused
     from tidegate.tapes.events import TapeError
     from tidegate.tapes.output import create_tape
     from tidegate.tapes.recorder import JournalTape
-    from tidegate.venue.machine import ReplayMismatch
 
     count = 0
     try:
@@ -111,7 +111,7 @@ def record(
         finally:
             written.close()
             journal.close()
-    except (TapeError, JournalError, ReplayMismatch, OSError) as error:
+    except (TapeError, JournalError, ReplicaRefused, OSError) as error:
         wrong(str(error))
     print(f"{file}: {count} rows")
 

@@ -14,10 +14,10 @@ from typing import Final
 
 from tidegate.engine.events import Event
 from tidegate.engine.order import Order
-from tidegate.journal import JournalPositionUnknown, LogFollower, OsStorage
+from tidegate.journal import JournalPositionUnknown
 from tidegate.model.orders import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_TRADE, TAKER, trade_id_text
 from tidegate.model.scaled import LOT_DECIMALS, to_text
-from tidegate.recovery import JOURNAL_DIRECTORY
+from tidegate.replica import Replica
 from tidegate.tapes.events import ADD, CANCEL, FILL, MODIFY, TRADE, TapeError
 from tidegate.venue.effects import RefusalNote, SessionNote
 from tidegate.venue.machine import Venue
@@ -148,22 +148,22 @@ class JournalTape:
     """The tape of a data directory, as it grows."""
 
     def __init__(self, data: Path, symbol: str = "") -> None:
-        self._recorder = Recorder(Venue(), symbol)
-        self._recorder.venue.observe(self._recorder)
-        self._follower = LogFollower(data / JOURNAL_DIRECTORY, storage=OsStorage())
+        self._replica = Replica(data, at_most=0)
+        self._recorder = Recorder(self._replica.venue, symbol)
+        self._replica.venue.observe(self._recorder)
 
     def read(self) -> Iterator[list[TapeRow]]:
         """Rows up to where the journal ends now; call it again for what comes later. Raises
-        `TapeError` where the journal's beginning is gone, `JournalError`, `ReplayMismatch`."""
+        `TapeError` where the journal's beginning is gone, `ReplicaRefused`, `JournalError`."""
         while True:
             try:
-                batches = self._follower.read(READ_BYTES_MAX)
+                batches = self._replica.follower.read(READ_BYTES_MAX)
             except JournalPositionUnknown:
                 raise TapeError(
                     "the journal's first segments are gone: a tape begins with the empty book"
                 ) from None
             for batch in batches:
-                self._recorder.venue.replay(batch.payload, batch.payload_position)
+                self._replica.replay(batch)
             rows, self._recorder.rows = self._recorder.rows, []
             if rows:
                 yield rows
@@ -172,4 +172,4 @@ class JournalTape:
 
     def close(self) -> None:
         """Give the journal's file back."""
-        self._follower.close()
+        self._replica.follower.close()
