@@ -298,8 +298,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         fail(error)
     listeners = _listen(prepared, service, book, faults, doctor)
     _tell_ready(prepared, control.path, console)
-    history = _history(prepared)
-    feeds = _feeds(prepared)
+    history, feeds = _history(prepared), _feeds(prepared)
     if maker is not None:
         maker.start()
     await stopped.wait()
@@ -312,8 +311,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         await walker.stop()
     if faults is not None:
         faults.close()
-    feeds_end = asyncio.to_thread(feeds.stop) if feeds is not None else asyncio.sleep(0)
-    await asyncio.gather(service.stop(STOP_TEXT, STOP_WAIT_S), feeds_end)
+    await asyncio.gather(service.stop(STOP_TEXT, STOP_WAIT_S), _ended(feeds))
     for listener in listeners:
         listener.abort_links()
     await _ended(history)
