@@ -22,6 +22,7 @@ from tidegate import (
     cli_ctl_markets,
     cli_history,
     cli_query,
+    cli_tape,
 )
 from tidegate.cli_sim import sim
 from tidegate.cli_watch import watch
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(cli_ctl.app)
 app.add_typer(cli_history.app)
 app.add_typer(cli_query.app)
+app.add_typer(cli_tape.app)
 cli_ctl.app.add_typer(cli_ctl_fault.app, name="fault")
 cli_ctl.app.add_typer(cli_ctl_liquidity.app, name="liquidity")
 cli_ctl.app.add_typer(cli_ctl_markets.app)

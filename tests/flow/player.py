@@ -13,14 +13,12 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.flow.tape import SYMBOL, TapeEvent
+from tests.flow.tape import SYMBOL
 from tests.flow.witness import BookedOrder, Witness
 from tests.venue_process import VenueProcess
 from tidegate.client import (
     Accepted,
-    Amend,
     BusinessReject,
-    Cancel,
     Client,
     ClientEvent,
     Disconnected,
@@ -28,13 +26,13 @@ from tidegate.client import (
     GapFilled,
     LoggedOut,
     LogonOptions,
-    NewOrder,
     NotLoggedOn,
     Request,
     SessionReject,
     StatusRequest,
-    TimeInForce,
 )
+from tidegate.tapes.events import TapeEvent
+from tidegate.tapes.requests import Window, request_of
 
 RESTING_FIRMS = ("ACME", "BETA")
 AGGRESSOR_FIRM = "PRIME"  # a broker: its orders name one of two sub-accounts in turn
@@ -73,40 +71,6 @@ class Action:
     order: Played
 
 
-class Window:
-    """Bounds the actions under way and tells when none is. For one waiter."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._count = 0
-        self._changed = asyncio.Event()
-        self._failure: BaseException | None = None
-
-    async def enter(self) -> None:
-        await self._below(self._size)
-        self._count += 1
-
-    async def empty(self) -> None:
-        await self._below(1)
-
-    def leave(self) -> None:
-        self._count -= 1
-        self._changed.set()
-
-    def fail(self, failure: BaseException) -> None:
-        """Nothing will leave any more: tell the waiter why."""
-        self._failure = failure
-        self._changed.set()
-
-    async def _below(self, limit: int) -> None:
-        async with asyncio.timeout(STEP_WAIT_S):
-            while self._count >= limit or self._failure is not None:
-                if self._failure is not None:
-                    raise self._failure
-                self._changed.clear()
-                await self._changed.wait()
-
-
 class Trader:
     """One firm: its client, its witness, and the actions it has under way."""
 
@@ -117,7 +81,7 @@ class Trader:
         self.witness = Witness(venue.session(firm).account)
         self.counts: Counter[str] = Counter()
         self._window = window
-        self._by_tape_id: dict[int, Played] = {}
+        self._by_tape_id: dict[str, Played] = {}
         self._under_way: dict[str, Action] = {}  # by ClOrdID
         self._stalled: list[Action] = []  # to be sent when there is a session again
         self._can_send = False
@@ -197,32 +161,10 @@ class Trader:
             self._stalled.append(action)
 
     def _request(self, action: Action) -> Request | None:
-        event, order = action.event, action.order
-        if event.action in ("A", "T"):
-            return NewOrder(
-                symbol=SYMBOL,
-                side=event.side,
-                order_qty=event.qty,
-                price=event.price,
-                time_in_force=TimeInForce.GTC if event.action == "A" else TimeInForce.IOC,
-                alloc_account=order.account,
-            )
-        booked = order.booked
-        if order.refused or booked is None or booked.is_over:
+        order = action.order
+        if order.refused:
             return None
-        if event.action == "C":
-            return Cancel(symbol=SYMBOL, side=booked.side, order_id=booked.order_id)
-        qty = booked.cum_qty + event.qty
-        if qty == booked.qty and event.price == booked.price:
-            return None
-        return Amend(
-            symbol=SYMBOL,
-            side=booked.side,
-            order_id=booked.order_id,
-            orig_cl_ord_id=booked.cl_ord_id,
-            order_qty=qty,
-            price=event.price,
-        )
+        return request_of(action.event, order.booked, order.account)
 
     async def _finish(self, action: Action) -> None:
         order = action.order
@@ -334,7 +276,7 @@ class Player:
     def _trader(self, event: TapeEvent) -> Trader:
         if event.action == "T":
             return self.traders[AGGRESSOR_FIRM]
-        return self.traders[RESTING_FIRMS[event.order % len(RESTING_FIRMS)]]
+        return self.traders[RESTING_FIRMS[int(event.order) % len(RESTING_FIRMS)]]
 
     async def _connect(self) -> None:
         for trader in self.traders.values():

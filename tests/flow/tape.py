@@ -1,44 +1,26 @@
 """A day's real order flow as orders of BTC/USD.
 
 The tape holds events of an index future: adds, cancels and modifies of resting orders, fills (F) of
-resting orders and trades (T) of aggressive ones. Here:
-
-    A    a limit order that rests, good till canceled
-    C    a cancel of it
-    M    an amend: the size is what is left to trade, so the new total is that and the fills
-    T    an immediate-or-cancel order of the aggressor, at that price and size
-    F    what a trade did to a resting order: an outcome, so it is not played
-
-Prices are ten times the future's (4800.25 becomes 48002.5, a multiple of the tick of 0.1), one
-contract is 0.001 BTC.
+resting orders and trades (T) of aggressive ones. What becomes of each is the product's own mapping
+(`tidegate.tapes`). Prices are ten times the future's (4800.25 becomes 48002.5, a multiple of the
+tick of 0.1), one contract is 0.001 BTC.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
-from tidegate.client import Side
+from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
+from tidegate.tapes.events import ADD, CANCEL, MODIFY, TapeEvent
+from tidegate.tapes.source import open_source
 
 SYMBOL = "BTC/USD"
 QTY_UNIT = Decimal("0.001")
 
-_SNAPSHOT_FLAGS = "40"
-_NEAR = (Decimal(4790), Decimal(4812))  # around the touch, in the future's prices
-
-
-class TapeEvent(NamedTuple):
-    """`action` is A, C, M or T; price in USD, quantity in BTC."""
-
-    action: str
-    side: Side
-    price: Decimal
-    qty: Decimal
-    order: int
+_NEAR = (Decimal(47900), Decimal(48120))  # around the touch
 
 
 def tape_path() -> Path:
@@ -48,23 +30,17 @@ def tape_path() -> Path:
 
 
 def read_tape(path: Path, *, thinned: bool) -> Iterator[TapeEvent]:
-    """The events to play, in order. `thinned` leaves out those orders of the opening book that are
-    far from the touch, so that a short run reaches the trading."""
-    known: set[int] = set()
-    with gzip.open(path, "rt", newline="") as file:
-        for row in csv.DictReader(file):
-            action = row["action"]
-            if action == "F" or row["side"] == "N":
-                continue
-            order = int(row["order_id"])
-            price = Decimal(row["price"])
-            if action == "A":
-                is_far = not _NEAR[0] <= price <= _NEAR[1]
-                if thinned and row["flags"] == _SNAPSHOT_FLAGS and is_far:
-                    continue
-                known.add(order)
-            elif action in ("C", "M") and order not in known:
-                continue
-            # The side of a trade is the aggressor's.
-            side = Side.BUY if row["side"] == "B" else Side.SELL
-            yield TapeEvent(action, side, price * 10, int(row["size"]) * QTY_UNIT, order)
+    """The events to play, in order. `thinned` leaves out those orders of the opening book, all of
+    one moment, that are far from the touch, so that a short run reaches the trading."""
+    mapping = TapeMapping(symbol=SYMBOL, scale_price=Decimal(10), scale_qty=QTY_UNIT)
+    instruments = {SYMBOL: TapeInstrument(symbol=SYMBOL, tick=Decimal("0.1"))}
+    left_out: set[str] = set()
+    opening_ns = -1
+    with closing(open_source(path)) as source:
+        for event in Tape(path, source, mapping, instruments).events():
+            opening_ns = event.time_ns if opening_ns < 0 else opening_ns
+            is_far = not _NEAR[0] <= event.price <= _NEAR[1]
+            if thinned and event.action == ADD and event.time_ns == opening_ns and is_far:
+                left_out.add(event.order)
+            elif event.action not in (CANCEL, MODIFY) or event.order not in left_out:
+                yield event

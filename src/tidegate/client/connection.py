@@ -232,6 +232,11 @@ class Connection:
             self._room.set()
         return event
 
+    @property
+    def has_events(self) -> bool:
+        """Whether an event waits to be taken."""
+        return bool(self._events)
+
     def take_events(self) -> list[ClientEvent]:
         """The events that wait now."""
         events = list(self._events)

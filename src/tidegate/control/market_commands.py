@@ -20,7 +20,7 @@ from tidegate.control.protocol import (
 from tidegate.model.instruments import Instrument
 from tidegate.model.market_state import BAND_MAX, BAND_OF_INSTRUMENT, STATUS_NAMES
 from tidegate.model.orders import BUY, SELL
-from tidegate.model.scaled import to_text
+from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS, to_text
 from tidegate.service import VenueService
 from tidegate.venue.controls import (
     SET_BAND,
@@ -133,6 +133,9 @@ def _described(venue: Venue, instrument: Instrument) -> dict[str, Any]:
     band = instrument.band if state.band == BAND_OF_INSTRUMENT else state.band
     return {
         "symbol": instrument.symbol,
+        "tick": to_text(instrument.tick_units, instrument.price_decimals),
+        "qty_min": to_text(instrument.qty_min_lots, LOT_DECIMALS),
+        "cost_min": to_text(instrument.cost_min_money, MONEY_DECIMALS),
         "status": STATUS_NAMES[state.status],
         "halted": state.halted,
         "traded": instrument.symbol_text in venue.directory.instrument_by_symbol,

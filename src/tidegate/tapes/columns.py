@@ -1,0 +1,265 @@
+"""Which column of a tape is what, and how a row becomes an event of an instrument.
+
+Names of columns that are known need no mapping; others are said, `time_ns=exchange_time`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from tidegate.client import Side
+from tidegate.tapes.events import (
+    ADD,
+    CANCEL,
+    FILL,
+    MODIFY,
+    PRINT,
+    TRADE,
+    TapeError,
+    TapeEvent,
+    at,
+)
+from tidegate.tapes.source import Source
+
+# Each field of a tape with the names that columns are known by
+KNOWN_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "time_ns": ("time_ns", "ts_event_ns", "ts_event"),
+    "time_us": ("time_us", "timestamp_us"),
+    "time_ms": ("time_ms", "timestamp_ms"),
+    "time_s": ("time_s", "time", "timestamp"),
+    "action": ("action",),
+    "side": ("side",),
+    "price": ("price",),
+    "size": ("size", "volume", "qty", "quantity", "amount"),
+    "order_id": ("order_id",),
+    "symbol": ("symbol",),
+    "display_size": ("display_size",),
+}
+TIMES: Final = {"time_ns": 0, "time_us": 3, "time_ms": 6, "time_s": 9}  # and their powers of ten
+_SIDES: Final = {
+    **dict.fromkeys(("A", "ask", "sell", "s", "S", "2"), Side.SELL),
+    **dict.fromkeys(("B", "bid", "buy", "b", "1"), Side.BUY),
+}
+_NO_SIDE: Final = "N"
+_PLAYED: Final = (ADD, CANCEL, MODIFY, TRADE)
+_LEFT_OUT: Final = (FILL, "N", "R")  # outcomes, and marks that are no orders
+_QTY_DECIMALS: Final = 8
+
+
+class TapeInstrument(Struct, frozen=True, kw_only=True):
+    """What prices and sizes are checked against: what the venue says of the pair."""
+
+    symbol: str
+    tick: Decimal
+
+
+class TapeMapping(Struct, frozen=True, kw_only=True):
+    """How a tape is to be read. `columns` are fields by name with the column that has them;
+    `symbol` is the pair that all rows are played as, or empty for what the column `symbol` says;
+    `only` leaves out rows of other symbols."""
+
+    columns: dict[str, str] = {}
+    symbol: str = ""
+    only: str = ""
+    scale_price: Decimal = Decimal(1)
+    scale_qty: Decimal = Decimal(1)
+
+
+class Tape:
+    """The events of a source. `skipped` counts rows that are not played."""
+
+    def __init__(
+        self,
+        path: Path,
+        source: Source,
+        mapping: TapeMapping,
+        instruments: Mapping[str, TapeInstrument],
+    ) -> None:
+        """Raises `TapeError` for columns that are missing, and a symbol that is not traded."""
+        self.skipped = 0
+        self._path = path
+        self._source = source
+        self._mapping = mapping
+        self._instruments = instruments
+        self._at = _places(path, source.columns, mapping)
+        self.has_orders = "action" in self._at
+        self._time_field = next(name for name in TIMES if name in self._at)
+        self._open: set[str] = set()
+        if mapping.symbol:
+            self._instrument(mapping.symbol, 1, "")
+        elif "symbol" not in self._at:
+            raise TapeError(
+                f"{path}: no column symbol; name the pair to play it as with --symbol, one of "
+                f"{', '.join(instruments)}"
+            )
+
+    def events(self) -> Iterator[TapeEvent]:
+        """In the order of the rows. Raises `TapeError` at the first row that is wrong."""
+        last_ns = -1
+        for line, fields in self._source.rows:
+            if self._mapping.only and self._text(fields, "symbol") != self._mapping.only:
+                self.skipped += 1
+                continue
+            time_ns = self._time(line, fields)
+            if time_ns < last_ns:
+                column = self._name(self._time_field)
+                raise at(
+                    self._path, line, column, f"time runs backwards, by {last_ns - time_ns} ns"
+                )
+            last_ns = time_ns
+            event = self._event(line, fields, time_ns)
+            if event is None:
+                self.skipped += 1
+            else:
+                yield event
+
+    def _event(self, line: int, fields: Sequence[str], time_ns: int) -> TapeEvent | None:
+        action = self._action(line, fields)
+        side = self._side(line, fields)
+        if action == "" or side is None:
+            return None
+        order = self._text(fields, "order_id") if self.has_orders else ""
+        if action == ADD:
+            if order in self._open:
+                raise self._wrong(line, "order_id", f"order {order} is added twice")
+            self._open.add(order)
+        elif action in (CANCEL, MODIFY) and order not in self._open:
+            return None  # of before the tape began
+        if action == CANCEL:
+            self._open.discard(order)
+        symbol = self._mapping.symbol or self._text(fields, "symbol")
+        instrument = self._instrument(symbol, line, self._name("symbol"))
+        display = self._text(fields, "display_size") if "display_size" in self._at else ""
+        return TapeEvent(
+            time_ns=time_ns,
+            action=action,
+            symbol=instrument.symbol,
+            side=side,
+            price=self._price(line, fields, instrument),
+            qty=self._qty(line, fields, "size"),
+            order=order,
+            display=self._qty(line, fields, "display_size") if display else None,
+            line=line,
+        )
+
+    # --- fields -----------------------------------------------------------------------------------
+
+    def _action(self, line: int, fields: Sequence[str]) -> str:
+        """Empty for a row that is not played."""
+        if not self.has_orders:
+            return PRINT
+        action = self._text(fields, "action")
+        if action in _PLAYED:
+            return action
+        if action in _LEFT_OUT:
+            return ""
+        raise self._wrong(line, "action", f"must be A, C, M, F or T, not {action!r}")
+
+    def _side(self, line: int, fields: Sequence[str]) -> Side | None:
+        text = self._text(fields, "side")
+        side = _SIDES.get(text)
+        if side is None and text != _NO_SIDE:
+            raise self._wrong(line, "side", f"must be buy or sell (B, b, A, s), not {text!r}")
+        return side
+
+    def _time(self, line: int, fields: Sequence[str]) -> int:
+        """To the nanosecond, without a float on the way."""
+        value = self._decimal(line, fields, self._time_field)
+        return int(value.scaleb(TIMES[self._time_field]))
+
+    def _price(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> Decimal:
+        given = self._decimal(line, fields, "price")
+        price = given * self._mapping.scale_price
+        if price <= 0:
+            raise self._wrong(line, "price", f"must be above 0, not {given}")
+        if price % instrument.tick:
+            raise self._wrong(
+                line,
+                "price",
+                f"{given} times {self._mapping.scale_price} is {_plain(price)}, which is not on "
+                f"the tick of {instrument.symbol}, {_plain(instrument.tick)}",
+            )
+        return price
+
+    def _qty(self, line: int, fields: Sequence[str], name: str) -> Decimal:
+        given = self._decimal(line, fields, name)
+        qty = given * self._mapping.scale_qty
+        if qty <= 0:
+            raise self._wrong(line, name, f"must be above 0, not {given}")
+        if qty != round(qty, _QTY_DECIMALS):
+            raise self._wrong(
+                line,
+                name,
+                f"{given} times {self._mapping.scale_qty} is {_plain(qty)}, which has more than "
+                f"{_QTY_DECIMALS} decimals",
+            )
+        return qty
+
+    def _decimal(self, line: int, fields: Sequence[str], name: str) -> Decimal:
+        text = self._text(fields, name)
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            raise self._wrong(line, name, f"must be a number, not {text[:64]!r}") from None
+        if not value.is_finite():
+            raise self._wrong(line, name, f"must be a number, not {text[:64]!r}")
+        return value
+
+    def _instrument(self, symbol: str, line: int, column: str) -> TapeInstrument:
+        found = self._instruments.get(symbol)
+        if found is None:
+            known = ", ".join(self._instruments)
+            raise at(
+                self._path, line, column, f"{symbol[:64]!r} is not traded; the venue has {known}"
+            )
+        return found
+
+    def _text(self, fields: Sequence[str], name: str) -> str:
+        return fields[self._at[name]].strip()
+
+    def _name(self, field: str) -> str:
+        """What the file calls a field."""
+        return self._source.columns[self._at[field]] if field in self._at else ""
+
+    def _wrong(self, line: int, field: str, rule: str) -> TapeError:
+        return at(self._path, line, self._name(field), rule)
+
+
+def _places(path: Path, columns: list[str], mapping: TapeMapping) -> dict[str, int]:
+    """The index of each field's column. Raises `TapeError` for what is missing."""
+    for field, column in mapping.columns.items():
+        if field not in KNOWN_NAMES:
+            raise TapeError(f"no field {field!r} to map; there are {', '.join(KNOWN_NAMES)}")
+        if column not in columns:
+            raise TapeError(f"{path}: no column {column!r} for {field}; {_has(columns)}")
+    places: dict[str, int] = {}
+    for field, names in KNOWN_NAMES.items():
+        said = mapping.columns.get(field)
+        name = said or next((name for name in names if name in columns), None)
+        if name is not None:
+            places[field] = columns.index(name)
+    wanted = ["side", "price", "size"] + (["order_id"] if "action" in places else [])
+    missing = [field for field in wanted if field not in places]
+    if not any(field in places for field in TIMES):
+        missing.insert(0, "time_ns (or time_us, time_ms, time_s)")
+    if mapping.only and "symbol" not in places:
+        missing.append("symbol")
+    if missing:
+        raise TapeError(
+            f"{path}: no column for {', '.join(missing)}; {_has(columns)}. "
+            f"--column FIELD=NAME says which one it is"
+        )
+    return places
+
+
+def _has(columns: list[str]) -> str:
+    return f"the file has {', '.join(columns)[:400]}"
+
+
+def _plain(value: Decimal) -> str:
+    return format(value.normalize(), "f")

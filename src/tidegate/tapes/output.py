@@ -1,0 +1,77 @@
+"""Writing a tape: CSV, CSV in gzip, or Parquet, by the name's end."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from tidegate.tapes.events import TapeError
+from tidegate.tapes.recorder import COLUMNS, TapeRow
+
+
+class TapeFile(Protocol):
+    """Where rows go."""
+
+    def write(self, rows: Iterable[TapeRow]) -> None:
+        """Raises `OSError`."""
+
+    def close(self) -> None:
+        """What was written is whole. Raises `OSError`."""
+
+
+def create_tape(path: Path) -> TapeFile:
+    """A new file; one that is there is not replaced. Raises `TapeError`."""
+    try:
+        with path.open("xb"):
+            pass
+    except FileExistsError:
+        raise TapeError(f"{path} is there already; name another file") from None
+    except OSError as error:
+        raise TapeError(f"{path}: {error.strerror}") from None
+    return _ParquetFile(path) if path.suffix == ".parquet" else _CsvFile(path)
+
+
+class _CsvFile:
+    def __init__(self, path: Path) -> None:
+        binary: Any = gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb")  # noqa: SIM115
+        self._text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer.writerow(COLUMNS)
+
+    def write(self, rows: Iterable[TapeRow]) -> None:
+        self._writer.writerows(rows)
+        self._text.flush()
+
+    def close(self) -> None:
+        self._text.close()
+
+
+class _ParquetFile:
+    """The time is an integer; prices and sizes are texts, exact to their last decimal."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            path.unlink()
+            raise TapeError(
+                f"{path}: Parquet needs pyarrow: pip install 'tidegate[parquet]'"
+            ) from None
+        self._pyarrow: Any = pyarrow
+        fields = [(name, pyarrow.string()) for name in COLUMNS[1:]]
+        self._schema = pyarrow.schema([(COLUMNS[0], pyarrow.int64()), *fields])
+        self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
+
+    def write(self, rows: Iterable[TapeRow]) -> None:
+        columns = list(zip(*rows, strict=True))
+        if columns:
+            table = self._pyarrow.table([list(column) for column in columns], schema=self._schema)
+            self._writer.write_table(table)
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,302 @@
+"""Plays a tape into a venue over two FIX sessions: one for what rests, one for what trades.
+
+What happens on the venue is in the order of the tape: the sessions take turns, each only when the
+other's requests are all answered, and an order's next event waits for the answer to the one before.
+Within that, up to `WINDOW` requests are under way. A tape that knows trades alone is played a trade
+at a time: an order that rests, one that takes it, and a cancel of what is left over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from tidegate.client import (
+    BusinessReject,
+    Cancel,
+    Client,
+    ClientEvent,
+    Disconnected,
+    ExecutionReport,
+    LoggedOut,
+    MassCancel,
+    NotLoggedOn,
+    Request,
+    SessionReject,
+    Side,
+)
+from tidegate.tapes.events import ADD, CANCEL, PRINT, TRADE, TapeEvent
+from tidegate.tapes.requests import STEP_WAIT_S, Window, request_of
+
+WINDOW: Final = 256  # requests without an answer
+NS_PER_S: Final = 1_000_000_000
+
+
+class TapeStopped(Exception):
+    """The venue ended a session, or answered no more; the text says which and why."""
+
+
+@dataclass(slots=True)
+class PlayedOrder:
+    """An order of the tape as the venue's latest report has it; a `KnownOrder`."""
+
+    order_id: str = ""
+    cl_ord_id: str = ""
+    side: str = ""
+    price: Decimal | None = None
+    qty: Decimal = Decimal(0)
+    cum_qty: Decimal = Decimal(0)
+    is_over: bool = False
+    is_busy: bool = False  # a request about it has no answer yet
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came of a tape. `rejects` are counted by their text; `overtaken` are events of orders
+    that were over already; trades and quantity are those of the session that takes."""
+
+    events: int = 0
+    sent: Counter[str] = field(default_factory=Counter)  # by MsgType (35)
+    rejects: Counter[str] = field(default_factory=Counter)
+    overtaken: int = 0
+    trades: int = 0
+    traded_qty: Decimal = Decimal(0)
+    seconds: float = 0.0
+
+
+class _Session:
+    """One client and the requests it has under way."""
+
+    def __init__(self, client: Client, window: Window, summary: Summary, *, takes: bool) -> None:
+        self.client = client
+        self._window = window
+        self._summary = summary
+        self._takes = takes
+        self._is_served = True
+        self._under_way: dict[str, PlayedOrder | None] = {}  # by ClOrdID
+        self._orders: dict[str, PlayedOrder] = {}  # by OrderID
+
+    async def send(self, request: Request, order: PlayedOrder | None) -> None:
+        """The window has been entered for it."""
+        cl_ord_id = self.client.core.cl_ord_ids.make(time.time_ns())
+        self._under_way[cl_ord_id] = order  # before the answer can come
+        if order is not None:
+            order.is_busy = True
+        self._summary.sent[request.msg_type.decode()] += 1
+        await self.client.send(request, cl_ord_id=cl_ord_id)
+
+    async def serve(self) -> None:
+        """Take events until cancelled, or the session ends."""
+        try:
+            while (event := await self.client.next_event()) is not None:
+                self._take(event)
+        finally:
+            self._is_served = False
+        raise TapeStopped(f"{self._name} lost its line")
+
+    async def settled(self) -> None:
+        """All that the venue had to say to what was sent, on either session, is taken. Raises
+        `TimeoutError`."""
+        if not await self.client.synchronize(timeout_s=STEP_WAIT_S):
+            raise TimeoutError
+        while self.client.has_events and self._is_served:
+            await asyncio.sleep(0)
+
+    @property
+    def _name(self) -> str:
+        return f"session {self.client.core.credentials.sender_comp_id}"
+
+    def _take(self, event: ClientEvent) -> None:
+        if isinstance(event, ExecutionReport):
+            self._report(event)
+        elif isinstance(event, BusinessReject):
+            self._reject(event.business_reject_ref_id, event.text)
+        elif isinstance(event, SessionReject):
+            self._reject(event.cl_ord_id, event.text)
+        elif isinstance(event, LoggedOut):
+            raise TapeStopped(f"{self._name} was logged out: {event.text or 'no reason given'}")
+        elif isinstance(event, Disconnected):
+            raise TapeStopped(f"{self._name} lost its line: {event.reason}")
+
+    def _report(self, report: ExecutionReport) -> None:
+        if report.is_trade and self._takes:
+            self._summary.trades += 1
+            self._summary.traded_qty += report.last_qty or Decimal(0)
+        is_answer = report.cl_ord_id in self._under_way
+        answered = self._under_way.pop(report.cl_ord_id, None)
+        if answered is not None and not answered.order_id:
+            answered.order_id = report.order_id
+            self._orders[report.order_id] = answered
+        order = self._orders.get(report.order_id)
+        if order is not None:
+            order.cl_ord_id = report.cl_ord_id
+            order.side = report.side
+            order.price = report.price
+            order.qty = report.order_qty or Decimal(0)
+            order.cum_qty = report.cum_qty or Decimal(0)
+            order.is_over = report.is_over
+            if order.is_over:
+                del self._orders[report.order_id]
+        if is_answer:
+            self._finish(answered)
+
+    def _reject(self, cl_ord_id: str, text: str) -> None:
+        self._summary.rejects[text] += 1
+        if cl_ord_id in self._under_way:
+            order = self._under_way.pop(cl_ord_id)
+            if order is not None and not order.order_id:
+                order.is_over = True  # it was never there
+            self._finish(order)
+
+    def _finish(self, order: PlayedOrder | None) -> None:
+        if order is not None:
+            order.is_busy = False
+        self._window.leave()
+
+
+class TapePlayer:
+    """Plays over two clients that are logged on, of two accounts, or of two groups of one: orders
+    of one group never trade with each other."""
+
+    def __init__(self, resting: Client, taking: Client, window: int = WINDOW) -> None:
+        self.summary = Summary()
+        self._window = Window(window)
+        self._resting = _Session(resting, self._window, self.summary, takes=False)
+        self._taking = _Session(taking, self._window, self.summary, takes=True)
+        self._last = self._resting
+        self._orders: dict[str, PlayedOrder] = {}  # by the tape's own names
+
+    async def play(
+        self,
+        events: Iterable[TapeEvent],
+        *,
+        speed: float | None,
+        keep: bool = False,
+        progress: Callable[[], None] | None = None,
+    ) -> Summary:
+        """Play all of `events`, `speed` times as fast as they were, or as fast as the venue answers
+        for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`,
+        and whatever `events` raises; `summary` tells how far it got."""
+        servers = [asyncio.create_task(s.serve()) for s in (self._resting, self._taking)]
+        for server in servers:
+            server.add_done_callback(self._server_ended)
+        started_s = time.monotonic()
+        try:
+            await self._play(events, speed, progress)
+            if not keep:
+                await self._resting.client.mass_cancel(MassCancel(), timeout_s=STEP_WAIT_S)
+            for session in (self._resting, self._taking):
+                await session.settled()
+        except (TimeoutError, NotLoggedOn):
+            raise TapeStopped(self._why_not(servers)) from None
+        finally:
+            self.summary.seconds = time.monotonic() - started_s
+            for server in servers:
+                server.cancel()
+        return self.summary
+
+    async def _play(
+        self,
+        events: Iterable[TapeEvent],
+        speed: float | None,
+        progress: Callable[[], None] | None,
+    ) -> None:
+        pace = _Pace(speed)
+        for event in events:
+            await pace.wait(event.time_ns)
+            if event.action == PRINT:
+                await self._print(event)
+            else:
+                await self._step(event)
+            self.summary.events += 1
+            if progress is not None:
+                progress()
+        await self._window.empty()
+
+    async def _step(self, event: TapeEvent) -> None:
+        if event.action == TRADE:
+            await self._enter(self._taking)
+            request = request_of(event, None)
+            assert request is not None
+            await self._taking.send(request, None)
+            return
+        order = self._orders.get(event.order)
+        if event.action == ADD:
+            order = self._orders[event.order] = PlayedOrder()
+        assert order is not None, "a tape's reader leaves out orders that it does not know"
+        if order.is_busy:
+            await self._window.empty()
+        if event.action == CANCEL:
+            del self._orders[event.order]
+        await self._enter(self._resting)
+        request = request_of(event, order)
+        if request is None:
+            self.summary.overtaken += 1
+            self._window.leave()
+        else:
+            await self._resting.send(request, order)
+
+    async def _print(self, event: TapeEvent) -> None:
+        """Both sides of a trade, then nothing of it is left in the book."""
+        other = Side.SELL if event.side == Side.BUY else Side.BUY
+        order = PlayedOrder()
+        await self._enter(self._resting)
+        resting = request_of(event._replace(action=ADD, side=other), None)
+        assert resting is not None
+        await self._resting.send(resting, order)
+        await self._enter(self._taking)
+        taking = request_of(event._replace(action=TRADE), None)
+        assert taking is not None
+        await self._taking.send(taking, None)
+        await self._enter(self._resting)
+        if order.order_id and not order.is_over:
+            cancel = Cancel(symbol=event.symbol, side=order.side, order_id=order.order_id)
+            await self._resting.send(cancel, order)
+        else:
+            self._window.leave()
+
+    async def _enter(self, session: _Session) -> None:
+        """The window, for a request of that session. What rests is known as the last trades have
+        left it before it is changed: an amend tells the venue what is filled already."""
+        if session is not self._last:
+            await self._window.empty()
+            self._last = session
+            if session is self._resting:
+                await session.settled()
+        await self._window.enter()
+
+    def _server_ended(self, server: asyncio.Task[None]) -> None:
+        if not server.cancelled() and (error := server.exception()) is not None:
+            self._window.fail(error)
+
+    def _why_not(self, servers: list[asyncio.Task[None]]) -> str:
+        for server in servers:
+            if server.done() and not server.cancelled() and server.exception() is not None:
+                return str(server.exception())
+        return f"the venue did not answer within {STEP_WAIT_S:g} s"
+
+
+class _Pace:
+    """Keeps the distances of the tape, from its first event on."""
+
+    def __init__(self, speed: float | None) -> None:
+        self._speed = speed
+        self._first_ns = -1
+        self._started_s = 0.0
+
+    async def wait(self, time_ns: int) -> None:
+        if self._speed is None:
+            return
+        if self._first_ns < 0:
+            self._first_ns = time_ns
+            self._started_s = time.monotonic()
+            return
+        due_s = self._started_s + (time_ns - self._first_ns) / NS_PER_S / self._speed
+        delay_s = due_s - time.monotonic()
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)

@@ -1,0 +1,175 @@
+"""A venue's journal as a tape: what rested, what became of it, and who traded with it.
+
+The turns are replayed by a venue of the recorder's own, as the history does it, while the venue
+runs or when it is stopped. A row tells what the book saw, not what a client asked for: an order
+that trades when it comes is its trades, one row a price, and, where it rests with what is left, an
+add behind them. So the tape played into an empty market gives the same trades again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tidegate.engine.events import Event
+from tidegate.engine.order import Order
+from tidegate.journal import JournalPositionUnknown
+from tidegate.model.orders import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_TRADE, TAKER, trade_id_text
+from tidegate.model.scaled import LOT_DECIMALS, to_text
+from tidegate.replica import Replica
+from tidegate.tapes.events import ADD, CANCEL, FILL, MODIFY, TRADE, TapeError
+from tidegate.venue.effects import RefusalNote, SessionNote
+from tidegate.venue.machine import Venue
+from tidegate.venue.observing import VenueObserver
+from tidegate.wire.message import Message
+
+COLUMNS: Final = (
+    "time_ns", "symbol", "action", "side", "price", "size", "order_id", "display_size", "trade_id",
+)  # fmt: skip
+READ_BYTES_MAX: Final = 1024 * 1024  # of the journal at once
+
+TapeRow = tuple[int, str, str, str, str, str, str, str, str]
+"""In the order of `COLUMNS`; empty where there is no such thing."""
+
+
+class Recorder(VenueObserver):
+    """Collects the rows of what `venue` replays. `symbol` is the one pair to record, or empty."""
+
+    def __init__(self, venue: Venue, symbol: str = "") -> None:
+        self.venue = venue
+        self.rows: list[TapeRow] = []
+        self._symbol = symbol
+        self._resting: dict[int, tuple[int, int]] = {}  # price and leaves as told, by number
+        self._touched: dict[int, Order] = {}
+        self._maker: Event | None = None  # its trade waits for the taker's side
+        self._sweep: list[Event] = []  # the taker's, of one order at one price
+        self._sweep_makers: list[Order] = []
+
+    def reported(self, event: Event, exec_number: int) -> None:
+        """See `VenueObserver.reported`."""
+        order = event.order
+        if self._symbol and order.instrument.symbol != self._symbol:
+            return
+        if event.exec_type == EXEC_TRADE:
+            self._trade(event)
+        elif event.exec_type in (EXEC_CANCELED, EXEC_EXPIRED):
+            self._gone(order)  # at once: what trades next must not meet it
+        self._touched[order.number] = order
+
+    def refused(self, note: RefusalNote, message: Message) -> None:
+        """See `VenueObserver.refused`."""
+
+    def session_noted(self, note: SessionNote) -> None:
+        """See `VenueObserver.session_noted`."""
+
+    def applied(self) -> None:
+        """What the record has left in the book."""
+        self._maker = None  # one alone is a fill by the house: the order is smaller, or gone
+        self._end_sweep()
+        for order in self._touched.values():
+            if order.resting:
+                self._rests(order)
+            else:
+                self._gone(order)
+        self._touched.clear()
+
+    def _trade(self, event: Event) -> None:
+        """A match is told twice, the maker's side first."""
+        if event.liquidity != TAKER:
+            self._maker = event
+            return
+        maker = self._maker
+        assert maker is not None, "a trade has two sides"
+        self._maker = None
+        self._gone(event.order)  # an amend has made an order that rested trade
+        if self._sweep and (self._sweep[0].order, self._sweep[0].last_price) != (
+            event.order,
+            event.last_price,
+        ):
+            self._end_sweep()
+        self._sweep.append(event)
+        self._sweep_makers.append(maker.order)
+        told = self._resting.get(maker.order.number)
+        if told is not None:
+            left = told[1] - event.last_lots
+            if left:
+                self._resting[maker.order.number] = (told[0], left)
+            else:
+                del self._resting[maker.order.number]
+
+    def _end_sweep(self) -> None:
+        """One row for what an order took at one price, and one for each order that it met."""
+        sweep, self._sweep = self._sweep, []
+        makers, self._sweep_makers = self._sweep_makers, []
+        if not sweep:
+            return
+        taken = sum(event.last_lots for event in sweep)
+        self._write(TRADE, sweep[0].order, sweep[0].last_price, taken)
+        for event, maker in zip(sweep, makers, strict=True):
+            trade_id = trade_id_text(event.trade_number).decode()
+            self._write(FILL, maker, event.last_price, event.last_lots, trade_id=trade_id)
+
+    def _rests(self, order: Order) -> None:
+        told = self._resting.get(order.number)
+        now = (order.price, order.leaves_lots)
+        if told != now:
+            self._resting[order.number] = now
+            self._write(ADD if told is None else MODIFY, order, order.price, order.leaves_lots)
+
+    def _gone(self, order: Order) -> None:
+        told = self._resting.pop(order.number, None)
+        if told is not None:
+            self._end_sweep()
+            self._write(CANCEL, order, told[0], told[1])
+
+    def _write(
+        self, action: str, order: Order, price: int, lots: int, *, trade_id: str = ""
+    ) -> None:
+        instrument = order.instrument
+        # Of what is left it can show no more than that.
+        display = min(order.display_lots, lots) if action in (ADD, MODIFY) else 0
+        self.rows.append(
+            (
+                self.venue.now_ns,
+                instrument.symbol,
+                action,
+                "B" if order.side == BUY else "A",
+                to_text(price, instrument.price_decimals),
+                to_text(lots, LOT_DECIMALS),
+                order.order_id.decode(),
+                to_text(display, LOT_DECIMALS) if display else "",
+                trade_id,
+            )
+        )
+
+
+class JournalTape:
+    """The tape of a data directory, as it grows."""
+
+    def __init__(self, data: Path, symbol: str = "") -> None:
+        self._replica = Replica(data, at_most=0)
+        self._recorder = Recorder(self._replica.venue, symbol)
+        self._replica.venue.observe(self._recorder)
+
+    def read(self) -> Iterator[list[TapeRow]]:
+        """Rows up to where the journal ends now; call it again for what comes later. Raises
+        `TapeError` where the journal's beginning is gone, `ReplicaRefused`, `JournalError`."""
+        while True:
+            try:
+                batches = self._replica.follower.read(READ_BYTES_MAX)
+            except JournalPositionUnknown:
+                raise TapeError(
+                    "the journal's first segments are gone: a tape begins with the empty book"
+                ) from None
+            for batch in batches:
+                self._replica.replay(batch)
+            rows, self._recorder.rows = self._recorder.rows, []
+            if rows:
+                yield rows
+            if not batches:
+                return
+
+    def close(self) -> None:
+        """Give the journal's file back."""
+        self._replica.follower.close()

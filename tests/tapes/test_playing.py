@@ -1,0 +1,313 @@
+"""Tapes over FIX: what a recording says is what the venue does again; bad ones do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import random
+import subprocess
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.app.venue import tidegate
+from tests.flow.reconcile import read_books
+from tests.venue_process import VenueProcess
+from tidegate.client import (
+    Accepted,
+    Amend,
+    Cancel,
+    Client,
+    ExecutionReport,
+    NewOrder,
+    OrdType,
+    Request,
+    Side,
+    TimeInForce,
+)
+from tidegate.control.client import ask
+from tidegate.engine.events import Event
+from tidegate.journal import LogFollower, OsStorage
+from tidegate.model.orders import EXEC_TRADE, TAKER
+from tidegate.recovery import JOURNAL_DIRECTORY
+from tidegate.venue.effects import RefusalNote, SessionNote
+from tidegate.venue.machine import Venue
+from tidegate.venue.observing import VenueObserver
+from tidegate.wire.message import Message
+
+CONFIG = "[liquidity]\nenabled = true\nmain_pairs = false\n"
+ORDERS = "time_ns,symbol,action,side,price,size,order_id\n"
+KRAKEN = Path(__file__).resolve().parents[3] / "shared/data/kraken-xbtusdt-trades-20251110.csv.gz"
+
+Trade = tuple[str, int, int, int]
+"""Symbol, price, lots, and the side of the order that came."""
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[VenueProcess]:
+    with VenueProcess(tmp_path / "data", config=CONFIG) as running:
+        yield running
+
+
+class _Trades(VenueObserver):
+    def __init__(self) -> None:
+        self.found: list[Trade] = []
+
+    def reported(self, event: Event, exec_number: int) -> None:
+        if event.exec_type == EXEC_TRADE and event.liquidity == TAKER:
+            order = event.order
+            trade = (order.instrument.symbol, event.last_price, event.last_lots, order.side)
+            self.found.append(trade)
+
+    def refused(self, note: RefusalNote, message: Message) -> None: ...
+
+    def session_noted(self, note: SessionNote) -> None: ...
+
+    def applied(self) -> None: ...
+
+
+def trades_of(data: Path) -> list[Trade]:
+    """All trades in a journal, in order."""
+    venue, trades = Venue(), _Trades()
+    venue.observe(trades)
+    follower = LogFollower(data / JOURNAL_DIRECTORY, storage=OsStorage())
+    while batches := follower.read(1 << 20):
+        for batch in batches:
+            venue.replay(batch.payload, batch.payload_position)
+    follower.close()
+    return trades.found
+
+
+def tape(venue: VenueProcess, file: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return tidegate("tape", file, "--data", venue.directory, *arguments)
+
+
+def orders_entered(venue: VenueProcess) -> int:
+    """The venue must be stopped."""
+    return read_books(venue.directory).venue.engine.next_order_number - 1
+
+
+class _Desk:
+    """A client that does what a seeded draw says, one request after the other."""
+
+    def __init__(self, client: Client, draw: random.Random) -> None:
+        self.client = client
+        self._draw = draw
+        self._open: dict[str, ExecutionReport] = {}
+
+    async def step(self) -> None:
+        await self.client.request(self._request())
+        await self.client.synchronize()
+
+    def note(self) -> None:
+        for event in self.client.take_events():
+            if isinstance(event, ExecutionReport):
+                self._open[event.order_id] = event
+                if event.is_over or event.price is None:
+                    del self._open[event.order_id]
+
+    def _request(self) -> Request:
+        draw = self._draw
+        self.note()
+        what = draw.random()
+        if self._open and what < 0.3:
+            order = draw.choice(list(self._open.values()))
+            if what < 0.12:
+                return Cancel(symbol="BTC/USD", side=order.side, order_id=order.order_id)
+            assert order.cum_qty is not None
+            return Amend(
+                symbol="BTC/USD",
+                side=order.side,
+                order_id=order.order_id,
+                orig_cl_ord_id=order.cl_ord_id,
+                order_qty=order.cum_qty + self._qty(),
+                price=self._price(),
+                display_qty=order.display_qty,
+            )
+        market = what > 0.92
+        iceberg = 0.6 < what < 0.75
+        return NewOrder(
+            symbol="BTC/USD",
+            side=draw.choice((Side.BUY, Side.SELL)),
+            order_qty=self._qty() * (10 if iceberg else 1),
+            price=None if market else self._price(),
+            ord_type=OrdType.MARKET if market else OrdType.LIMIT,
+            time_in_force=TimeInForce.IOC if 0.85 < what < 0.92 else TimeInForce.GTC,
+            display_qty=Decimal("0.1") if iceberg else None,
+            self_trade_prevention=draw.choice((None, 0, 1, 2)),
+        )
+
+    def _price(self) -> Decimal:
+        return Decimal(84000) + self._draw.randint(-15, 15) / Decimal(10)
+
+    def _qty(self) -> Decimal:
+        return self._draw.randint(1, 40) / Decimal(100)
+
+
+async def trade_at_random(venue: VenueProcess, seed: int, count: int) -> None:
+    draw = random.Random(seed)
+    desks = [_Desk(venue.client(firm), draw) for firm in ("ACME", "BETA")]
+    for desk in desks:
+        await desk.client.connect()
+    for _ in range(count):
+        await draw.choice(desks).step()
+        for desk in desks:
+            assert await desk.client.synchronize()
+    for desk in desks:
+        await desk.client.close()
+
+
+@pytest.mark.parametrize("name", ["tape.csv", "tape.csv.gz", "tape.parquet"])
+def test_a_recording_that_is_played_again_gives_the_same_trades(
+    venue: VenueProcess, tmp_path: Path, name: str
+) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    asyncio.run(trade_at_random(venue, seed=len(name), count=400))
+    path = tmp_path / name
+    recorded = tidegate("record", path, "--data", venue.directory)  # while the venue runs
+    assert recorded.returncode == 0, recorded.stderr.decode()
+    assert venue.terminate() == 0
+    first = trades_of(venue.directory)
+    assert len(first) > 50
+    with VenueProcess(tmp_path / "again", config=CONFIG) as again:
+        done = tape(again, path, "--speed", "max")
+        assert done.returncode == 0, done.stderr.decode()
+        assert b"rejected: 0\n" in done.stdout
+        assert again.terminate() == 0
+        assert trades_of(again.directory) == first
+
+
+def test_a_recording_of_one_symbol_has_no_other_and_no_file_is_replaced(
+    venue: VenueProcess, tmp_path: Path
+) -> None:
+    asyncio.run(trade_at_random(venue, seed=3, count=40))
+    for symbol, some in (("BTC/USD", True), ("ETH/USD", False)):
+        path = tmp_path / f"{symbol[:3]}.csv"
+        recorded = tidegate("record", path, "--symbol", symbol, "--data", venue.directory)
+        assert recorded.returncode == 0
+        with path.open() as file:
+            assert {row["symbol"] for row in csv.DictReader(file)} == ({symbol} if some else set())
+    again = tidegate("record", tmp_path / "BTC.csv", "--data", venue.directory)
+    assert again.returncode == 2
+    assert b"is there already" in again.stderr
+
+
+def test_a_tape_of_trades_is_played_as_both_sides_of_each(
+    venue: VenueProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "trades.csv"
+    path.write_text(
+        "time_s,price,size,side\n1.5,84000.5,0.25,b\n1.7,83999,0.1,s\n1.8,84001,0.3,b\n"
+    )
+    done = tape(venue, path, "--symbol", "BTC/USD")
+    assert done.returncode == 0, done.stderr.decode()
+    text = done.stdout.decode()
+    seconds = float(text.partition(" events in ")[2].partition(" s")[0])
+    assert seconds >= 0.3  # at the speed of the tape
+    assert "trades: 3, 0.65 in all; rejected: 0" in text
+    assert venue.terminate() == 0
+    buy, sell = ord(Side.BUY), ord(Side.SELL)
+    assert trades_of(venue.directory) == [
+        ("BTC/USD", 840005, 25_000_000, buy),
+        ("BTC/USD", 839990, 10_000_000, sell),
+        ("BTC/USD", 840010, 30_000_000, buy),
+    ]
+
+
+@pytest.mark.skipif(not KRAKEN.exists(), reason="the recorded trades are not here")
+def test_recorded_trades_are_traded_again_but_those_below_the_minimum(
+    venue: VenueProcess,
+) -> None:
+    done = tape(venue, KRAKEN, "--symbol", "BTC/USDT", "--speed", "max")
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"1000 events" in done.stdout
+    assert b"64 EOrder:Order minimum not met" in done.stdout  # both sides of 32 trades
+    assert venue.terminate() == 0
+    assert len(trades_of(venue.directory)) == 968
+
+
+def test_what_rests_at_the_end_is_cancelled_unless_it_is_kept(
+    venue: VenueProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "resting.csv"
+    path.write_text(f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n")
+    for arguments, left in (([], 0), (["--keep"], 1)):
+        assert tape(venue, path, *arguments).returncode == 0
+        assert ask(venue.directory, "orders", {"account": "TAPE"})["total"] == left
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "rule"),
+    [
+        ("", [], "the file is empty"),
+        ("time_ns,side\n", [], "no column for price, size"),
+        (
+            f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n2,BTC/USD,A,B,84000.05,1,8\n",
+            [],
+            "line 3, column price",
+        ),
+        (
+            f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
+            ["--scale-price", "0.00001"],
+            "is not on the tick of",
+        ),
+        (f"{ORDERS}2,BTC/USD,A,B,84000,1,7\n1,BTC/USD,A,B,84000,1,8\n", [], "time runs backwards"),
+        (f"{ORDERS}1,BTC/USX,A,B,84000,1,7\n", [], "'BTC/USX' is not traded"),
+        (ORDERS, [], "no row that could be played"),
+        (f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n", ["--session", "NOBODY"], "no session NOBODY"),
+        (
+            f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
+            ["--speed", "fast"],
+            "--speed must be a number above",
+        ),
+        (
+            f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
+            ["--column", "price"],
+            "--column must be FIELD=NAME",
+        ),
+    ],
+)
+def test_bad_tapes_are_told_and_nothing_of_them_is_sent(
+    venue: VenueProcess, tmp_path: Path, text: str, arguments: list[str], rule: str
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    done = tape(venue, path, *arguments)
+    assert done.returncode == 2
+    assert rule in done.stderr.decode().replace("\n", " ")
+    assert b"Traceback" not in done.stderr
+    assert venue.terminate() == 0
+    assert orders_entered(venue) == 0
+
+
+def test_a_session_that_is_in_use_is_told(venue: VenueProcess, tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text(f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n")
+
+    async def play() -> subprocess.CompletedProcess[bytes]:
+        client = venue.client("ACME")
+        await client.connect()
+        placed = await client.place(
+            NewOrder(symbol="BTC/USD", side=Side.BUY, order_qty="1", price="1000")
+        )
+        assert isinstance(placed, Accepted)
+        arguments = ("--session", "ACME", "--taker", "BETA")
+        done = await asyncio.to_thread(tape, venue, path, *arguments)
+        assert await client.synchronize()  # nobody was thrown out
+        await client.close()
+        return done
+
+    done = asyncio.run(play())
+    assert done.returncode == 2
+    assert b"session ACME can not log on" in done.stderr
+
+
+def test_without_a_venue_there_is_nothing_to_play_into(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text(f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n")
+    done = tidegate("tape", path, "--data", tmp_path / "none")
+    assert done.returncode == 2
+    assert b"no venue runs on" in done.stderr
