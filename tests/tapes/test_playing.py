@@ -32,6 +32,7 @@ from tidegate.engine.events import Event
 from tidegate.journal import LogFollower, OsStorage
 from tidegate.model.orders import EXEC_TRADE, TAKER
 from tidegate.recovery import JOURNAL_DIRECTORY
+from tidegate.tapes.run import HEAD_EVENTS
 from tidegate.venue.effects import RefusalNote, SessionNote
 from tidegate.venue.machine import Venue
 from tidegate.venue.observing import VenueObserver
@@ -311,3 +312,19 @@ def test_without_a_venue_there_is_nothing_to_play_into(tmp_path: Path) -> None:
     done = tidegate("tape", path, "--data", tmp_path / "none")
     assert done.returncode == 2
     assert b"no venue runs on" in done.stderr
+
+
+def test_a_mistake_further_on_ends_the_tape_there_and_nothing_of_it_rests(
+    venue: VenueProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.csv"
+    rows = [f"{n},BTC/USD,A,B,84000,1,{n}\n" for n in range(HEAD_EVENTS + 5)]
+    path.write_text(f"{ORDERS}{''.join(rows)}1,BTC/USD,A,B,84000,1,late\n")
+    done = tape(venue, path, "--speed", "max")
+    assert done.returncode == 1
+    assert f"{HEAD_EVENTS + 5} events".encode() in done.stdout
+    assert f"line {HEAD_EVENTS + 7}, column time_ns: time runs backwards" in done.stderr.decode()
+    assert venue.terminate() == 0
+    books = read_books(venue.directory)
+    assert books.venue.engine.open_order_count == 0
+    assert books.venue.engine.next_order_number == HEAD_EVENTS + 6

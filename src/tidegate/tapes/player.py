@@ -30,7 +30,7 @@ from tidegate.client import (
     SessionReject,
     Side,
 )
-from tidegate.tapes.events import ADD, CANCEL, PRINT, TRADE, TapeEvent
+from tidegate.tapes.events import ADD, CANCEL, PRINT, TRADE, TapeError, TapeEvent
 from tidegate.tapes.requests import STEP_WAIT_S, Window, request_of
 
 WINDOW: Final = 256  # requests without an answer
@@ -180,18 +180,21 @@ class TapePlayer:
         progress: Callable[[], None] | None = None,
     ) -> Summary:
         """Play all of `events`, `speed` times as fast as they were, or as fast as the venue answers
-        for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`,
-        and whatever `events` raises; `summary` tells how far it got."""
+        for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`
+        where the venue ends it; and `TapeError` as `events` does, once everything before the
+        mistake has come to its end. `summary` tells how far it got."""
         servers = [asyncio.create_task(s.serve()) for s in (self._resting, self._taking)]
         for server in servers:
             server.add_done_callback(self._server_ended)
         started_s = time.monotonic()
         try:
-            await self._play(events, speed, progress)
+            mistake = await self._play(events, speed, progress)
             if not keep:
                 await self._resting.client.mass_cancel(MassCancel(), timeout_s=STEP_WAIT_S)
             for session in (self._resting, self._taking):
                 await session.settled()
+            if mistake is not None:
+                raise mistake
         except (TimeoutError, NotLoggedOn):
             raise TapeStopped(self._why_not(servers)) from None
         finally:
@@ -205,9 +208,19 @@ class TapePlayer:
         events: Iterable[TapeEvent],
         speed: float | None,
         progress: Callable[[], None] | None,
-    ) -> None:
+    ) -> TapeError | None:
+        """The mistake of the tape that ended it."""
         pace = _Pace(speed)
-        for event in events:
+        mistake: TapeError | None = None
+        remaining = iter(events)
+        while True:
+            try:
+                event = next(remaining, None)
+            except TapeError as error:
+                mistake = error
+                break
+            if event is None:
+                break
             await pace.wait(event.time_ns)
             if event.action == PRINT:
                 await self._print(event)
@@ -217,6 +230,7 @@ class TapePlayer:
             if progress is not None:
                 progress()
         await self._window.empty()
+        return mistake
 
     async def _step(self, event: TapeEvent) -> None:
         if event.action == TRADE:

@@ -79,6 +79,7 @@ async def _play(
 ) -> Played:
     player = TapePlayer(*clients)
     stopped = ""
+    is_lost = False
     try:
         for client in clients:
             await _connect(client)
@@ -92,9 +93,10 @@ async def _play(
         if player.summary.events == 0:
             raise TapeError(str(error)) from None
         stopped = str(error)
+        is_lost = isinstance(error, TapeStopped)
     finally:
         for client in clients:
-            if stopped and not options.keep:
+            if is_lost:
                 await client.drop()  # with that the venue cancels what rests
             else:
                 await client.close()
