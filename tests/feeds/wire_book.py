@@ -32,7 +32,9 @@ def frames_of(path: Path) -> Iterator[list[Pair]]:
         while piece := file.read(_READ_BYTES):
             buffer += piece
             start = 0
-            while (head := re.compile(rb"8=FIX\.4\.4\x019=(\d+)\x01").match(buffer, start)) is not None:
+            while (
+                head := re.compile(rb"8=FIX\.4\.4\x019=(\d+)\x01").match(buffer, start)
+            ) is not None:
                 end = head.end() + int(head[1]) + 7
                 if end > len(buffer):
                     break
@@ -186,7 +188,9 @@ class WireBook:
 
 
 def checksum_text(rows: list[Row]) -> str:
-    return "".join((row[1].replace(".", "").lstrip("0") + row[2].replace(".", "").lstrip("0")) for row in rows)
+    return "".join(
+        (row[1].replace(".", "").lstrip("0") + row[2].replace(".", "").lstrip("0")) for row in rows
+    )
 
 
 def crc(text: str) -> str:

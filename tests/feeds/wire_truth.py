@@ -33,7 +33,7 @@ from tests.peers.socket_peer import Login, Peer
 from tidegate.engine.book import BookSide
 from tidegate.engine.events import Event
 from tidegate.journal import SEGMENT_BYTES_MAX, Journal, OsStorage
-from tidegate.model.orders import EXEC_STATUS, EXEC_TRADE, TAKER
+from tidegate.model.orders import BUY, EXEC_STATUS, EXEC_TRADE, TAKER
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.venue import records
 from tidegate.venue.effects import RefusalNote, SessionNote
@@ -110,58 +110,63 @@ class Ear(Peer):
         self._file.close()
 
 
-class Cut:
-    """A symbol's book as the engine has it behind a record, in the texts of the wire. `queue` rows
-    have the engine's `place` behind them, so that an order that queues anew is seen to move."""
+class HalfCut:
+    """One side of a book as the engine has it behind a record, in the texts of the wire. `queue`
+    rows have the engine's `place` behind them, so that an order that queues anew is seen to
+    move. `ends` are those of the levels in it."""
 
-    def __init__(self, venue: Venue, symbol: str, time_ns: int) -> None:
-        book = venue.engine.book(symbol)
-        assert book is not None
-        decimals = venue.instruments[symbol].price_decimals
-        self.time_ns = time_ns
-        self.levels: dict[str, list[Row]] = {}
-        self.queue: dict[str, list[Row]] = {}
-        self._ends: dict[str, list[int]] = {}  # of the levels in `queue`
-        for name, side in ((OFFER, book.asks), (BID, book.bids)):
-            self._take(name, side, decimals)
-        ten = [self.levels[side][:10] for side in (OFFER, BID)]
-        self.level_crc = crc("".join(checksum_text(rows) for rows in ten))
-        ten = [self.orders(side, 10) for side in (OFFER, BID)]
-        self.order_crc = crc("".join(checksum_text(rows) for rows in ten))
-
-    def _take(self, name: str, side: BookSide, decimals: int) -> None:
-        levels: list[Row] = []
-        queue: list[Row] = []
-        ends: list[int] = []
+    def __init__(self, name: str, side: BookSide, decimals: int) -> None:
+        self.levels: list[Row] = []
+        self.queue: list[Row] = []
+        self.ends: list[int] = []
+        letter = {OFFER: "O", BID: "B"}[name]
         for level in side:
             price = fixed(level.price, decimals)
-            lots = 0
+            total = 0
             for order in level:
                 shown = order.leaves_lots - order.hidden_lots
-                lots += shown
-                queue.append(
+                total += shown
+                self.queue.append(
                     (order.order_id.decode(), price, fixed(shown, 8), iso(order.queued_ns),
                      str(order.place))
                 )  # fmt: skip
-            levels.append(({OFFER: "O", BID: "B"}[name] + price, price, fixed(lots, 8)))
-            ends.append(len(queue))
-        self.levels[name], self.queue[name], self._ends[name] = levels, queue, ends
+            self.levels.append((letter + price, price, fixed(total, 8)))
+            self.ends.append(len(self.queue))
 
-    def orders(self, side: str, depth: int) -> list[Row]:
-        ends = self._ends[side]
-        return self.queue[side] if not 0 < depth < len(ends) else self.queue[side][: ends[depth - 1]]
+    def orders(self, depth: int) -> list[Row]:
+        return self.queue[: self.ends[depth - 1]] if 0 < depth < len(self.ends) else self.queue
+
+
+class Cut:
+    """A symbol's book behind a record, made at `time_ns`. Sides that it did not touch are those of
+    the cut before."""
+
+    def __init__(
+        self, venue: Venue, symbol: str, before: Cut | None = None, touched: str = BID + OFFER
+    ) -> None:
+        book = venue.engine.book(symbol)
+        assert book is not None
+        decimals = venue.instruments[symbol].price_decimals
+        self.time_ns = venue.now_ns
+        self.sides: dict[str, HalfCut] = {} if before is None else dict(before.sides)
+        for name, side in ((OFFER, book.asks), (BID, book.bids)):
+            if before is None or name in touched:
+                self.sides[name] = HalfCut(name, side, decimals)
+        both = (self.sides[OFFER], self.sides[BID])
+        self.level_crc = crc("".join(checksum_text(side.levels[:10]) for side in both))
+        self.order_crc = crc("".join(checksum_text(side.orders(10)) for side in both))
 
     def rows(self, depth: int, *, by_order: bool) -> tuple[list[Row], list[Row]]:
+        offers, bids = self.sides[OFFER], self.sides[BID]
         if by_order:
-            return self.orders(OFFER, depth), self.orders(BID, depth)
-        depth = depth or 1000
-        return self.levels[OFFER][:depth], self.levels[BID][:depth]
+            return offers.orders(depth), bids.orders(depth)
+        return offers.levels[: depth or 1000], bids.levels[: depth or 1000]
 
     def has(self, side: str, row: Row, *, by_order: bool) -> bool:
         """Whether that very entry is anywhere in the book."""
         if not by_order:
-            return row in self.levels[side]
-        return any(row[:3] == known[:3] for known in self.queue[side])
+            return row in self.sides[side].levels
+        return any(row[:3] == known[:3] for known in self.sides[side].queue)
 
 
 class Line:
@@ -193,7 +198,7 @@ class Line:
     def begin(self, venue: Venue) -> None:
         """The line came up about now."""
         for symbol in venue.instruments:
-            self._cuts[symbol] = Cut(venue, symbol, venue.now_ns)
+            self._cuts[symbol] = Cut(venue, symbol)
 
     @property
     def has_begun(self) -> bool:
@@ -278,14 +283,15 @@ class Truth(VenueObserver):
         self.counts: Counter[str] = Counter()
         self._venue = venue
         self._lines = lines
-        self._touched: dict[str, bool] = {}
+        self._cuts: dict[str, Cut] = {}
+        self._touched: defaultdict[str, str] = defaultdict(str)  # sides by symbol
         self._traded: set[str] = set()
 
     def reported(self, event: Event, exec_number: int) -> None:
         if event.exec_type == EXEC_STATUS:
             return
         symbol = event.order.instrument.symbol
-        self._touched[symbol] = True
+        self._touched[symbol] += BID if event.order.side == BUY else OFFER
         self.counts[chr(event.exec_type)] += 1
         self.counts["icebergs"] += event.order.resting and event.order.hidden_lots > 0
         if event.exec_type == EXEC_TRADE and event.liquidity == TAKER:
@@ -299,11 +305,15 @@ class Truth(VenueObserver):
 
     def applied(self) -> None:
         if self._touched:
-            now_ns = self._venue.now_ns
-            changed = {symbol: Cut(self._venue, symbol, now_ns) for symbol in self._touched}
+            changed = {
+                symbol: Cut(self._venue, symbol, self._cuts.get(symbol), sides)
+                for symbol, sides in self._touched.items()
+            }
+            self._cuts.update(changed)
             for line in [line for line in self._lines if line.has_begun]:
                 line.step(changed, self._traded)
-            self._touched, self._traded = {}, set()
+            self._touched.clear()
+            self._traded = set()
 
 
 def agree(data: Path, lines: list[Line]) -> Counter[str]:
@@ -337,9 +347,7 @@ def agree(data: Path, lines: list[Line]) -> Counter[str]:
     return truth.counts
 
 
-def _take_trade(
-    venue: Venue, report: bytes, trades: defaultdict[str, list[list[Pair]]]
-) -> None:
+def _take_trade(venue: Venue, report: bytes, trades: defaultdict[str, list[list[Pair]]]) -> None:
     """What the public must be told of an ExecutionReport; nothing where it is a maker's."""
     values = dict(field.split("=", 1) for field in report.decode().split("\x01")[:-1])
     if values["5050"] != "1":
