@@ -27,13 +27,19 @@ cancel_on_disconnect = false
 
 [[firm]]
 name = "ACME"
-account = [{ id = "ACME-1", leverage = 5, balances = { USD = "900000000", BTC = "9000", ETH = "90000" } }]
 session = [{ sender_comp_id = "ACME" }, { sender_comp_id = "DESK" }]
+[[firm.account]]
+id = "ACME-1"
+leverage = 5
+balances = { USD = "900000000", BTC = "9000", ETH = "90000" }
 
 [[firm]]
 name = "BETA"
-account = [{ id = "BETA-1", leverage = 2, balances = { USD = "900000000", BTC = "9000", ETH = "90000" } }]
 session = [{ sender_comp_id = "BETA" }]
+[[firm.account]]
+id = "BETA-1"
+leverage = 2
+balances = { USD = "900000000", BTC = "9000", ETH = "90000" }
 
 [[firm]]
 name = "PRIME"

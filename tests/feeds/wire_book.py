@@ -23,6 +23,7 @@ TRADE_TAGS = ("279", *L2_TAGS, "40", "2446")
 GONE = "0.0"
 
 _READ_BYTES = 1 << 20
+_HEAD = re.compile(rb"8=FIX\.4\.4\x019=(\d+)\x01")
 
 
 def frames_of(path: Path) -> Iterator[list[Pair]]:
@@ -32,9 +33,7 @@ def frames_of(path: Path) -> Iterator[list[Pair]]:
         while piece := file.read(_READ_BYTES):
             buffer += piece
             start = 0
-            while (
-                head := re.compile(rb"8=FIX\.4\.4\x019=(\d+)\x01").match(buffer, start)
-            ) is not None:
+            while head := _HEAD.match(buffer, start):
                 end = head.end() + int(head[1]) + 7
                 if end > len(buffer):
                     break
@@ -80,7 +79,7 @@ class Refresh:
 
 
 class Side:
-    """Bids or offers. `prices` are keys, best first; each has its rows in the order of the queue."""
+    """Bids or offers: prices as `keys`, best first, each with its rows as they queue."""
 
     def __init__(self, sign: int, *, by_order: bool) -> None:
         self._sign = sign
@@ -188,9 +187,11 @@ class WireBook:
 
 
 def checksum_text(rows: list[Row]) -> str:
-    return "".join(
-        (row[1].replace(".", "").lstrip("0") + row[2].replace(".", "").lstrip("0")) for row in rows
-    )
+    return "".join(_digits(row[1]) + _digits(row[2]) for row in rows)
+
+
+def _digits(number: str) -> str:
+    return number.replace(".", "").lstrip("0")
 
 
 def crc(text: str) -> str:

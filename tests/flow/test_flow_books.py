@@ -1,5 +1,5 @@
-"""A part of a recorded day while independent clients hold books of every depth: each message of each
-of them is compared with the engine."""
+"""A part of a recorded day while independent clients hold books of every depth: each message of
+each of them is compared with the engine."""
 
 from __future__ import annotations
 
