@@ -1,4 +1,4 @@
-"""`python -m tests.flow.run_books [--events N]`: the recorded day, and every message of market data.
+"""`python -m tests.flow.run_books [--events N]`: the recorded day and all market data of it.
 
 Exit code 0 only if each message of each depth is the engine's book at that moment.
 """
