@@ -8,6 +8,7 @@ engine's, cut to that depth, with the checksum that the test itself makes of the
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import time
 from collections import Counter, defaultdict
@@ -29,10 +30,10 @@ from tests.feeds.wire_book import (
     crc,
     frames_of,
 )
-from tests.peers.socket_peer import Login, Peer
+from tests.peers.socket_peer import Login, Peer, PeerClosed
 from tidegate.engine.book import BookSide
 from tidegate.engine.events import Event
-from tidegate.journal import SEGMENT_BYTES_MAX, Journal, OsStorage
+from tidegate.journal import LOG_END, SEGMENT_BYTES_MAX, Journal, OsStorage
 from tidegate.model.orders import BUY, EXEC_STATUS, EXEC_TRADE, TAKER
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.venue import records
@@ -55,6 +56,8 @@ class Ear(Peer):
         self.path = path
         self.by_order = by_order
         self.log_position = 0  # of the venue's journal; the first subscription came after it
+        self.end_position = LOG_END  # what is told behind it was not heard
+        self.was_cut = False
         self.depths: dict[str, int] = {}  # by MDReqID
         self.trade_names: set[str] = set()  # MDReqIDs that get trades, too
         self._file = path.open("wb")
@@ -82,7 +85,8 @@ class Ear(Peer):
             data = self.socket.recv(1 << 18)
         except (TimeoutError, ssl.SSLWantReadError):
             return False
-        assert data, "the line was closed"
+        if not data:
+            raise PeerClosed
         self._file.write(data)
         self._heard = self._heard[-200:] + data
         return True
@@ -97,6 +101,14 @@ class Ear(Peer):
         while text not in self._heard:
             assert time.monotonic() < deadline, text
             self.hear()
+
+    def hear_to_end(self) -> None:
+        """The other side is gone, with whatever it had not sent."""
+        with contextlib.suppress(PeerClosed, ConnectionError):
+            while True:
+                self.hear(10.0)
+        self.was_cut = True
+        self._file.flush()
 
     def finish(self, name: str = "the end") -> None:
         """Everything that was sent before a question is answered."""
@@ -175,9 +187,13 @@ class Line:
     def __init__(self, ear: Ear) -> None:
         self.name = ear.path.name
         self.log_position = ear.log_position
+        self.end_position = ear.end_position
+        self.is_over = False
         self.by_order = ear.by_order
         self.counts: Counter[str] = Counter()
         self.trades: defaultdict[str, list[list[Pair]]] = defaultdict(list)
+        self.first_trades: dict[str, int] = {}
+        self._was_cut = ear.was_cut
         self._depths = ear.depths
         self._frames = self._refreshes(ear.path)
         self._next = next(self._frames, None)
@@ -187,13 +203,13 @@ class Line:
         self._cuts: dict[str, Cut] = {}
 
     def _refreshes(self, path: Path) -> Iterator[Refresh]:
-        for number, fields in enumerate(frames_of(path), 1):
+        for number, fields in enumerate(frames_of(path, was_cut=self._was_cut), 1):
             head = dict(fields)
             assert head["34"] == str(number), f"{self.name}: {head['34']} is not {number}"
             if head["35"] in "WX":
                 yield Refresh(fields)
             else:
-                assert head["35"] in "A01", fields
+                assert head["35"] in "A015y", fields
 
     def begin(self, venue: Venue) -> None:
         """The line came up about now."""
@@ -201,11 +217,19 @@ class Line:
             self._cuts[symbol] = Cut(venue, symbol)
 
     @property
-    def has_begun(self) -> bool:
-        return bool(self._cuts)
+    def is_up(self) -> bool:
+        return bool(self._cuts) and not self.is_over
 
-    def step(self, changed: dict[str, Cut], traded: set[str]) -> None:
-        """A record did something to these books, and these symbols traded."""
+    def look_at(self, venue: Venue, log_position: int) -> None:
+        """The venue is where its journal is at that position: begin, or end."""
+        if not self._cuts and log_position >= self.log_position:
+            self.begin(venue)
+        if self.is_up and log_position >= self.end_position:
+            self.end()
+
+    def step(self, changed: dict[str, Cut], traded: dict[str, int]) -> None:
+        """A record did something to these books; `traded` are symbols that traded, with the number
+        of trades before."""
         self._take_full_refreshes()
         wanted = {
             ("trades", *key)
@@ -222,6 +246,9 @@ class Line:
                     wanted.add(("book", *key))
         while wanted:
             refresh = self._next
+            if refresh is None and self._was_cut:
+                self.is_over = True
+                return
             assert refresh is not None, f"{self.name}: nothing came of {wanted}"
             key = (refresh.md_req_id, refresh.symbol)
             kind = "trades" if refresh.is_trades else "book"
@@ -229,13 +256,17 @@ class Line:
             wanted.remove((kind, *key))
             self._next = next(self._frames, None)
             if refresh.is_trades:
-                self.trades["|".join(key)] += refresh.entries
+                name = "|".join(key)
+                self.trades[name] += refresh.entries
+                self.first_trades.setdefault(name, traded[refresh.symbol])
             else:
                 assert ("trades", *key) not in wanted, f"{self.name}: a book before its trades"
                 self._apply(refresh, key, changed[refresh.symbol])
             self.counts[kind] += 1
 
     def end(self) -> None:
+        """All that was said is accounted for."""
+        self.is_over = True
         self._take_full_refreshes()
         assert self._next is None, f"{self.name}: {self._next.entries} of nothing in the engine"
 
@@ -285,7 +316,8 @@ class Truth(VenueObserver):
         self._lines = lines
         self._cuts: dict[str, Cut] = {}
         self._touched: defaultdict[str, str] = defaultdict(str)  # sides by symbol
-        self._traded: set[str] = set()
+        self._trade_counts: Counter[str] = Counter()
+        self._traded: dict[str, int] = {}
 
     def reported(self, event: Event, exec_number: int) -> None:
         if event.exec_type == EXEC_STATUS:
@@ -295,7 +327,8 @@ class Truth(VenueObserver):
         self.counts[chr(event.exec_type)] += 1
         self.counts["icebergs"] += event.order.resting and event.order.hidden_lots > 0
         if event.exec_type == EXEC_TRADE and event.liquidity == TAKER:
-            self._traded.add(symbol)
+            self._traded.setdefault(symbol, self._trade_counts[symbol])
+            self._trade_counts[symbol] += 1
 
     def refused(self, note: RefusalNote, message: Message) -> None:
         self.counts["refused"] += 1
@@ -310,10 +343,10 @@ class Truth(VenueObserver):
                 for symbol, sides in self._touched.items()
             }
             self._cuts.update(changed)
-            for line in [line for line in self._lines if line.has_begun]:
+            for line in [line for line in self._lines if line.is_up]:
                 line.step(changed, self._traded)
             self._touched.clear()
-            self._traded = set()
+            self._traded = {}
 
 
 def agree(data: Path, lines: list[Line]) -> Counter[str]:
@@ -329,8 +362,7 @@ def agree(data: Path, lines: list[Line]) -> Counter[str]:
     for batch in journal.batches(0):
         if venue.instruments:
             for line in lines:
-                if not line.has_begun and batch.position >= line.log_position:
-                    line.begin(venue)
+                line.look_at(venue, batch.position)
         for record in read_records(batch.payload):
             if record.kind == records.SENT and b"\x01150=F\x01" in record.data:
                 _take_trade(venue, record.data, trades)
@@ -338,11 +370,13 @@ def agree(data: Path, lines: list[Line]) -> Counter[str]:
         venue.refusals.clear()
     journal.close()
     for line in lines:
-        line.end()
+        if line.is_up:
+            line.end()
         for key, entries in line.trades.items():
             symbol = key.partition("|")[2]
-            of_venue = trades[symbol]  # `step` has seen to it that none of them is missing
-            assert entries == of_venue[len(of_venue) - len(entries) :], f"{line.name}: {key}"
+            first = line.first_trades[key]  # `step` has seen to it that none is missing behind it
+            wanted = trades[symbol][first : first + len(entries)]
+            assert entries == wanted, f"{line.name}: {key}"
     truth.counts["trades"] = sum(len(entries) for entries in trades.values())
     return truth.counts
 

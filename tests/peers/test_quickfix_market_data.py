@@ -13,7 +13,7 @@ import pytest
 
 from tests.app.venue import Venue
 from tests.feeds.clients import L2, L3, caught_up, venue_with_feeds
-from tests.feeds.test_storms import FIRMS, Storm
+from tests.feeds.storm import FIRMS, Storm
 from tests.feeds.wire_truth import Cut
 from tidegate.control.client import ask
 
