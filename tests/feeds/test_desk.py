@@ -148,29 +148,6 @@ def test_a_lost_line_ends_all_subscriptions(room: Room) -> None:
     assert client.received == []
 
 
-def test_requests_are_refused_by_their_own_messages(room: Room) -> None:
-    client = logged_on(room, "ACME")
-    client.ask("a", "BTC/USD")
-    client.forget()
-    client.ask("a", "ETH/USD")
-    client.ask("b", "FOO/BAR")
-    client.send(("V", f"262=c|263=1|264=10|266=N|{BOTH_SIDES}|146=1|55=BTC/USD"))
-    assert [(f.type, f[262], f[281], f[58]) for f in client.received] == [
-        ("Y", "a", "1", "Duplicate MDReqID"),
-        ("Y", "b", "0", "Unknown symbol: FOO/BAR"),
-        ("Y", "c", "B", "Level 3 is not available on this port"),
-    ]
-    assert room.desk.subscription_count == 1
-
-
-def test_orders_are_no_business_of_a_market_data_session(room: Room) -> None:
-    client = logged_on(room, "ACME")
-    client.send(("D", "11=1"), ("j", "45=1|372=V|380=0"), ("B", "148=x"))
-    assert [(f.type, f[372], f[380]) for f in client.received] == [
-        ("j", "D", "3"), ("j", "B", "3"),
-    ]  # fmt: skip
-
-
 def test_too_many_refusals_end_the_session(room: Room) -> None:
     client = room.client("ACME", errors_per_second_max=3)
     client.logon()

@@ -15,7 +15,7 @@ from tests.peers.socket_peer import Frame, Peer
 from tidegate.model.limits import L2_SYMBOLS_PER_SESSION
 
 GROWTH_BYTES_MAX = 8_000_000
-PAIRS = 1_500  # of beginnings and ends
+PAIRS = 1_000  # of beginnings and ends
 PIECE = 100
 SIDES = "267=2|269=0|269=1"
 

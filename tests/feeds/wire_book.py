@@ -87,11 +87,13 @@ class Side:
         self._by_order = by_order
         self.keys: list[int] = []
         self.levels: dict[int, dict[str, Row]] = {}
+        self._rows: list[Row] | None = None  # all of them, until the next change
 
     def key(self, price: str) -> int:
         return self._sign * int(price.replace(".", ""))
 
     def add(self, row: Row) -> None:
+        self._rows = None
         key = self.key(row[1])
         if key not in self.levels:
             insort(self.keys, key)
@@ -101,12 +103,14 @@ class Side:
         self.levels[key][row[0]] = row
 
     def change(self, row: Row) -> None:
+        self._rows = None
         known = self.levels[self.key(row[1])][row[0]]
         assert known[2] != row[2], f"{row} has not changed"
         assert known[3:] == row[3:], f"{row} has another time of queueing"
         self.levels[self.key(row[1])][row[0]] = row
 
     def remove(self, row: Row) -> None:
+        self._rows = None
         key = self.key(row[1])
         level = self.levels[key]
         del level[row[0]]
@@ -114,9 +118,15 @@ class Side:
             del self.levels[key]
             del self.keys[bisect_left(self.keys, key)]
 
-    def rows(self, levels: int = 0) -> list[Row]:
-        """Best first, of so many prices (0: all)."""
-        return [row for key in self.keys[: levels or None] for row in self.levels[key].values()]
+    def rows(self) -> list[Row]:
+        """Best first."""
+        if self._rows is None:
+            self._rows = self.best(len(self.keys))
+        return self._rows
+
+    def best(self, levels: int) -> list[Row]:
+        """Of so many prices."""
+        return [row for key in self.keys[:levels] for row in self.levels[key].values()]
 
 
 class WireBook:
@@ -183,7 +193,7 @@ class WireBook:
         """Of the ten best prices of each side, as the dialect has it."""
         text = ""
         for side in (OFFER, BID):
-            text += checksum_text(self.sides[side].rows(10))
+            text += checksum_text(self.sides[side].best(10))
         return crc(text)
 
 

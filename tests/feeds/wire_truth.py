@@ -130,6 +130,7 @@ class HalfCut:
     def __init__(self, name: str, side: BookSide, decimals: int) -> None:
         self.levels: list[Row] = []
         self.queue: list[Row] = []
+        self.told: list[Row] = []  # the queue as the wire has it
         self.ends: list[int] = []
         letter = {OFFER: "O", BID: "B"}[name]
         for level in side:
@@ -138,15 +139,15 @@ class HalfCut:
             for order in level:
                 shown = order.leaves_lots - order.hidden_lots
                 total += shown
-                self.queue.append(
-                    (order.order_id.decode(), price, fixed(shown, 8), iso(order.queued_ns),
-                     str(order.place))
-                )  # fmt: skip
+                row = (order.order_id.decode(), price, fixed(shown, 8), iso(order.queued_ns))
+                self.told.append(row)
+                self.queue.append((*row, str(order.place)))
             self.levels.append((letter + price, price, fixed(total, 8)))
             self.ends.append(len(self.queue))
 
-    def orders(self, depth: int) -> list[Row]:
-        return self.queue[: self.ends[depth - 1]] if 0 < depth < len(self.ends) else self.queue
+    def orders(self, depth: int, *, told: bool = False) -> list[Row]:
+        rows = self.told if told else self.queue
+        return rows[: self.ends[depth - 1]] if 0 < depth < len(self.ends) else rows
 
 
 class Cut:
@@ -168,10 +169,13 @@ class Cut:
         self.level_crc = crc("".join(checksum_text(side.levels[:10]) for side in both))
         self.order_crc = crc("".join(checksum_text(side.orders(10)) for side in both))
 
-    def rows(self, depth: int, *, by_order: bool) -> tuple[list[Row], list[Row]]:
+    def rows(
+        self, depth: int, *, by_order: bool, told: bool = False
+    ) -> tuple[list[Row], list[Row]]:
+        """Offers and bids to a depth; of orders with their places, or as they are told."""
         offers, bids = self.sides[OFFER], self.sides[BID]
         if by_order:
-            return offers.orders(depth), bids.orders(depth)
+            return offers.orders(depth, told=told), bids.orders(depth, told=told)
         return offers.levels[: depth or 1000], bids.levels[: depth or 1000]
 
     def has(self, side: str, row: Row, *, by_order: bool) -> bool:
@@ -276,26 +280,21 @@ class Line:
             key = (refresh.md_req_id, refresh.symbol)
             assert key not in self._books, f"{self.name}: {key} was refreshed on the way"
             book = WireBook(refresh, by_order=self.by_order)
-            rows = self._cuts[refresh.symbol].rows(self._depths[key[0]], by_order=self.by_order)
-            if book.rows() != self._seen(rows):
+            depth, cut = self._depths[key[0]], self._cuts[refresh.symbol]
+            if book.rows() != cut.rows(depth, by_order=self.by_order, told=True):
                 return  # it is of a later record, or nothing will ever fit it
             self._books[key] = book
-            self._known[key] = rows
+            self._known[key] = cut.rows(depth, by_order=self.by_order)
             self._next = next(self._frames, None)
             self.counts["full"] += 1
-
-    def _seen(self, rows: tuple[list[Row], list[Row]]) -> tuple[list[Row], list[Row]]:
-        if not self.by_order:
-            return rows
-        return [row[:4] for row in rows[0]], [row[:4] for row in rows[1]]
 
     def _apply(self, refresh: Refresh, key: tuple[str, str], cut: Cut) -> None:
         book = self._books[key]
         book.apply(refresh)
         said = f"{self.name}: {key}"
-        assert book.rows() == self._seen(self._known[key]), said
-        assert refresh.checksum == (cut.order_crc if self.by_order else cut.level_crc), said
         depth = self._depths[key[0]]
+        assert book.rows() == cut.rows(depth, by_order=self.by_order, told=True), said
+        assert refresh.checksum == (cut.order_crc if self.by_order else cut.level_crc), said
         if depth != 1:
             assert book.crc() == refresh.checksum, said
         for side, row in book.removed:
