@@ -32,7 +32,8 @@ def ready_document(
     is null where they do not, and where clients verify with what their system trusts. A session
     that is not enabled, or whose account is not, is left out, as are those of the internal market
     maker; of several keys it shows the first. `market_data_sessions` are who may log on for market
-    data, without a key. `control` is the path of the control socket.
+    data, without a key; `drop_copy_sessions` have no account where they are of a whole firm.
+    `control` is the path of the control socket.
     """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []
@@ -73,6 +74,20 @@ def ready_document(
             }
             for access in market_data_sessions(config)
             if access.enabled and access.account in enabled_accounts
+        ],
+        "drop_copy_sessions": [
+            {
+                "firm": access.firm,
+                "account": access.account or None,
+                "market": access.market,
+                "sender_comp_id": access.sender_comp_id,
+                "target_comp_id": access.target_comp_id,
+                "port": access.port,
+                "api_key": access.key_names[0],
+                "api_secret": base64.b64encode(config.keys[access.key_names[0]].secret).decode(),
+            }
+            for access in (one.access for one in config.drop_copies)
+            if access.enabled and (not access.account or access.account in enabled_accounts)
         ],
         "control": str(control.absolute()),
     }
@@ -134,6 +149,10 @@ def print_ready(
     console.print(services)
     console.print(sessions)
     _print_market_data(console, document["market_data_sessions"])
+    for session in document["drop_copy_sessions"]:
+        of = session["account"] or f"all accounts of {session['firm']}"
+        label = f"drop copy of {of}, port {session['port']}, TargetCompID"
+        _print_line(console, f"{label} {session['target_comp_id']}", session["sender_comp_id"])
     for account, names_of_subs in (brokers or {}).items():
         _print_line(console, f"AllocAccount (79) of {account}", ", ".join(names_of_subs))
     for session in document["sessions"]:
