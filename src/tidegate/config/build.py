@@ -135,7 +135,8 @@ def session_access(
     if session.role not in (TRADING, DROP_COPY):
         key_names = []
     elif key_names is None:
-        key_names = [name for name, (bound, _) in firm_keys.items() if bound == account]
+        own = account or account_of(firm, None)  # of the whole firm: it has one account now
+        key_names = [name for name, (bound, _) in firm_keys.items() if bound == own]
     return SessionAccess(
         firm=firm.name,
         account=account,
