@@ -67,7 +67,7 @@ def test_the_document(document: dict[str, Any]) -> None:
     }
     assert list(document) == [
         "pid", "profile", "host", "tls", "ca_file", "ports", "sessions", "market_data_sessions",
-        "control",
+        "drop_copy_sessions", "control",
     ]  # fmt: skip
 
 

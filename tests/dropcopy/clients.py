@@ -11,6 +11,7 @@ from tests.peers.socket_peer import Frame, Login, Peer
 FIRMS = """
 [session_defaults]
 heartbeat_min_s = 1
+nonce_window_ms = 60000
 
 [[firm]]
 name = "ACME"

@@ -197,15 +197,18 @@ def read_to_its_end(copy: Booker) -> None:
 
 
 def test_a_reader_that_does_not_read_costs_nothing_and_loses_nothing(tmp_path: Path) -> None:
-    with venue_with_copies(tmp_path / "data") as venue, trader(venue, "ACME") as acme:
-        with Booker(venue, receive_bytes=4096) as copy:
-            copy.begin()
-            for first in range(1, 6_000, 1_000):
-                rest(acme, first, 1_000, side=1, price=20_000, qty="0.0001")
-            acme.round_trip(100_000)
-            copy.book_until(6_002)
-            copy.book_until_asked()
-            assert copy.again == 0
+    with (
+        venue_with_copies(tmp_path / "data") as venue,
+        trader(venue, "ACME") as acme,
+        Booker(venue, receive_bytes=4096) as copy,
+    ):
+        copy.begin()
+        for first in range(1, 6_000, 1_000):
+            rest(acme, first, 1_000, side=1, price=20_000, qty="0.0001")
+        acme.round_trip(100_000)
+        copy.book_until(6_002)
+        copy.book_until_asked()
+        assert copy.again == 0
 
 
 def test_a_stopped_venue_logs_out_and_a_confirmed_report_does_not_come_again(
@@ -242,15 +245,14 @@ def test_the_example_can_be_killed_at_any_time_and_has_each_report_once(
     with venue_with_copies(tmp_path / "data") as venue, trader(venue, "ACME") as acme:
         cl_ord_id = 1
         for _ in range(4):
-            with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as client:
-                assert client.stdout is not None
+            with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as client:
                 killer = threading.Timer(chance.random() / 2, client.kill)
                 killer.start()
                 while client.poll() is None:
                     rest(acme, cl_ord_id, 1, side=1, price=20_000)
                     cl_ord_id += 1
         wanted = [frame[17] for frame in acme.received if frame.type == "8"]
-        with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as client:
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as client:
             store = SqliteReports(file)
             wait_for(lambda: len(store.exec_ids()) >= len(wanted))
             client.kill()
