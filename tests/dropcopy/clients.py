@@ -34,6 +34,7 @@ account = "ACME-2"
 [[firm.session]]
 sender_comp_id = "COPY"
 role = "drop_copy"
+duplicate_logon = "displace"
 account = "ACME-1"
 [[firm.session]]
 sender_comp_id = "COPY-ALL"

@@ -286,6 +286,27 @@ def test_numbers_go_on_over_a_death_of_the_process(tmp_path: Path) -> None:
     assert [f.type for f in client.received[1:]].count("8") == len(client.received[1:])
 
 
+def test_the_rollover_begins_numbers_anew_and_goes_on_with_the_feed(tmp_path: Path) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    room.play(100)
+    client.answers = False
+    room.ask()
+    room.desk.log_out_all(b"Session rollover", room.days.now_ns)
+    room.deliver()
+    assert (client.received[-1].type, client.received[-1][58]) == ("5", "Session rollover")
+    client.send("5")
+    assert client.cut
+    room.desk.reset_all(room.days.now_ns)
+    room.play(100)
+    client.number = client.expected = 1
+    client.logon("98=0|108=30|141=N")
+    room.follow()
+    assert client.again > 0
+    assert client.booked == room.truth("ACME")
+
+
 def test_what_is_said_during_a_resend_comes_behind_it(tmp_path: Path) -> None:
     room = CopyRoom(tmp_path)
     client = room.client("ACME", "ACME", "ACME-1")

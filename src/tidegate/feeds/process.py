@@ -126,7 +126,8 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     service.advanced = copies.advanced if options.drop_copies else None
     status = StatusServer(Path(options.data), service)
     service.start()
-    copies.start()
+    if options.drop_copies:
+        copies.start()
     listeners = _listen(service, copies, options)
     status.start()
     _log.info("feeds_serve", position=follower.position, sessions=len(desk.seats))

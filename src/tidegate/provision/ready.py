@@ -75,7 +75,18 @@ def ready_document(
             for access in market_data_sessions(config)
             if access.enabled and access.account in enabled_accounts
         ],
-        "drop_copy_sessions": [
+        "drop_copy_sessions": _drop_copies(config, enabled_accounts),
+        "control": str(control.absolute()),
+    }
+
+
+def _drop_copies(config: VenueConfig, enabled_accounts: set[str]) -> list[dict[str, Any]]:
+    found = []
+    for access in (one.access for one in config.drop_copies):
+        if not access.enabled or (access.account and access.account not in enabled_accounts):
+            continue
+        key = config.keys[access.key_names[0]]
+        found.append(
             {
                 "firm": access.firm,
                 "account": access.account or None,
@@ -83,14 +94,11 @@ def ready_document(
                 "sender_comp_id": access.sender_comp_id,
                 "target_comp_id": access.target_comp_id,
                 "port": access.port,
-                "api_key": access.key_names[0],
-                "api_secret": base64.b64encode(config.keys[access.key_names[0]].secret).decode(),
+                "api_key": key.name,
+                "api_secret": base64.b64encode(key.secret).decode(),
             }
-            for access in (one.access for one in config.drop_copies)
-            if access.enabled and (not access.account or access.account in enabled_accounts)
-        ],
-        "control": str(control.absolute()),
-    }
+        )
+    return found
 
 
 def write_ready(directory: Path, document: dict[str, Any]) -> Path:
