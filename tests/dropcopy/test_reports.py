@@ -250,9 +250,11 @@ def test_what_is_asked_for_again_is_not_confirmed_any_more(tmp_path: Path) -> No
     room.ask()
     assert room.seats[0].state.mark == room.end
     client.answers = False
+    room.save()
     client.send("2", "7=2|16=0")
     room.follow()
     client.lose_line()
+    room.save()
     room.die()
     client.received.clear()
     client.logon()
