@@ -30,7 +30,7 @@ from tidegate.children import ChildProcess
 from tidegate.clock import Clock, SteadyClock
 from tidegate.config import ConfigError, VenueConfig, load, load_file
 from tidegate.config.convert import is_loopback
-from tidegate.config.services import market_data_names
+from tidegate.config.services import followers_names
 from tidegate.control.account_commands import account_commands
 from tidegate.control.clock_commands import clock_commands
 from tidegate.control.directory_commands import DirectoryCommands, access_book
@@ -157,7 +157,7 @@ class _Prepared:
     options: UpOptions
     tls: TlsFiles
     sockets: dict[str, socket.socket]  # of trading
-    market_data_sockets: dict[str, socket.socket]
+    feeds_sockets: dict[str, socket.socket]
     bell: int  # the end that is waited for; there with a doorbell
     doorbell: Doorbell | None
     recovered: Recovered
@@ -188,10 +188,10 @@ def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
     recovered.venue.check_settings(config.settings.encode())
     tls = provide_tls(directory, config.host, config.tls)
     secrets.save()
-    market_data = {name: sockets.pop(name) for name in market_data_names() if name in sockets}
-    heard, doorbell = (-1, None) if not market_data else _make_doorbell(directory)
+    feeds = {name: sockets.pop(name) for name in followers_names() if name in sockets}
+    heard, doorbell = (-1, None) if not feeds else _make_doorbell(directory)
     return _Prepared(
-        directory, config, options, tls, sockets, market_data, heard, doorbell, recovered, secrets
+        directory, config, options, tls, sockets, feeds, heard, doorbell, recovered, secrets
     )
 
 
@@ -360,7 +360,7 @@ def _service(
 
 
 def _feeds(prepared: _Prepared) -> ChildProcess | None:
-    """The process that serves market data, started; None where there is none to serve."""
+    """The process that serves market data and drop copies, started; None without either."""
     if prepared.doorbell is None:
         return None
     options = prepared.options
@@ -370,13 +370,13 @@ def _feeds(prepared: _Prepared) -> ChildProcess | None:
             prepared.config,
             prepared.directory,
             tls=None if options.plain else prepared.tls,
-            sockets=prepared.market_data_sockets,
+            sockets=prepared.feeds_sockets,
             bell=prepared.bell,
             log_format=options.log_format,
             log_level=options.log_level,
         ),
         stop_wait_s=FEEDS_STOP_WAIT_S,
-        files=(prepared.bell, *(s.fileno() for s in prepared.market_data_sockets.values())),
+        files=(prepared.bell, *(s.fileno() for s in prepared.feeds_sockets.values())),
     )
     process.start()
     return process

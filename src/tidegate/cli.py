@@ -92,7 +92,7 @@ def up(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
     port_offset: Annotated[
-        int | None, typer.Option(min=0, max=61530, help="Added to every port.")
+        int | None, typer.Option(min=0, max=61528, help="Added to every port.")
     ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="Serve without TLS; loopback addresses only.")

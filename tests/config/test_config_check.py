@@ -40,7 +40,7 @@ def test_all_mistakes_are_found_in_the_order_of_lines() -> None:
         (
             3,
             "venue.port_offset",
-            'port_offset must be a whole number from 0 to 61530, not "1"',
+            'port_offset must be a whole number from 0 to 61528, not "1"',
         ),
         (4, "venue.host", 'host must be an IP address or a host name, not "not a host"'),
         (
@@ -156,9 +156,9 @@ def test_a_key_in_the_wrong_table_is_sent_home() -> None:
         ('durability = "memory"', 'durability must be "process" or "disk", not "memory"'),
         ("built_in_instruments = 1", "built_in_instruments must be true or false, not 1"),
         ('built_in_instruments = "yes"', 'built_in_instruments must be true or false, not "yes"'),
-        ("port_offset = true", "port_offset must be a whole number from 0 to 61530, not true"),
-        ("port_offset = -1", "port_offset must be a whole number from 0 to 61530, not -1"),
-        ("port_offset = 61531", "port_offset must be a whole number from 0 to 61530, not 61531"),
+        ("port_offset = true", "port_offset must be a whole number from 0 to 61528, not true"),
+        ("port_offset = -1", "port_offset must be a whole number from 0 to 61528, not -1"),
+        ("port_offset = 61531", "port_offset must be a whole number from 0 to 61528, not 61531"),
         ("nonce_window_ms = 0", "nonce_window_ms must be a whole number from 1 to 60000, not 0"),
         (
             "nonce_window_ms = 60001",

@@ -62,11 +62,12 @@ def test_the_document(document: dict[str, Any]) -> None:
             for firm in ("ACME", "BETA", "PRIME")
             for role, port in (("market_data_l2", 5000), ("market_data_l3", 5005))
         ],
+        "drop_copy_sessions": [],
         "control": "/d/control.sock",
     }
     assert list(document) == [
         "pid", "profile", "host", "tls", "ca_file", "ports", "sessions", "market_data_sessions",
-        "control",
+        "drop_copy_sessions", "control",
     ]  # fmt: skip
 
 

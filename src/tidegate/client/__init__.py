@@ -6,6 +6,7 @@
     book                          `Book`: a venue's book, kept up by what it sends, and its checksum
     market_data_core              `MarketDataCore`: one market-data session as a pure machine
     market_data_client            `MarketDataClient`: the same on a socket
+    drop_copy                     `DropCopyClient`: execution reports, each booked once
 
 What it holds to: an order without an answer is *unknown* and never "failed"; sequence numbers go on
 over reconnects, so the venue replays what was missed; a ResendRequest is answered by a gap fill,
@@ -29,6 +30,12 @@ from tidegate.client.book import (
 from tidegate.client.connection import ConnectFailed, Endpoint, LogonRefused
 from tidegate.client.core import ClientCore, PendingRequest, TooManyPending
 from tidegate.client.credentials import Credentials, LogonOptions
+from tidegate.client.drop_copy import (
+    DropCopyClient,
+    DropCopyCore,
+    ReportStore,
+    SqliteReports,
+)
 from tidegate.client.events import (
     AnswersLost,
     BusinessReject,
@@ -109,6 +116,8 @@ __all__ = [
     "Credentials",
     "Disconnected",
     "DiscretionInst",
+    "DropCopyClient",
+    "DropCopyCore",
     "Endpoint",
     "Entry",
     "EntryDoesNotFit",
@@ -148,10 +157,12 @@ __all__ = [
     "PendingRequest",
     "Received",
     "Refused",
+    "ReportStore",
     "Request",
     "SessionReject",
     "SessionStatusRequest",
     "Side",
+    "SqliteReports",
     "StatusRequest",
     "Subscription",
     "SubscriptionLost",

@@ -12,13 +12,20 @@ from tidegate.config.build_accounts import account_settings, amounts
 from tidegate.config.problems import ConfigError, ConfigProblem
 from tidegate.config.rules import instrument_of, merged_instruments
 from tidegate.config.rules_fees import fee_schedules
-from tidegate.config.rules_firms import account_of, is_broker_session, trading_sessions
+from tidegate.config.rules_firms import (
+    account_of,
+    is_broker_session,
+    is_firm_wide,
+    key_sessions,
+    trading_sessions,
+)
 from tidegate.config.rules_liquidity import liquidity_settings
 from tidegate.config.rules_rates import read_rates
 from tidegate.config.schema import ConfigFile, FirmTable, KeyTable, SessionTable
-from tidegate.config.services import TRADING, served_ports, service_of
+from tidegate.config.services import DROP_COPY, TRADING, served_ports, service_of
 from tidegate.config.values import (
     ApiKey,
+    DropCopySession,
     MarketDataSession,
     SecretSource,
     SessionAccess,
@@ -42,12 +49,16 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     keys: dict[str, ApiKey] = {}
     sessions: dict[SessionId, SessionAccess] = {}
     market_data: list[MarketDataSession] = []
+    drop_copies: list[DropCopySession] = []
     for firm in file.firm:
         firm_keys = _firm_keys(firm, secrets)
         for session in firm.session:
             access = session_access(file, firm, session, firm_keys)
             if session.role == TRADING:
                 sessions[access.session_id] = access
+            elif session.role == DROP_COPY:
+                settings = session_settings(firm, session)
+                drop_copies.append(DropCopySession(access=access, settings=settings))
             else:
                 own = MarketDataSession(access=access, settings=session_settings(firm, session))
                 market_data.append(own)
@@ -66,7 +77,9 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
     return VenueConfig(
         profile=venue.profile,
         host=venue.host,
-        ports=served_ports(venue.port_offset, market_data=venue.market_data),
+        ports=served_ports(
+            venue.port_offset, market_data=venue.market_data, drop_copy=bool(drop_copies)
+        ),
         tls=_tls_policy(file, base),
         durability=venue.durability or ("process" if venue.profile == "uat" else "disk"),
         clock=venue.clock,
@@ -81,6 +94,7 @@ def build(file: ConfigFile, secrets: SecretSource, base: Path | None) -> VenueCo
         keys=keys,
         faults=tuple(file.fault),
         market_data=tuple(market_data),
+        drop_copies=tuple(drop_copies),
         template=msgspec.structs.replace(file, firm=[], fault=[]),
         liquidity=liquidity_settings(file),
     )
@@ -97,7 +111,7 @@ def _firm_keys(firm: FirmTable, secrets: SecretSource) -> dict[str, tuple[str, b
         else:
             name, secret = key.name, _secret_of(key, key.name, secrets)
         keys[name] = (account, secret)
-    for session in trading_sessions(firm):
+    for session in key_sessions(firm):
         account = _known(account_of(firm, session.account))
         if account not in {bound for bound, _ in keys.values()}:
             name, secret = secrets.key(account)
@@ -116,12 +130,13 @@ def session_access(
     firm_keys: dict[str, tuple[str, bytes]],
 ) -> SessionAccess:
     service = service_of(session.market, session.role)
-    account = _known(account_of(firm, session.account))
+    account = "" if is_firm_wide(firm, session) else _known(account_of(firm, session.account))
     key_names = session.keys
-    if session.role != TRADING:
+    if session.role not in (TRADING, DROP_COPY):
         key_names = []
     elif key_names is None:
-        key_names = [name for name, (bound, _) in firm_keys.items() if bound == account]
+        own = account or account_of(firm, None)  # of the whole firm: it has one account now
+        key_names = [name for name, (bound, _) in firm_keys.items() if bound == own]
     return SessionAccess(
         firm=firm.name,
         account=account,
@@ -188,7 +203,7 @@ def session_settings(firm: FirmTable, session: SessionTable) -> core.SessionSett
     return core.SessionSettings(
         sender_comp_id=session.sender_comp_id,
         target_comp_id=session.target_comp_id or service.target_comp_id,
-        account=_known(account_of(firm, session.account)),
+        account="" if is_firm_wide(firm, session) else _known(account_of(firm, session.account)),
         broker=is_broker_session(firm, session),
         enabled=session.enabled,
         heartbeat_min_s=session.heartbeat_min_s,

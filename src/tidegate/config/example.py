@@ -177,7 +177,7 @@ account = "NORTHWIND-2"
 sender_comp_id = "NORTHWIND"     # SenderCompID (49) of the client
 target_comp_id = "KRAKEN-TRD"    # default: what the market and role have
 market = "spot"                  # the one market of this version
-role = "trading"                 # or "market_data_l2", "market_data_l3"
+role = "trading"                 # or "market_data_l2", "market_data_l3", "drop_copy"
 account = "NORTHWIND-1"          # may be left out when the firm has one account
 keys = ["northwind-desk"]        # default: all keys of the account
 networks = ["127.0.0.0/8", "10.20.0.0/16", "2001:db8:20::/48"]
@@ -197,6 +197,14 @@ sender_comp_id = "NORTHWIND-SCREENS"
 role = "market_data_l2"
 account = "NORTHWIND-1"
 networks = ["10.30.0.0/16"]
+
+# A drop copy gets every ExecutionReport of its account, whatever session placed the order; without
+# account those of all accounts of the firm, by the keys that it names. It has a port of its own.
+[[firm.session]]
+sender_comp_id = "NORTHWIND-BACKOFFICE"
+role = "drop_copy"
+account = "NORTHWIND-1"
+keys = ["northwind-desk"]
 
 [[firm]]
 name = "HARBOUR"

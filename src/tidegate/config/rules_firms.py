@@ -19,7 +19,7 @@ from tidegate.config.schema import (
     SessionItems,
     SessionTable,
 )
-from tidegate.config.services import TRADING, service_of
+from tidegate.config.services import DROP_COPY, MARKET_DATA_ROLES, TRADING, service_of
 
 PRODUCTION_SECRET_BYTES_MIN: Final = 16
 
@@ -51,6 +51,20 @@ def account_of(firm: FirmTable, account: str | None) -> str | None:
 def trading_sessions(firm: FirmTable) -> list[SessionTable]:
     """Those that the core knows."""
     return [session for session in firm.session if session.role == TRADING]
+
+
+def key_sessions(firm: FirmTable) -> list[SessionTable]:
+    """Those whose account gets a generated key where it has none."""
+    return [
+        session
+        for session in firm.session
+        if session.role == TRADING or (session.role == DROP_COPY and session.keys is None)
+    ]
+
+
+def is_firm_wide(firm: FirmTable, session: SessionTable) -> bool:
+    """Whether a drop copy is of all accounts of its firm, those of later included."""
+    return session.role == DROP_COPY and session.account is None
 
 
 def is_broker_session(firm: FirmTable, session: SessionTable) -> bool:
@@ -203,7 +217,7 @@ class FirmRules:
             name = "market" if session.market != "spot" else "role"
             value = session.market if name == "market" else session.role
             findings.add((*path, name), f"{name} {value} is not served by this version")
-        elif session.role != TRADING and not self._file.venue.market_data:
+        elif session.role in MARKET_DATA_ROLES and not self._file.venue.market_data:
             findings.add((*path, "role"), f"role {session.role} needs market_data = true")
         target_comp_id = session.target_comp_id or service.target_comp_id
         # L2 and L3 have the same CompIDs, at ports of their own.
@@ -211,6 +225,10 @@ class FirmRules:
         self._check_once(
             (*path, "sender_comp_id"), "session", session.sender_comp_id, target_comp_id, *role
         )
+        if session.role == DROP_COPY:
+            self._check_drop_copy(firm, session, path)
+            self._check_items(session, path)
+            return
         account = self._check_account_reference(firm, session.account, path)
         if role and session.keys is not None:
             findings.add((*path, "keys"), "keys is for trading: market data takes no credentials")
@@ -219,6 +237,26 @@ class FirmRules:
             if served:
                 self._check_keys(firm, session, account, path)
         self._check_items(session, path)
+
+    def _check_drop_copy(self, firm: FirmTable, session: SessionTable, path: KeyPath) -> None:
+        """Of an account, by that account's keys; of the whole firm, by keys that it names."""
+        findings = self._findings
+        if session.broker is not None:
+            findings.add((*path, "broker"), "broker is for trading: a drop copy enters no orders")
+        if session.account is not None:
+            account = self._check_account_reference(firm, session.account, path)
+            if account is not None:
+                self._check_keys(firm, session, account, path)
+            return
+        only = account_of(firm, None)
+        if session.keys is None and only is None and findings.sound((*path, "account")):
+            findings.add(
+                path,
+                f"keys is missing: a drop copy of all accounts of firm {firm.name} names the keys "
+                f"that may log on (or account, for one of them)",
+            )
+        elif only is not None or session.keys is not None:
+            self._check_keys(firm, session, only, path)
 
     def _check_broker(
         self, firm: FirmTable, session: SessionTable, account: str, path: KeyPath
@@ -240,8 +278,9 @@ class FirmRules:
             )
 
     def _check_keys(
-        self, firm: FirmTable, session: SessionTable, account: str, path: KeyPath
+        self, firm: FirmTable, session: SessionTable, account: str | None, path: KeyPath
     ) -> None:
+        """Keys of that account; without one, of any account of the firm."""
         findings = self._findings
         place: KeyPath = (*path, "keys")
         own = {key.name: key for key in firm.key if key.name is not None}
@@ -255,7 +294,7 @@ class FirmRules:
         for index, name in enumerate(session.keys):
             if name in own:
                 other = account_of(firm, own[name].account)
-                if other not in (None, account):
+                if account is not None and other not in (None, account):
                     findings.add(
                         (*place, index),
                         f"keys names {name}, which is bound to account {other}, not to {account}",

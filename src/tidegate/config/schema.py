@@ -200,7 +200,7 @@ class SessionTable(SessionItems, forbid_unknown_fields=True, kw_only=True):
     sender_comp_id: Annotated[CompId, REQUIRED] = ""
     target_comp_id: CompId | None = None
     market: Literal["spot", "derivatives"] = "spot"
-    role: Literal["trading", "market_data_l2", "market_data_l3"] = "trading"
+    role: Literal["trading", "market_data_l2", "market_data_l3", "drop_copy"] = "trading"
     account: str | None = None
     broker: bool | None = None
     keys: list[str] | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 TRADING: Final = "trading"
+DROP_COPY: Final = "drop_copy"
+MARKET_DATA_ROLES: Final = ("market_data_l2", "market_data_l3")
 
 
 class Service(NamedTuple):
@@ -40,6 +42,9 @@ SERVICES: Final = (
         served=False,
     ),
     Service("spot_market_data_l3", "spot", "market_data_l3", 4005, "KRAKEN-MD", served=True),
+    # An extension: the dialect publishes neither port nor CompID of a drop copy.
+    Service("spot_drop_copy", "spot", DROP_COPY, 4006, "KRAKEN-DC", served=True),
+    Service("derivatives_drop_copy", "derivatives", DROP_COPY, 4007, "KRAKEN-DRV-DC", served=False),
 )
 
 PORT_MAX: Final = 65_535
@@ -54,20 +59,32 @@ def service_of(market: str, role: str) -> Service:
     raise AssertionError(f"no service for {market} {role}")
 
 
-def served_ports(port_offset: int, *, market_data: bool = True) -> dict[str, int]:
-    """Service name to TCP port, of the services this version has; those of market data only where
-    they are wanted."""
+def served_ports(
+    port_offset: int, *, market_data: bool = True, drop_copy: bool = True
+) -> dict[str, int]:
+    """Service name to TCP port, of the services this version has; those of market data and the drop
+    copy only where they are wanted."""
+    wanted = [TRADING]
+    if market_data:
+        wanted += MARKET_DATA_ROLES
+    if drop_copy:
+        wanted.append(DROP_COPY)
     return {
         service.name: service.port + port_offset
         for service in SERVICES
-        if service.served and (market_data or service.role == TRADING)
+        if service.served and service.role in wanted
     }
 
 
-def market_data_names() -> tuple[str, ...]:
-    return tuple(service.name for service in market_data_services())
+def followers_names() -> tuple[str, ...]:
+    """The services of the process that follows the journal: all but trading."""
+    return tuple(service.name for service in SERVICES if service.role != TRADING)
+
+
+def drop_copy_names() -> tuple[str, ...]:
+    return tuple(service.name for service in SERVICES if service.role == DROP_COPY)
 
 
 def market_data_services() -> tuple[Service, ...]:
     """Those of market data that this version has."""
-    return tuple(service for service in SERVICES if service.served and service.role != TRADING)
+    return tuple(s for s in SERVICES if s.served and s.role in MARKET_DATA_ROLES)

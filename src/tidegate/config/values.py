@@ -86,6 +86,10 @@ class MarketDataSession(Struct, frozen=True, kw_only=True):
     settings: SessionSettings
 
 
+class DropCopySession(MarketDataSession, frozen=True, kw_only=True):
+    """A drop copy of `access.account`, or of all accounts of its firm where that is empty."""
+
+
 class TlsPolicy(Struct, frozen=True, kw_only=True):
     """TLS of the listeners. Own files are either a certificate and its key, or neither; then the
     venue makes a certificate for `host`, `names` and this machine's loopback names."""
@@ -103,9 +107,9 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     `settings` go to the core and hold no secret and no network. Everything else stays in the
     shells. `ports` are TCP ports by service name, offset included; `sessions`, `keys` and `faults`
     are in the order of the file. `market_data` are market-data sessions of the file's own; every
-    trading session has some anyway (`config.market_data`). `template` is the file without firms and
-    faults: what is added while the venue runs is built from it. `liquidity` is None where
-    the internal maker is off.
+    trading session has some anyway (`config.market_data`). `drop_copies` are all there are.
+    `template` is the file without firms and faults: what is added while the venue runs is built
+    from it. `liquidity` is None where the internal maker is off.
     """
 
     profile: Literal["uat", "production"]
@@ -125,6 +129,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     keys: dict[str, ApiKey]
     faults: tuple[FaultTable, ...]
     market_data: tuple[MarketDataSession, ...]
+    drop_copies: tuple[DropCopySession, ...]
     template: ConfigFile
     liquidity: LiquiditySettings | None
 
@@ -139,6 +144,10 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
             market_data=tuple(
                 replace(own, access=replace(own.access, port=ports.get(own.access.service, 0)))
                 for own in self.market_data
+            ),
+            drop_copies=tuple(
+                replace(own, access=replace(own.access, port=ports[own.access.service]))
+                for own in self.drop_copies
             ),
             sessions={
                 session_id: replace(access, port=ports[access.service])

@@ -56,6 +56,11 @@ class Follower:
         """The log position behind the last turn that was replayed."""
         return self._replica.position
 
+    @property
+    def sequence(self) -> int:
+        """Of the record behind the last turn that was replayed."""
+        return self._replica.sequence
+
     def step(self, applied: Callable[[], None]) -> bool:
         """Replay for a while, calling `applied` behind each turn. False where everything that is
         durable is replayed: the doorbell rings for what comes."""

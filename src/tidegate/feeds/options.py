@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.config import VenueConfig
+from tidegate.feeds.dropcopy.options import CopySession, copy_sessions
 from tidegate.model.codec import Encoder
 from tidegate.provision import TlsFiles
 
@@ -48,6 +49,7 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     logons_per_second_max: int
     trading: list[Admission]
     own: list[OwnSession]
+    drop_copies: list[CopySession]
     log_format: str
     log_level: str
 
@@ -100,6 +102,7 @@ def feed_options(
         logons_per_second_max=config.logons_per_second_max,
         trading=trading,
         own=own,
+        drop_copies=copy_sessions(config),
         log_format=log_format,
         log_level=log_level,
     )

@@ -24,16 +24,19 @@ import structlog
 import uvloop
 
 from tidegate.children import Parent
+from tidegate.config.services import drop_copy_names
 from tidegate.feeds.answers import Answers
 from tidegate.feeds.desk import Desk
+from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.follower import Follower
 from tidegate.feeds.options import FeedOptions
 from tidegate.feeds.roster import Roster
 from tidegate.feeds.service import FeedService
 from tidegate.feeds.status import StatusServer
 from tidegate.feeds.times import FeedTime
-from tidegate.gateway.authentication import SessionCheck
+from tidegate.gateway.authentication import Authenticator, LogonCheck, SessionCheck
 from tidegate.gateway.listener import Listener
+from tidegate.gateway.port import LinkHost
 from tidegate.gateway.shares import Shares
 from tidegate.journal import DoorbellReader, JournalError
 from tidegate.logs import configure_logging
@@ -113,9 +116,19 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     desk = Desk(market_data, Answers(follower.venue))
     time = FeedTime(follower.doorbell, follower.venue.now_ns, virtual=options.virtual_clock)
     service = FeedService(desk, follower, Roster(options), time, fail)
+    copies = DropCopyService(
+        options.drop_copies,
+        Path(options.data),
+        follower,
+        FeedTime(follower.doorbell, follower.venue.now_ns, virtual=options.virtual_clock),
+        fail,
+    )
+    service.advanced = copies.advanced if options.drop_copies else None
     status = StatusServer(Path(options.data), service)
     service.start()
-    listeners = _listen(service, options)
+    if options.drop_copies:
+        copies.start()
+    listeners = _listen(service, copies, options)
     status.start()
     _log.info("feeds_serve", position=follower.position, sessions=len(desk.seats))
     await stopped.wait()
@@ -126,7 +139,9 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     for error in failures:
         _log.error("feeds_failed", reason=str(error), exc_info=error)
     if not failures:
-        await service.stop(STOP_TEXT, LOGOUT_WAIT_S)
+        await asyncio.gather(
+            service.stop(STOP_TEXT, LOGOUT_WAIT_S), copies.stop(STOP_TEXT, LOGOUT_WAIT_S)
+        )
     for listener in listeners:
         listener.abort_links()
     follower.close()
@@ -147,7 +162,7 @@ def _end_for_bugs(fail: Callable[[Exception], None]) -> Any:
     return handle
 
 
-def _listen(service: FeedService, options: FeedOptions) -> list[Listener]:
+def _listen(service: FeedService, copies: DropCopyService, options: FeedOptions) -> list[Listener]:
     tls = None
     if options.certificate:
         files = TlsFiles(certificate=Path(options.certificate), key=Path(options.key), ca=None)
@@ -155,10 +170,17 @@ def _listen(service: FeedService, options: FeedOptions) -> list[Listener]:
     shares = Shares()
     listeners: list[Listener] = []
     for name, descriptor in options.sockets.items():
-        port = service.port(name)
+        host: LinkHost
+        check: LogonCheck
+        if name in drop_copy_names():
+            host = copies
+            check = Authenticator(copies, name, copies.sessions, copies.keys)
+        else:
+            host = port = service.port(name)
+            check = SessionCheck(port, name, port.sessions)
         listener = Listener(
-            port,
-            SessionCheck(port, name, port.sessions),
+            host,
+            check,
             tls=tls,
             logon_timeout_s=options.logon_timeout_s,
             logons_per_second_max=options.logons_per_second_max,

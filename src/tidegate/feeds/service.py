@@ -59,6 +59,7 @@ class FeedService:
         self._rolling_over = False
         self._stopping = False
         self._failed = False
+        self.advanced: Callable[[], None] | None = None  # told behind each turn that was replayed
 
     def port(self, service: str) -> FeedPort:
         """What the links of a service's listener have behind them."""
@@ -157,7 +158,7 @@ class FeedService:
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._follow()  # who does not hear the bell looks now and then
-        if self._time.may_pass(self.desk):
+        if self._time.may_pass(seat.session for seat in self.desk.seats):
             self.desk.tick(self.now_ns())
         self.schedule()
 
@@ -203,6 +204,8 @@ class FeedService:
                 self.desk.log_out_all(ROLLOVER_TEXT, now_ns)
             else:
                 self.desk.reset_all(now_ns)
+        if self.advanced is not None:
+            self.advanced()
 
     # --- sessions ---------------------------------------------------------------------------------
 

@@ -1,13 +1,14 @@
-"""What time it is for market-data sessions: the machine's, or the venue's where that is moved."""
+"""What time it is for sessions of the feeds: the machine's, or the venue's where that is moved."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from tidegate.clock import SteadyClock
-from tidegate.feeds.desk import Desk
 from tidegate.journal import DoorbellReader
+from tidegate.session.machine import Session
 
 SETTLE_S: Final = 0.2  # of real time, in which a client answers a question before time passes on
 
@@ -28,13 +29,13 @@ class FeedTime:
         self._now_ns = max(self._now_ns, self._doorbell.time_ns)
         return self._now_ns
 
-    def may_pass(self, desk: Desk) -> bool:
+    def may_pass(self, sessions: Iterable[Session]) -> bool:
         """Whether sessions may be told what time it is: not while a client still has real time to
         answer."""
         if self._clock is not None:
             return True
         now_s = time.monotonic()
-        if not any(seat.session.test_request_ns for seat in desk.seats):
+        if not any(session.test_request_ns for session in sessions):
             self._asked_s = 0.0
             return True
         if self._asked_s == 0.0:

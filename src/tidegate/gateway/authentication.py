@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
-from tidegate.gateway.port import SessionDirectory, VenuePort
+from tidegate.gateway.port import CredentialDirectory, SessionDirectory
 from tidegate.session.logon import (
     FAILED_COMP_ID,
     FAILED_CREDENTIALS,
@@ -125,7 +125,7 @@ class Authenticator(SessionCheck):
 
     def __init__(
         self,
-        venue: VenuePort,
+        venue: CredentialDirectory,
         service: str,
         sessions: Mapping[SessionId, SessionAccess],
         keys: Mapping[str, ApiKey],

@@ -74,8 +74,8 @@ class LinkHost(SessionDirectory, Protocol):
         """The link broke or was closed by the peer."""
 
 
-class VenuePort(LinkHost, FrameSource, Protocol):
-    """The running venue: its one loop, with the journal behind it."""
+class CredentialDirectory(SessionDirectory, Protocol):
+    """What Logons that are signed are checked against, beside keys."""
 
     def wall_ns(self) -> int:
         """The machine's clock, which a client's nonce is compared with. `now_ns` may differ from
@@ -86,6 +86,10 @@ class VenuePort(LinkHost, FrameSource, Protocol):
 
     def last_nonce(self, api_key: bytes) -> int:
         """The last nonce that was accepted from a key, 0 before the first."""
+
+
+class VenuePort(LinkHost, CredentialDirectory, FrameSource, Protocol):
+    """The running venue: its one loop, with the journal behind it."""
 
 
 class LinkOutput(Protocol):

@@ -17,7 +17,15 @@ from tidegate.journal.errors import (
     JournalLimitExceeded,
     JournalPositionUnknown,
 )
-from tidegate.journal.follow import LOG_END, LogFollower, batch_mark, log_end, segment_positions
+from tidegate.journal.follow import (
+    LOG_END,
+    LogFollower,
+    batch_mark,
+    log_end,
+    oldest_batch,
+    read_batch,
+    segment_positions,
+)
 from tidegate.journal.layout import FIRST_SEQUENCE, PAYLOAD_BYTES_MAX
 from tidegate.journal.lock import DirectoryLock
 from tidegate.journal.log import SEGMENT_BYTES_MAX, Durability, Journal
@@ -68,6 +76,8 @@ __all__ = [
     "load_snapshot_before",
     "log_end",
     "make_bell",
+    "oldest_batch",
+    "read_batch",
     "read_snapshots",
     "segment_positions",
     "write_snapshot",

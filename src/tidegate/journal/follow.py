@@ -195,6 +195,48 @@ def segment_positions(storage: Storage, directory: Path) -> list[int]:
     return positions
 
 
+def read_batch(storage: Storage, directory: Path, position: int) -> Batch | None:
+    """The whole batch at a log position; None where none stands there, or it is gone. Raises
+    `JournalFailed`."""
+    try:
+        bases = [base for base in segment_positions(storage, directory) if base <= position]
+        if not bases:
+            return None
+        base_position = bases[-1]
+        file = storage.open(directory / segment_name(base_position), writable=False)
+        try:
+            header = decode_segment_header(read_fully(storage, file, 0, SEGMENT_HEADER_BYTES))
+            end_position = base_position + storage.size(file)
+            start = max(position, base_position + SEGMENT_HEADER_BYTES)
+            if header is None or start >= end_position:
+                return None
+            walk = BatchWalk(
+                storage,
+                file,
+                base_position=base_position,
+                salt=header.salt,
+                position=start,
+                end_position=end_position,
+            )
+            batch = walk.next_batch()
+        finally:
+            storage.close(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise JournalFailed(f"{directory}: reading failed: {error}") from error
+    return batch if isinstance(batch, Batch) else None
+
+
+def oldest_batch(storage: Storage, directory: Path) -> Batch | None:
+    """The first batch that is still there. Raises `JournalFailed`."""
+    try:
+        bases = segment_positions(storage, directory)
+    except OSError as error:
+        raise JournalFailed(f"{directory}: reading failed: {error}") from error
+    return read_batch(storage, directory, bases[0] + SEGMENT_HEADER_BYTES) if bases else None
+
+
 def batch_mark(storage: Storage, directory: Path, position: int) -> bytes | None:
     """The header of the batch at a log position, which no other batch of any log shares: it holds
     the segment's salt and the content's checksum. None where no batch stands there.

@@ -32,7 +32,8 @@ def ready_document(
     is null where they do not, and where clients verify with what their system trusts. A session
     that is not enabled, or whose account is not, is left out, as are those of the internal market
     maker; of several keys it shows the first. `market_data_sessions` are who may log on for market
-    data, without a key. `control` is the path of the control socket.
+    data, without a key; `drop_copy_sessions` have no account where they are of a whole firm.
+    `control` is the path of the control socket.
     """
     enabled_accounts = {account.account for account in config.settings.accounts if account.enabled}
     sessions = []
@@ -74,8 +75,30 @@ def ready_document(
             for access in market_data_sessions(config)
             if access.enabled and access.account in enabled_accounts
         ],
+        "drop_copy_sessions": _drop_copies(config, enabled_accounts),
         "control": str(control.absolute()),
     }
+
+
+def _drop_copies(config: VenueConfig, enabled_accounts: set[str]) -> list[dict[str, Any]]:
+    found = []
+    for access in (one.access for one in config.drop_copies):
+        if not access.enabled or (access.account and access.account not in enabled_accounts):
+            continue
+        key = config.keys[access.key_names[0]]
+        found.append(
+            {
+                "firm": access.firm,
+                "account": access.account or None,
+                "market": access.market,
+                "sender_comp_id": access.sender_comp_id,
+                "target_comp_id": access.target_comp_id,
+                "port": access.port,
+                "api_key": key.name,
+                "api_secret": base64.b64encode(key.secret).decode(),
+            }
+        )
+    return found
 
 
 def write_ready(directory: Path, document: dict[str, Any]) -> Path:
@@ -134,6 +157,10 @@ def print_ready(
     console.print(services)
     console.print(sessions)
     _print_market_data(console, document["market_data_sessions"])
+    for session in document["drop_copy_sessions"]:
+        of = session["account"] or f"all accounts of {session['firm']}"
+        label = f"drop copy of {of}, port {session['port']}, TargetCompID"
+        _print_line(console, f"{label} {session['target_comp_id']}", session["sender_comp_id"])
     for account, names_of_subs in (brokers or {}).items():
         _print_line(console, f"AllocAccount (79) of {account}", ", ".join(names_of_subs))
     for session in document["sessions"]:

@@ -91,7 +91,7 @@ class Session:
         self.tools = tools
         self.index = index
         self.initiator = initiator
-        self.application = TRADING  # or MARKET_DATA: which messages it judges
+        self.application = TRADING  # or another of the dictionary: which messages it judges
         self.state = DISCONNECTED
         self.epoch = 1
         self.link = 0

@@ -32,6 +32,7 @@ OPTIONAL: Final = "N"
 ANY_SESSION: Final = 0
 TRADING: Final = 1
 MARKET_DATA: Final = 2
+DROP_COPY: Final = 3  # of which clients send session messages alone
 
 
 class Field:

@@ -22,6 +22,7 @@ from tidegate.model.build import COMPILED
 from tidegate.model.limits import FIELDS_MAX
 from tidegate.wire import dictionary, formats
 from tidegate.wire.dictionary import (
+    DROP_COPY,
     FIELDS,
     HEADER,
     MARKET_DATA,
@@ -226,6 +227,7 @@ def _layouts(application: int) -> list[_Layout]:
 
 _TRADING_LAYOUTS: Final[list[_Layout]] = _layouts(TRADING)
 _MARKET_DATA_LAYOUTS: Final[list[_Layout]] = _layouts(MARKET_DATA)
+_DROP_COPY_LAYOUTS: Final[list[_Layout]] = _layouts(DROP_COPY)
 
 
 def is_fix44_type(msg_type: bytes) -> bool:
@@ -242,11 +244,15 @@ def is_supported_type(msg_type: bytes, application: int = TRADING) -> bool:
 def check(message: Message, msg_type: bytes, application: int = TRADING) -> Fault | None:
     """The first fault of a framed and scanned message of that type, `None` where there is none.
 
-    Any type of the dialect that has a place in a session of that kind (`TRADING` or `MARKET_DATA`)
-    is judged, whoever sends it. Of another FIX 4.4 type only header and trailer are; a type that
-    FIX 4.4 lacks is itself the fault.
+    Any type of the dialect that has a place in a session of that kind (`TRADING`, `MARKET_DATA`,
+    `DROP_COPY`) is judged, whoever sends it. Of another FIX 4.4 type only header and trailer are; a
+    type that FIX 4.4 lacks is itself the fault.
     """
-    layouts = _TRADING_LAYOUTS if application == TRADING else _MARKET_DATA_LAYOUTS
+    layouts = _TRADING_LAYOUTS
+    if application == MARKET_DATA:
+        layouts = _MARKET_DATA_LAYOUTS
+    elif application == DROP_COPY:
+        layouts = _DROP_COPY_LAYOUTS
     code: i64 = _ROW
     if len(msg_type) == 1:
         code = msg_type[0]

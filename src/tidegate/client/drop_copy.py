@@ -1,0 +1,161 @@
+"""A drop copy's client: every ExecutionReport is booked once, whatever dies when.
+
+    client = DropCopyClient(endpoint, Credentials("COPY", "KRAKEN-DC", key, secret),
+                            SqliteReports(Path("reports.sqlite")))
+    await client.connect()
+    async for event in client: ...
+
+A venue takes an answered TestRequest for the proof that all before it was read. So reports are
+booked where they arrive, and what was booked is committed before the answer leaves; what a queue
+behind this still holds may be lost with the process, and is in the store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from tidegate.client.connection import EVENTS_MAX, Connection, Endpoint
+from tidegate.client.credentials import Credentials, LogonOptions
+from tidegate.client.events import (
+    ClientEvent,
+    ExecutionReport,
+    LoggedOn,
+    business_reject,
+    execution_report,
+    session_reject,
+)
+from tidegate.client.session_core import SessionCore
+from tidegate.wire.message import Message
+
+RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+class ReportStore(Protocol):
+    """Where reports are booked. What it raises ends the client: a report that can not be booked
+    must not be answered for."""
+
+    def book(self, report: ExecutionReport) -> bool:
+        """Keep a report; False where its ExecID (17) was booked before."""
+
+    def commit(self) -> None:
+        """What was booked must outlive the process from here on."""
+
+
+class SqliteReports:
+    """A `ReportStore` in a SQLite file: the table `report` of ExecID and message, in the order of
+    arrival. Raises `sqlite3.Error`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = sqlite3.connect(path)
+        self._file.execute("PRAGMA journal_mode = WAL")
+        self._file.execute(
+            "CREATE TABLE IF NOT EXISTS report "
+            "(number INTEGER PRIMARY KEY, exec_id TEXT NOT NULL UNIQUE, message BLOB NOT NULL)"
+        )
+        self._file.commit()
+
+    def book(self, report: ExecutionReport) -> bool:
+        """See `ReportStore.book`."""
+        done = self._file.execute(
+            "INSERT OR IGNORE INTO report (exec_id, message) VALUES (?, ?)",
+            (report.exec_id, report.frame),
+        )
+        return done.rowcount == 1
+
+    def commit(self) -> None:
+        """See `ReportStore.commit`."""
+        self._file.commit()
+
+    def exec_ids(self) -> list[str]:
+        """All that were booked, in the order of arrival."""
+        rows = self._file.execute("SELECT exec_id FROM report ORDER BY number").fetchall()
+        return [exec_id for (exec_id,) in rows]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class DropCopyCore(SessionCore):
+    """See the module. Numbers begin anew at each logon: the venue's place in the feed does not
+    depend on them. Only reports that are new become events."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        store: ReportStore,
+        options: LogonOptions | None = None,
+        *,
+        trace: Callable[[bool, bytes], None] | None = None,
+    ) -> None:
+        super().__init__(credentials, options or LogonOptions(reset_each_logon=True), trace=trace)
+        self._store = store
+        self.repeated = 0  # reports that had been booked before
+
+    def receive(self, data: bytes, time_ns: int) -> None:
+        super().receive(data, time_ns)
+        self._store.commit()  # what is answered to these bytes leaves behind this
+
+    def _take(self, message: Message, msg_type: bytes, time_ns: int) -> bool:
+        if msg_type == b"8":
+            report = execution_report(message)
+            if self._store.book(report):
+                self._events.append(report)
+            else:
+                self.repeated += 1
+        elif msg_type == b"j":
+            self._events.append(business_reject(message))
+        elif msg_type == b"3":
+            self._events.append(session_reject(message, ""))
+        else:
+            return False
+        return True
+
+
+class DropCopyClient:
+    """See the module; `core` and `line` are its two halves. A lost line is connected again by
+    itself, unless `reconnect_delays_s` is empty."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        credentials: Credentials,
+        store: ReportStore,
+        options: LogonOptions | None = None,
+        *,
+        events_max: int = EVENTS_MAX,
+        reconnect_delays_s: Sequence[float] = RECONNECT_DELAYS_S,
+        clock_ns: Callable[[], int] = time.time_ns,
+        trace: Callable[[bool, bytes], None] | None = None,
+    ) -> None:
+        self.core = DropCopyCore(credentials, store, options, trace=trace)
+        self.line = Connection(
+            endpoint,
+            self.core,
+            events_max=events_max,
+            reconnect_delays_s=reconnect_delays_s,
+            clock_ns=clock_ns,
+        )
+
+    @property
+    def is_logged_on(self) -> bool:
+        return self.core.is_logged_on
+
+    async def connect(self) -> LoggedOn:
+        """Open the line and log on. Raises as `Connection.connect`; it does not try again."""
+        return await self.line.connect()
+
+    async def close(self) -> None:
+        """Log out and close the line."""
+        await self.line.close()
+
+    async def next_event(self) -> ClientEvent | None:
+        """As `Connection.next_event`."""
+        return await self.line.next_event()
+
+    async def __aiter__(self) -> AsyncIterator[ClientEvent]:
+        while (event := await self.next_event()) is not None:
+            yield event

@@ -1,0 +1,356 @@
+"""Drop-copy sessions as one machine: frames, times and a log in, bytes for links out.
+
+It is the host of its sessions. Reports go out as a session's link has room; between them
+TestRequests ask whether they were read, and the answer moves the session's mark. Whatever is not
+confirmed when a line ends is sent again on the next, marked as a possible resend.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tidegate.feeds.dropcopy.reports import Mark, Report
+from tidegate.feeds.dropcopy.seat import CopySeat
+from tidegate.model.limits import RESENDS_PENDING_MAX
+from tidegate.model.rejects import MESSAGE_TYPE, refuse
+from tidegate.model.settings import DUPLICATE_DISPLACE
+from tidegate.session.host import SessionHost
+from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
+from tidegate.session.machine import MessageTools, Session
+from tidegate.session.reasons import DISPLACED
+from tidegate.session.resend import gap_fill
+from tidegate.session.states import ACTIVE, DISCONNECTED
+from tidegate.venue.reports import write_business_reject
+from tidegate.wire import tags
+from tidegate.wire.message import Message
+
+MESSAGES_PER_STEP: Final = 200  # of one session, before others get their turn
+HELD_MAX: Final = 1_000  # messages behind a resend
+
+TOO_MANY_RESENDS: Final = b"Too many resend requests"
+_POSS_RESEND: Final = b"97=Y\x01"
+_TEST_REQ_ID: Final = b"READ-%d"
+
+
+class CopyEvent(NamedTuple):
+    """A session came up, ended, or refused a logon: for the log."""
+
+    seat: int
+    link: int
+    happening: str
+    reason: str
+
+
+class Delivery(NamedTuple):
+    """What is to be written to a link, in one piece. `answer`: it never became a session's."""
+
+    link: int
+    data: bytes
+    cut: bool
+    answer: bool
+
+
+class _Line:
+    def __init__(self, number: int, seat: CopySeat | None) -> None:
+        self.number = number
+        self.seat = seat
+        self.frames: list[bytes] = []
+        self.full = False  # its transport takes no more for now
+        self.cut = False
+        self.touched = False
+
+
+class CopyDesk(SessionHost):
+    """See the module. Sessions are known by their index in `seats`, links by a number that rises.
+    Times are nanoseconds since 1970 UTC. `end` is how far the log may be told of."""
+
+    def __init__(self) -> None:
+        self.tools = MessageTools()
+        self.seats: list[CopySeat] = []
+        self.events: list[CopyEvent] = []  # since the owner has emptied it
+        self.end = Mark(0, 0, 0)
+        self.last_link = 0
+        self._lines: dict[int, _Line] = {}
+        self._touched: list[_Line] = []
+        self._answered = Message()
+
+    # --- inputs ----------------------------------------------------------------------------------
+
+    def logon(self, index: int, frame: bytes, time_ns: int) -> int:
+        """A Logon that the gateway has let in; gives the number of its link."""
+        seat = self.seats[index]
+        session = seat.session
+        self.last_link += 1
+        link = self.last_link
+        if session.state != DISCONNECTED:
+            if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
+                self._refuse_logon(seat, link, frame, time_ns)
+                return link
+            session.expel(DISPLACED, time_ns)
+        if not seat.knows_incoming:
+            self._adopt_number(seat, frame)
+        self._lines[link] = _Line(link, seat)
+        session.logon(link, frame, time_ns)
+        return link
+
+    def frames(self, index: int, link: int, frames: list[bytes], time_ns: int) -> None:
+        """Framed messages of a link, in order; those of a link that is not the session's (any more)
+        count for nothing."""
+        seat = self.seats[index]
+        session = seat.session
+        for frame in frames:
+            if session.link != link:
+                return
+            session.receive(frame, time_ns)
+            if len(seat.held) > HELD_MAX:
+                session.expel(TOO_MANY_RESENDS, time_ns)
+            if seat.probe is not None and session.state == ACTIVE:
+                self._look_for_answer(seat, frame)
+
+    def link_down(self, index: int, link: int, time_ns: int) -> None:
+        """A link broke, or was closed by the peer."""
+        session = self.seats[index].session
+        if session.link == link:
+            session.link_lost(time_ns)
+        self._lines.pop(link, None)
+
+    def tick(self, time_ns: int) -> None:
+        """Time has passed: heartbeats, and who is not heard any more."""
+        for seat in self.seats:
+            seat.session.tick(time_ns)
+
+    def ask_all(self, time_ns: int) -> None:
+        """Ask whoever got reports since the last question whether they were read."""
+        for seat in self.seats:
+            session = seat.session
+            if session.state != ACTIVE or seat.probe is not None or seat.resends:
+                continue
+            if seat.report_count == seat.confirmed_count:
+                seat.advance()
+            elif not self._lines[session.link].full:
+                seat.ask(_TEST_REQ_ID % session.next_outgoing)
+                assert seat.probe is not None
+                session.begin(b"1", time_ns).text(b"112=", seat.probe.test_req_id)
+                session.finish(time_ns)
+
+    def log_out_all(self, text: bytes, time_ns: int) -> None:
+        """Ask every session to log out."""
+        for seat in self.seats:
+            seat.session.logout(text, time_ns, orderly=True)
+
+    def reset_all(self, time_ns: int) -> None:
+        """A new day: who has not answered the Logout is cut, and numbers start anew."""
+        for seat in self.seats:
+            seat.session.link_lost(time_ns)
+            seat.session.reset()
+
+    def full(self, link: int) -> None:
+        """The link's transport takes no more."""
+        line = self._lines.get(link)
+        if line is not None:
+            line.full = True
+
+    def drained(self, link: int) -> None:
+        """It has room again."""
+        line = self._lines.get(link)
+        if line is not None:
+            line.full = False
+
+    # --- reports ---------------------------------------------------------------------------------
+
+    def step(self, time_ns: int) -> bool:
+        """Send what links have room for, up to a bound; whether to be called again at once. Raises
+        `JournalError`."""
+        more = False
+        for seat in self.seats:
+            session = seat.session
+            if session.state != ACTIVE or self._lines[session.link].full:
+                continue
+            if seat.resends:
+                self._resend_some(seat, time_ns)
+                more = True
+            elif self._report_some(seat, time_ns):
+                more = True
+        return more
+
+    def _report_some(self, seat: CopySeat, time_ns: int) -> bool:
+        reader = seat.reader
+        assert reader is not None
+        if not reader.reports and not reader.fill(self.end.position):
+            return False
+        for _ in range(min(len(reader.reports), MESSAGES_PER_STEP)):
+            if seat.session.state != ACTIVE:
+                return False
+            self._report(seat, reader.reports.popleft(), time_ns)
+        return True
+
+    def _report(self, seat: CopySeat, report: Report, time_ns: int) -> None:
+        session = seat.session
+        seat.sending = report
+        writer = session.begin(b"8", time_ns)
+        if report.mark.next < seat.state.sent:
+            writer.raw(_POSS_RESEND)
+        writer.raw(report.body)
+        session.finish(time_ns)
+        seat.sending = None
+        seat.state.sent = max(seat.state.sent, report.mark.next + 1)
+        seat.report_count += 1
+
+    def _resend_some(self, seat: CopySeat, time_ns: int) -> None:
+        line = self._lines[seat.session.link]
+        resend = seat.resends[0]
+        for _ in range(MESSAGES_PER_STEP):
+            number = resend.next_number
+            if number > resend.end:
+                self._close_gap(seat, line, number, time_ns)
+                seat.resends.popleft()
+                break
+            resend.next_number += 1
+            frame = seat.resent(number, time_ns)
+            if frame is None:
+                resend.gap_start = resend.gap_start or number
+            else:
+                self._close_gap(seat, line, number, time_ns)
+                self._write(line, frame)
+        if not seat.resends:
+            self._release(seat, line)
+
+    def _close_gap(self, seat: CopySeat, line: _Line, number: int, time_ns: int) -> None:
+        resend = seat.resends[0]
+        if resend.gap_start:
+            sending_time = self.tools.timestamps.text(time_ns)
+            comp_ids = seat.session.comp_ids
+            self._write(line, gap_fill(comp_ids, resend.gap_start, number, sending_time))
+            resend.gap_start = 0
+
+    def _release(self, seat: CopySeat, line: _Line) -> None:
+        for frame in seat.held:
+            self._write(line, frame)
+        seat.held.clear()
+
+    # --- outputs ---------------------------------------------------------------------------------
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to `take`."""
+        return bool(self._touched)
+
+    def take(self) -> list[Delivery]:
+        """What is to be written now."""
+        touched = self._touched
+        self._touched = []
+        deliveries: list[Delivery] = []
+        for line in touched:
+            line.touched = False
+            data = b"".join(line.frames)
+            deliveries.append(Delivery(line.number, data, line.cut, answer=line.seat is None))
+            line.frames = []
+            if line.cut:
+                self._lines.pop(line.number, None)
+        return deliveries
+
+    def _write(self, line: _Line, frame: bytes) -> None:
+        line.frames.append(frame)
+        self._touch(line)
+
+    def _touch(self, line: _Line) -> None:
+        if not line.touched:
+            line.touched = True
+            self._touched.append(line)
+
+    # --- what sessions ask of their host ----------------------------------------------------------
+
+    def send(self, session: Session, number: int, frame: bytes) -> None:
+        seat = self.seats[session.index]
+        report = seat.sending
+        again = report is not None and report.mark.next < seat.state.sent
+        seat.number_used(number, session.last_sent_ns, poss_resend=again)
+        line = self._lines.get(session.link)
+        if line is None:
+            return
+        if not seat.resends:
+            self._write(line, frame)
+        else:
+            seat.held.append(frame)
+
+    def resend(self, session: Session, begin: int, end: int, time_ns: int) -> None:
+        seat = self.seats[session.index]
+        if len(seat.resends) >= RESENDS_PENDING_MAX:
+            session.expel(TOO_MANY_RESENDS, time_ns)
+        else:
+            seat.lacks(begin, end)
+
+    def deliver(self, session: Session, message: Message, time_ns: int) -> None:
+        msg_type = message.get(tags.MSG_TYPE)
+        if msg_type == b"j":
+            return  # never answered, lest two sides refuse each other's for ever
+        number = message.integer(tags.MSG_SEQ_NUM)
+        writer = session.begin(b"j", time_ns)
+        write_business_reject(writer, refuse(MESSAGE_TYPE), number, msg_type, b"")
+        session.finish(time_ns)
+        session.count_error(time_ns)
+
+    def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
+        return  # the wire has said it
+
+    def established(self, session: Session, time_ns: int) -> None:
+        seat = self.seats[session.index]
+        reason = seat.open(self.end)
+        if reason:
+            self._note(session, session.link, "begins_anew", reason)
+        self._note(session, session.link, "logon", "")
+
+    def was_reset(self, session: Session) -> None:
+        seat = self.seats[session.index]
+        seat.sent.clear(1)
+        seat.resends.clear()
+        seat.knows_incoming = True
+
+    def ended(
+        self, session: Session, link: int, reason: bytes, time_ns: int, *, orderly: bool
+    ) -> None:
+        seat = self.seats[session.index]
+        seat.close()
+        line = self._lines.get(link)
+        if line is not None:
+            self._release(seat, line)
+            line.cut = True
+            self._touch(line)
+        seat.held.clear()
+        self._note(session, link, "end", reason.decode("latin-1"))
+
+    # --- inner works -----------------------------------------------------------------------------
+
+    def _look_for_answer(self, seat: CopySeat, frame: bytes) -> None:
+        message = self._answered
+        message.scan(frame)
+        probe = seat.probe
+        assert probe is not None
+        if message.says(tags.MSG_TYPE, b"0") and message.says(tags.TEST_REQ_ID, probe.test_req_id):
+            seat.confirm(probe)
+
+    def _adopt_number(self, seat: CopySeat, frame: bytes) -> None:
+        """Numbers of the client are not kept over a restart: it says itself where it is."""
+        message = Message()
+        message.scan(frame)
+        seat.knows_incoming = True
+        seat.session.next_incoming = max(1, message.integer(tags.MSG_SEQ_NUM))
+
+    def _note(self, session: Session, link: int, happening: str, reason: str) -> None:
+        self.events.append(CopyEvent(session.index, link, happening, reason))
+
+    def _refuse_logon(self, seat: CopySeat, link: int, frame: bytes, time_ns: int) -> None:
+        """The session is in use, and is not touched."""
+        message = Message()
+        message.scan(frame)
+        answer = refusal_frame(
+            LogonRequest(message),
+            seat.session.next_outgoing,
+            self.tools.timestamps.text(time_ns),
+            ALREADY_ACTIVE,
+        )
+        line = _Line(link, None)
+        line.cut = True
+        self._lines[link] = line
+        self._write(line, answer)
+        self._note(seat.session, link, "refused", ALREADY_ACTIVE.decode())

@@ -1,0 +1,337 @@
+"""Drop copies in the event loop of the feeds: links on one side, the desk, the log behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+
+from tidegate.config import convert
+from tidegate.config.values import ApiKey, SessionAccess, SessionId
+from tidegate.feeds.dropcopy.desk import CopyDesk
+from tidegate.feeds.dropcopy.options import CopySession
+from tidegate.feeds.dropcopy.outbound import CopyWriter
+from tidegate.feeds.dropcopy.reports import Mark, Reach
+from tidegate.feeds.dropcopy.seat import CopySeat, LogAccess
+from tidegate.feeds.dropcopy.state import StateFile
+from tidegate.feeds.follower import Follower
+from tidegate.feeds.times import FeedTime
+from tidegate.gateway.outbound import LinkWriter
+from tidegate.gateway.port import LinkOutput, LinkTransport
+from tidegate.gateway.shares import Shares
+from tidegate.journal import OsStorage
+from tidegate.model.codec import Decoder
+from tidegate.model.settings import SessionSettings
+from tidegate.model.time import utc_timestamp
+from tidegate.recovery import JOURNAL_DIRECTORY
+from tidegate.session.logon import LogonRequest, refusal_frame
+from tidegate.session.machine import Session
+from tidegate.session.reasons import SESSION_DISABLED
+from tidegate.session.states import DISCONNECTED
+from tidegate.venue.rollover import ROLLOVER_TEXT
+from tidegate.wire.dictionary import DROP_COPY
+
+TICK_S: Final = 0.05
+ASK_S: Final = 0.2  # between two questions whether what was sent was read
+LOGOUT_LOOK_S: Final = 0.02
+
+_log = structlog.get_logger("tidegate.feeds")
+
+
+class _Place(NamedTuple):
+    """A session's part that is no desk's matter."""
+
+    options: CopySession
+    nonce_floor: int  # milliseconds; what came before is not known
+
+
+class DropCopyService:
+    """A `gateway.port.LinkHost` and `CredentialDirectory`. `sessions` and `keys` are what the
+    gateway checks. `fail` is called, once, where the process must end."""
+
+    behind = False  # nothing waits for a disk
+
+    def __init__(
+        self,
+        sessions: list[CopySession],
+        data: Path,
+        follower: Follower,
+        feed_time: FeedTime,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.desk = CopyDesk()
+        self.sessions: dict[SessionId, SessionAccess] = {}
+        self.keys: dict[str, ApiKey] = {}
+        self._follower = follower
+        self._time = feed_time
+        self._fail = fail
+        self._loop = asyncio.get_running_loop()
+        self._log_access = LogAccess(data / JOURNAL_DIRECTORY, OsStorage())
+        self._places: list[_Place] = []
+        self._indexes: dict[SessionId, int] = {}
+        self._outputs: dict[int, LinkOutput] = {}  # by link number
+        self._settings = follower.venue.settings
+        self._rolling_over = follower.rollover.is_on
+        self._pumping = False
+        self._stopping = False
+        self._saving: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self.desk.end = self._end()
+        for one in sessions:
+            self._add(one, data)
+
+    def start(self) -> None:
+        """Listeners may accept."""
+        self._adopt_settings()
+        self._timers = [
+            self._loop.call_later(TICK_S, self._tick),
+            self._loop.call_later(ASK_S, self._ask),
+        ]
+
+    async def stop(self, text: bytes, wait_s: float) -> None:
+        """Log everybody out, wait for the answers, and keep what is to be kept."""
+        self._stopping = True
+        self.desk.log_out_all(text, self.now_ns())
+        self.pump()
+        end_s = self._loop.time() + wait_s
+        while self._loop.time() < end_s and any(
+            seat.session.state != DISCONNECTED for seat in self.desk.seats
+        ):
+            await asyncio.sleep(LOGOUT_LOOK_S)
+        for timer in self._timers:
+            timer.cancel()
+        if self._saving is not None:
+            await self._saving
+        for seat in self.desk.seats:
+            if seat.dirty:
+                seat.save()
+
+    def _add(self, one: CopySession, data: Path) -> None:
+        settings = SessionSettings.load(Decoder(bytes.fromhex(one.settings)))
+        session_id = (settings.sender_comp_id, settings.target_comp_id)
+        index = len(self.desk.seats)
+        file = StateFile(data, session_id)
+        restored = file.restore(self.desk.end.sequence)
+        state = restored.state
+        nonce_floor = 0
+        if restored.damage:
+            _log.warning(
+                "drop_copy_begins_anew", sender_comp_id=session_id[0], reason=restored.damage
+            )
+            # A nonce of before the damage is too old from then on.
+            nonce_floor = self.wall_ns() // 1_000_000 + one.nonce_window_ms
+        session = Session(self.desk, self.desk.tools, index, settings, initiator=False)
+        session.application = DROP_COPY
+        session.next_outgoing = state.reserved
+        reach = Reach(self._follower.venue.directory, one.firm, one.account)
+        self.desk.seats.append(CopySeat(session, reach, self._log_access, state, file))
+        self._places.append(_Place(one, nonce_floor))
+        self._indexes[session_id] = index
+        for key in one.keys:
+            secret = base64.b64decode(key.secret)
+            self.keys[key.name] = ApiKey(
+                name=key.name, secret=secret, firm=one.firm, account=key.account, sessions=()
+            )
+        self.sessions[session_id] = SessionAccess(
+            firm=one.firm,
+            account=one.account,
+            market=one.market,
+            role="drop_copy",
+            sender_comp_id=session_id[0],
+            target_comp_id=session_id[1],
+            service=one.service,
+            port=one.port,
+            broker=False,
+            enabled=True,  # the session's settings say whether it is
+            networks=tuple(convert.network(text) for text in one.networks),
+            key_names=tuple(key.name for key in one.keys),
+            nonce_window_ms=one.nonce_window_ms,
+            tls=one.tls,
+        )
+
+    def _end(self) -> Mark:
+        sequence = self._follower.sequence
+        return Mark(self._follower.position, sequence, sequence)
+
+    # --- LinkHost and CredentialDirectory ---------------------------------------------------------
+
+    def now_ns(self) -> int:
+        return self._time.now_ns()
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
+        session_id = (sender_comp_id.decode("latin-1"), target_comp_id.decode("latin-1"))
+        return self._indexes.get(session_id, -1)
+
+    def heartbeat_limits_s(self, session: int) -> tuple[int, int]:
+        settings = self.desk.seats[session].session.settings
+        return settings.heartbeat_min_s, settings.heartbeat_max_s
+
+    def session_enabled(self, session: int) -> bool:
+        """By the file, and by operators: who may not trade may not read."""
+        options = self._places[session].options
+        venue = self._follower.venue
+        if options.firm in venue.operated.disabled_firms:
+            return False
+        account = venue.directory.account_by_name.get(options.account.encode())
+        if options.account and (account is None or not account.settings.enabled):
+            return False
+        return self.desk.seats[session].session.settings.enabled
+
+    def key_enabled(self, api_key: bytes) -> bool:
+        return api_key.decode("latin-1") not in self._follower.venue.operated.disabled_keys
+
+    def last_nonce(self, api_key: bytes) -> int:
+        """Of any session: of trading as far as the journal has told, of drop copies by files."""
+        name = api_key.decode("latin-1")
+        newest = self._follower.venue.last_nonces.get(api_key, 0)
+        for seat, place in zip(self.desk.seats, self._places, strict=True):
+            newest = max(newest, seat.state.nonces.get(name, 0), place.nonce_floor)
+        return newest
+
+    def logons_refused(self) -> bool:
+        return self._stopping or self._follower.rollover.is_on
+
+    def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
+        number = 1 if session < 0 else self.desk.seats[session].session.next_outgoing
+        return refusal_frame(request, number, utc_timestamp(self.now_ns()), text)
+
+    def logon(
+        self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes
+    ) -> int:
+        """The nonce is on the disk before anything is answered."""
+        seat = self.desk.seats[session]
+        seat.state.nonces[api_key.decode("latin-1")] = nonce
+        seat.state.is_up = True
+        seat.save()
+        link = self.desk.logon(session, frame, self.now_ns())
+        self._outputs[link] = output
+        self.schedule()  # not at once: the link is not ready to write
+        return link
+
+    def logon_refusal(self, link: int) -> bytes:
+        return b""  # nobody explains logons here
+
+    def writer(
+        self, session: int, link: int, transport: LinkTransport, shares: Shares
+    ) -> LinkWriter:
+        return CopyWriter(transport, link, self)
+
+    def frames(self, session: int, link: int, frames: list[bytes]) -> None:
+        self.desk.frames(session, link, frames, self.now_ns())
+        self.schedule()
+
+    def link_down(self, session: int, link: int) -> None:
+        self._outputs.pop(link, None)
+        self.desk.link_down(session, link, self.now_ns())
+        self.schedule()
+
+    def full(self, link: int) -> None:
+        """See `RoomWatch`."""
+        self.desk.full(link)
+
+    def drained(self, link: int) -> None:
+        """See `RoomWatch`."""
+        self.desk.drained(link)
+        self.schedule()
+
+    # --- turns ------------------------------------------------------------------------------------
+
+    def advanced(self) -> None:
+        """The replica has replayed a turn."""
+        venue = self._follower.venue
+        self.desk.end = self._end()
+        if venue.settings is not self._settings:
+            self._settings = venue.settings
+            self._adopt_settings()
+        if self._follower.rollover.is_on != self._rolling_over:
+            self._rolling_over = not self._rolling_over
+            if self._rolling_over:
+                self.desk.log_out_all(ROLLOVER_TEXT, self.now_ns())
+            else:
+                self.desk.reset_all(self.now_ns())
+        self.schedule()
+
+    def schedule(self) -> None:
+        """Have the desk go on at the end of this turn of the loop."""
+        if not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self.pump)
+
+    def pump(self) -> None:
+        """Give links what the desk has for them, and room permitting more."""
+        self._pumping = False
+        try:
+            more = self.desk.step(self.now_ns())
+        except Exception as error:
+            self._fail(error)
+            return
+        self._write()
+        if more:
+            self.schedule()
+
+    def _write(self) -> None:
+        for delivery in self.desk.take():
+            output = self._outputs.get(delivery.link)
+            if output is None:
+                continue
+            if delivery.answer:
+                output.answer(delivery.data)
+            else:
+                if delivery.data:
+                    output.write(0, 0, delivery.data)
+                if delivery.cut:
+                    output.cut()
+            if delivery.cut:
+                self._outputs.pop(delivery.link, None)
+        for event in self.desk.events:
+            options = self._places[event.seat].options
+            _log.info(
+                "drop_copy_" + event.happening,
+                service=options.service,
+                sender_comp_id=self.desk.seats[event.seat].session.settings.sender_comp_id,
+                link=event.link,
+                reason=event.reason,
+            )
+        self.desk.events.clear()
+
+    def _tick(self) -> None:
+        self._timers[0] = self._loop.call_later(TICK_S, self._tick)
+        if self._time.may_pass(self._sessions()):
+            self.desk.tick(self.now_ns())
+        self.schedule()
+
+    def _ask(self) -> None:
+        self._timers[1] = self._loop.call_later(ASK_S, self._ask)
+        self.desk.ask_all(self.now_ns())
+        self.schedule()
+        if self._saving is None and any(seat.dirty for seat in self.desk.seats):
+            self._saving = self._loop.create_task(self._save())
+
+    async def _save(self) -> None:
+        """Marks to the disk, which is slow, beside the loop."""
+        try:
+            for seat in self.desk.seats:
+                if seat.dirty:
+                    seat.dirty = False
+                    await asyncio.to_thread(seat.file.save, *seat.file.content(seat.state))
+        except OSError as error:
+            self._fail(error)
+        finally:
+            self._saving = None
+
+    def _sessions(self) -> list[Session]:
+        return [seat.session for seat in self.desk.seats]
+
+    def _adopt_settings(self) -> None:
+        """Whoever may not be there any more is logged out."""
+        for index, seat in enumerate(self.desk.seats):
+            if seat.session.state != DISCONNECTED and not self.session_enabled(index):
+                seat.session.expel(SESSION_DISABLED, self.now_ns())

@@ -1,0 +1,108 @@
+"""What a drop-copy session must not forget, in a small file of its own in the data directory.
+
+A file that can not be read costs redelivery and a moment without logons, and loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+from zlib import crc32
+
+import msgspec
+
+from tidegate.config.values import SessionId
+from tidegate.feeds.dropcopy.reports import Mark
+from tidegate.provision.files import DIRECTORY_MODE, SECRET_FILE_MODE, write_atomically
+
+DIRECTORY: Final = "drop_copy"
+FORMAT: Final = 1
+
+_CRC_DIGITS: Final = 8
+
+
+class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`mark` is what the client has confirmed, None before the first logon; `owners` the accounts
+    of sessions as of there. Records below `sent` may have been sent to it; while `is_up` so may
+    whatever is in the log. Numbers from `reserved` on were never used. `nonces` are the newest by
+    key."""
+
+    format: int = FORMAT
+    mark: Mark | None = None
+    owners: list[str] = []
+    sent: int = 0
+    is_up: bool = False
+    reserved: int = 1
+    nonces: dict[str, int] = {}
+
+
+class StateDamaged(Exception):
+    """The file is there and can not be read; the text says where and why."""
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What a process begins with. `damage` says what is wrong with the file, empty if nothing."""
+
+    state: CopyState
+    damage: str
+
+
+class StateFile:
+    """The file of one session. `save` may be called in any thread."""
+
+    def __init__(self, data: Path, session_id: SessionId) -> None:
+        name = "~".join(quote(comp_id, safe="") for comp_id in session_id)
+        self.path = data / DIRECTORY / name
+        self._lock = threading.Lock()
+        self._made = 0  # how many contents there were
+        self._saved = 0  # which of them the file has
+
+    def load(self) -> CopyState:
+        """A fresh one where there is no file. Raises `StateDamaged`."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return CopyState()
+        except OSError as error:
+            raise StateDamaged(f"{self.path} cannot be read: {error.strerror}") from error
+        content = data[_CRC_DIGITS:]
+        if data[:_CRC_DIGITS] != b"%08x" % crc32(content):
+            raise StateDamaged(f"{self.path} is damaged")
+        try:
+            state = msgspec.json.decode(content, type=CopyState)
+        except msgspec.DecodeError as error:
+            raise StateDamaged(f"{self.path} is of another version: {error}") from None
+        if state.format != FORMAT:
+            raise StateDamaged(f"{self.path} has format {state.format}, not {FORMAT}")
+        return state
+
+    def restore(self, end_sequence: int) -> Restored:
+        """What is known of the session by a process whose log ends before that record. Where it is
+        not known what was sent, all there is may have been."""
+        damage = ""
+        try:
+            state = self.load()
+        except StateDamaged as error:
+            damage = str(error)
+            # Each number used stands for a record, or for a message between two of them.
+            state = CopyState(is_up=True, reserved=2 * end_sequence)
+        if state.is_up:  # the process before was killed
+            state.sent = max(state.sent, end_sequence)
+            state.is_up = False
+        return Restored(state, damage)
+
+    def content(self, state: CopyState) -> tuple[int, bytes]:
+        """What `save` takes: which content it is, and its bytes."""
+        self._made += 1
+        content = msgspec.json.encode(state)
+        return self._made, b"%08x" % crc32(content) + content
+
+    def save(self, number: int, content: bytes) -> None:
+        """Put it in its place, durably, unless a later one is there. Raises `OSError`."""
+        with self._lock:
+            if number > self._saved:
+                self.path.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+                write_atomically(self.path, content, SECRET_FILE_MODE)
+                self._saved = number

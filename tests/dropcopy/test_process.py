@@ -1,0 +1,260 @@
+"""Drop copies of a venue that runs: over sockets and TLS, through every kind of death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.app.venue import SOURCE, Venue, environment, tidegate
+from tests.dropcopy.clients import Booker, body, login, venue_with_copies
+from tests.feeds.clients import feeds_process, rest, trader, wait_for
+from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed
+from tidegate.client import SqliteReports
+
+EXAMPLE = SOURCE.parent / "examples" / "drop_copy.py"
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    data = tmp_path_factory.mktemp("dropcopy") / "data"
+    with venue_with_copies(data, plain=False) as venue:
+        yield venue
+        assert venue.stop() == 0
+        assert "Traceback" not in venue.log_text()
+
+
+def test_an_account_and_a_firm_get_their_reports_over_tls(venue: Venue) -> None:
+    one, two = trader(venue, "ACME"), trader(venue, "ACME-TWO")
+    copy, copy_all = Booker(venue), Booker(venue, "COPY-ALL")
+    with one, two, copy, copy_all:
+        rest(one, 1, 5, side=2, price=30_000)
+        two.order(1, side=1, price="30001", qty="0.015")
+        two.until(lambda frame: frame.get(39) == "2")
+        one.until(lambda frame: frame.get(39) == "1")
+        ours = [frame for frame in one.received if frame.type == "8"]
+        theirs = [frame for frame in two.received if frame.type == "8"]
+        copy.begin().book_until(len(ours))
+        copy_all.begin().book_until(len(ours) + len(theirs))
+        assert [body(frame) for frame in copy.booked.values()] == [body(f) for f in ours]
+        told = {frame[17]: body(frame) for frame in copy_all.booked.values()}
+        assert told == {frame[17]: body(frame) for frame in (*ours, *theirs)}
+        copy.send("1", "112=more?")
+        last = copy.until(lambda frame: frame.get(112) == "more?")
+        assert last.type == "0"
+
+
+def test_ready_json_names_the_sessions_and_their_port(venue: Venue) -> None:
+    sessions = {s["sender_comp_id"]: s for s in venue.ready["drop_copy_sessions"]}
+    assert set(sessions) == {"COPY", "COPY-ALL", "FAR"}
+    assert sessions["COPY"]["account"] == "ACME-1"
+    assert (sessions["COPY-ALL"]["account"], sessions["COPY-ALL"]["api_key"]) == (None, "two")
+    assert sessions["COPY"]["port"] == venue.ready["ports"]["spot_drop_copy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "text"),
+    [
+        ("COPY", {"sender_comp_id": "NOBODY"}, "Logon failed: unknown CompID"),
+        ("COPY", {"sender_comp_id": "ACME"}, "Logon failed: unknown CompID"),
+        ("COPY", {"target_comp_id": "KRAKEN-TRD"}, "Logon failed: unknown CompID"),
+        ("FAR", {}, "Logon failed: IP not whitelisted"),
+        ("COPY", {"sender_comp_id": "OFF"}, "Logon failed: session disabled"),
+        ("COPY", {"api_key": ""}, "Logon failed: invalid credentials"),
+        ("COPY", {"api_key": "two"}, "Logon failed: invalid credentials"),
+        ("COPY", {"api_secret": "c2VjcmV0"}, "Logon failed: invalid credentials"),
+    ],
+)
+def test_who_may_not_is_told_so(
+    venue: Venue, name: str, changes: dict[str, str], text: str
+) -> None:
+    with Peer(replace(login(venue, name), **changes)) as peer:  # type: ignore[arg-type]
+        assert peer.logon()[58] == text
+        assert peer.read_to_end() == []
+
+
+def test_a_drop_copy_key_does_not_open_a_trading_session_of_that_name(venue: Venue) -> None:
+    port = venue.ready["ports"]["spot_trading"]
+    with Peer(replace(login(venue, "COPY"), port=port)) as peer:
+        assert peer.logon()[58] == "Logon failed: unknown CompID"
+
+
+def test_a_nonce_is_good_once_and_in_its_window(tmp_path: Path) -> None:
+    with venue_with_copies(tmp_path / "data") as venue:
+        message = b""
+        with Booker(venue) as copy:
+            message = copy.logon_message("98=0|108=30|141=Y")
+            copy.socket.sendall(message)
+            assert copy.receive().type == "A"
+        os.kill(feeds_process(venue), signal.SIGKILL)
+        with Booker(venue) as copy:
+            copy.socket.sendall(message)
+            assert copy.receive()[58] == "Logon failed: nonce not increasing"
+        with Booker(venue) as copy:
+            late = str(int(Nonces.next()) - 3_600_000)
+            copy.socket.sendall(copy.logon_message(nonce=late))
+            assert copy.receive()[58].startswith("Logon failed: nonce outside")
+        path = venue.data / "drop_copy" / "COPY~KRAKEN-DC"
+        process = feeds_process(venue)
+        path.write_bytes(path.read_bytes()[:-3])
+        os.kill(process, signal.SIGKILL)
+        with Booker(venue) as copy:
+            copy.socket.sendall(message)
+            assert copy.receive()[58] == "Logon failed: nonce not increasing"
+        assert "is damaged" in venue.log_text()
+
+
+def test_operators_may_disable_key_and_account(tmp_path: Path) -> None:
+    with venue_with_copies(tmp_path / "data") as venue, Booker(venue) as copy:
+        copy.begin()
+        for words in (("key", "disable", "one"), ("account", "disable", "ACME-1")):
+            done = tidegate("ctl", *words, "--data", venue.data)
+            assert done.returncode == 0, done.stderr.decode()
+        assert copy.until(lambda frame: frame.type == "5")[58] == "Session disabled"
+        with Booker(venue) as again:
+            assert again.logon()[58] == "Logon failed: session disabled"
+        done = tidegate("ctl", "account", "enable", "ACME-1", "--data", venue.data)
+        assert done.returncode == 0, done.stderr.decode()
+
+        def answer() -> str:
+            with Booker(venue) as again:
+                return again.logon()[58]
+
+        wait_for(lambda: answer() == "Logon failed: invalid credentials")
+
+
+def test_there_is_no_port_without_a_session(tmp_path: Path) -> None:
+    with venue_with_copies(tmp_path / "data", "") as venue:
+        assert set(venue.ready["ports"]) == {"spot_trading"}
+        assert venue.ready["drop_copy_sessions"] == []
+        assert feeds_process(venue) == 0
+
+
+# --- deaths ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_is_killed_each_report_is_booked_once(tmp_path: Path, seed: int) -> None:
+    """kill -9 of the feeds and of the venue, and lost lines, at moments of chance under trading."""
+    chance = Random(seed)
+    booked: dict[str, Frame] = {}
+    sent: set[str] = set()
+    with venue_with_copies(tmp_path / "data") as venue:
+        cl_ord_id = 1
+        for death in ("feeds", "line", "venue", "line", "feeds", "venue"):
+            copy = Booker(venue, "COPY", booked)
+            copy.begin()
+            with trader(venue, "ACME") as acme:
+                stop = threading.Timer(chance.random() / 4, kill, (venue, death, copy))
+                stop.start()
+                try:
+                    while stop.is_alive() or cl_ord_id % 10:
+                        rest(acme, cl_ord_id, 1, side=1, price=20_000)
+                        cl_ord_id += 1
+                except (PeerClosed, OSError):
+                    assert death == "venue"
+                stop.join()
+                read_to_its_end(copy)
+                sent |= {frame[17] for frame in acme.received if frame.type == "8"}
+            if death == "venue":
+                venue.start()
+        with Booker(venue, "COPY", booked) as copy, trader(venue, "ACME") as acme:
+            copy.begin()
+            rest(acme, 1_000_000, 1, side=1, price=20_000)
+            last = acme.received[-1][17]
+            while last not in booked:
+                copy.book(copy.receive())
+        assert sent <= set(booked)
+        cancels = [frame for frame in booked.values() if frame[150] == "4"]
+        news = [frame for frame in booked.values() if frame[150] == "0"]
+        assert len(cancels) + 1 == len(news), "all but the last order was cancelled with its line"
+
+
+def kill(venue: Venue, what: str, copy: Booker) -> None:
+    if what == "feeds":
+        os.kill(feeds_process(venue), signal.SIGKILL)
+    elif what == "venue":
+        venue.kill()
+    else:
+        copy.socket.shutdown(2)
+
+
+def read_to_its_end(copy: Booker) -> None:
+    """What had arrived when the line was lost."""
+    try:
+        while True:
+            copy.book(copy.receive())
+    except (PeerClosed, OSError):
+        copy.close()
+
+
+def test_a_reader_that_does_not_read_costs_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    with (
+        venue_with_copies(tmp_path / "data") as venue,
+        trader(venue, "ACME") as acme,
+        Booker(venue, receive_bytes=4096) as copy,
+    ):
+        copy.begin()
+        for first in range(1, 6_000, 1_000):
+            rest(acme, first, 1_000, side=1, price=20_000, qty="0.0001")
+        acme.round_trip(100_000)
+        copy.book_until(6_002)
+        copy.book_until_asked()
+        assert copy.again == 0
+
+
+def test_a_stopped_venue_logs_out_and_a_confirmed_report_does_not_come_again(
+    tmp_path: Path,
+) -> None:
+    with venue_with_copies(tmp_path / "data") as venue:
+        booked: dict[str, Frame] = {}
+        with Booker(venue, "COPY", booked) as copy, trader(venue, "ACME") as acme:
+            copy.begin()
+            rest(acme, 1, 5, side=1, price=20_000)
+            copy.book_until(5)
+            copy.book_until_asked()
+            acme.send("5")
+            venue.signal(signal.SIGTERM)
+            assert copy.until(lambda frame: frame.type == "5")[58] == "Venue is stopping"
+            copy.send("5")
+            assert venue.wait() == 0
+        venue.start()
+        with Booker(venue, "COPY", booked) as copy, trader(venue, "ACME") as acme:
+            copy.begin()
+            rest(acme, 10, 1, side=1, price=20_000)
+            while acme.received[-1][17] not in booked:
+                copy.book(copy.receive())
+            assert copy.again == 0
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_the_example_can_be_killed_at_any_time_and_has_each_report_once(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = Random(seed)
+    file = tmp_path / "reports.sqlite"
+    command = [sys.executable, str(EXAMPLE), str(file), str(tmp_path / "data"), "COPY"]
+    with venue_with_copies(tmp_path / "data") as venue, trader(venue, "ACME") as acme:
+        cl_ord_id = 1
+        for _ in range(4):
+            with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as client:
+                killer = threading.Timer(chance.random() / 2, client.kill)
+                killer.start()
+                while client.poll() is None:
+                    rest(acme, cl_ord_id, 1, side=1, price=20_000)
+                    cl_ord_id += 1
+        wanted = [frame[17] for frame in acme.received if frame.type == "8"]
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as client:
+            store = SqliteReports(file)
+            wait_for(lambda: len(store.exec_ids()) >= len(wanted))
+            client.kill()
+        assert store.exec_ids() == wanted
+        store.close()
