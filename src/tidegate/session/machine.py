@@ -128,12 +128,16 @@ class Session:
         )
         return tools.writer
 
-    def finish(self, time_ns: int, tail: bytes = b"", tail_sum: int = 0) -> None:
+    def finish(self, time_ns: int) -> None:
         """Number and send what `begin` started. Without a link it is kept for a resend."""
+        self.host.send(self, self.take_number(time_ns), self.tools.writer.finish())
+
+    def take_number(self, time_ns: int) -> int:
+        """The number of a message that is sent now: for a host that encodes it by itself."""
         number = self.next_outgoing
         self.next_outgoing = number + 1
         self.last_sent_ns = time_ns
-        self.host.send(self, number, self.tools.writer.finish(tail, tail_sum))
+        return number
 
     def use_up_number(self, time_ns: int) -> bytes:
         """Number a Heartbeat that is not going to be transmitted, and give it to be kept: the peer
