@@ -66,7 +66,7 @@ READER_PROCESSES: Final = 4
 READER_NICE: Final = 5  # as the market-data process
 PING_FIRM: Final = "PING"
 PING_INTERVAL_US: Final = 1_000
-BOOK_EVENTS: Final = 8_730 * len(SYMBOLS)  # the book that the recording begins with
+BOOK_EVENTS: Final = 10_000 * len(SYMBOLS)  # the book that the recording begins with, and a while
 DRAINED_S: Final = 0.5  # without an update: then all are there
 DRAIN_WAIT_S: Final = 120.0
 PEER_FRAMES: Final = 2_000  # that the peer sends to everybody
@@ -492,7 +492,7 @@ def make_plan(
         asleep=min(asleep, subscribers),
         rate=rate,
         paced_events=int(rate * seconds),
-        fast_events=1_000 if quick else 4_000,
+        fast_events=2_000 if quick else 4_000,
         pings=seconds * 900,
     )
 

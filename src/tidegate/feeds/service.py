@@ -30,7 +30,7 @@ from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 
 TICK_S: Final = 0.05
-STEP_S_MAX: Final = 0.02  # of replaying, where links needed as long for their turn
+STEP_S_MAX: Final = 0.01  # of replaying, where links needed as long: less than fills one of them
 LOGOUT_LOOK_S: Final = 0.02
 
 _log = structlog.get_logger("tidegate.feeds")

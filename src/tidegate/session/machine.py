@@ -123,9 +123,8 @@ class Session:
     def begin(self, msg_type: bytes, time_ns: int) -> FrameWriter:
         """Start the next outgoing message; put its fields into the writer, then call `finish`."""
         tools = self.tools
-        tools.writer.begin(
-            msg_type, self.next_outgoing, self.comp_ids, tools.timestamps.text(time_ns)
-        )
+        sending_time = tools.timestamps.text(time_ns)
+        tools.writer.begin(msg_type, self.next_outgoing, self.comp_ids, sending_time)
         return tools.writer
 
     def finish(self, time_ns: int) -> None:
@@ -486,8 +485,7 @@ class Session:
             return
         gap = self.gap
         gap.see(number)
-        held = gap.hold(number, frame)
-        if held and msg_type == b"2" and check(message, msg_type) is None:
+        if gap.hold(number, frame) and msg_type == b"2" and check(message, msg_type) is None:
             # Answered at once: were both sides to wait for the other's, neither would come.
             gap.held[number] = DONE
             self._resend_request(message, number, time_ns)
@@ -540,8 +538,7 @@ class Session:
         order that comes twice this way is caught by its ClOrdID."""
         fault = scan_fault(message, scanned) if scanned != SCANNED else check(message, b"4")
         if fault is None and message.integer(tags.NEW_SEQ_NO) < 1:
-            text = b"NewSeqNo (36) must be 1 or more"
-            fault = Fault(5, tags.NEW_SEQ_NO, text)
+            fault = Fault(5, tags.NEW_SEQ_NO, b"NewSeqNo (36) must be 1 or more")
         if fault is not None:
             self._refuse(number, b"4", fault, time_ns)
             return
