@@ -50,6 +50,10 @@ check: $(VENV)/.dev ## ruff, mypy strict, import contracts
 flow: $(VENV)/.dev ## send a real order flow through the FIX port, kill the venue on the way, reconcile
 	$(BIN)/python -m tests.flow.run_flow $(ARGS)
 
+.PHONY: flow-books
+flow-books: $(VENV)/.dev ## the same flow, every message of market data compared with the engine; ARGS="--events 20000"
+	$(BIN)/python -m tests.flow.run_books $(ARGS)
+
 .PHONY: torture
 torture: $(VENV)/.dev ## kill and freeze venues under load, audit after each; ARGS="--kills 500 --seed 7"
 	$(BIN)/python -m tests.torture.run_torture $(ARGS)

@@ -140,6 +140,10 @@ class Venue:
                 self._offset = None
         raise AssertionError("no free port found")
 
+    def configure(self, config: str) -> None:
+        """What the next start finds in the file."""
+        self._config = config
+
     def launch(self) -> None:
         assert self.process is None or self.process.poll() is not None
         if self._offset is None:

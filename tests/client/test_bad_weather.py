@@ -39,7 +39,7 @@ from tidegate.model.settings import DUPLICATE_DISPLACE
 
 KEEP = LogonOptions(cancel_orders_on_disconnect=False, rollover_s=-1)
 SECOND_NS = 1_000_000_000
-ROLLOVER_IN_S = 3
+ROLLOVER_IN_S = 10  # the venue must be up and logged on to by then, also on a crowded machine
 
 
 def order() -> NewOrder:

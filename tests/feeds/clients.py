@@ -12,6 +12,7 @@ from typing import Any
 from tests.app.venue import WAIT_S, Venue, tidegate
 from tests.marketdata.plain_book import PlainBook
 from tests.peers.socket_peer import Frame, Peer
+from tidegate.feeds.status import FeedsUnreachable, ask
 from tidegate.model.scaled import LOT_DECIMALS
 
 L2, L3 = "spot_market_data_l2", "spot_market_data_l3"
@@ -102,6 +103,18 @@ def overview(venue: Venue) -> Any:
     done = tidegate("ctl", "feeds", "--data", venue.data, "--json")
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
+
+
+def caught_up(data: Path) -> None:
+    """Until market data is up, and where the venue is."""
+
+    def is_there() -> bool:
+        try:
+            return bool(ask(data)["behind_bytes"] == 0)
+        except FeedsUnreachable:
+            return False
+
+    wait_for(is_there)
 
 
 def wait_for(found: Callable[[], Any], wait_s: float = WAIT_S) -> Any:

@@ -228,10 +228,15 @@ def test_a_cut_line_ends_the_subscriptions(tmp_path: Path) -> None:
 
 def test_the_rollover_logs_out_and_begins_numbers_anew(tmp_path: Path) -> None:
     table = '[venue]\nmarket_data = true\nclock = "virtual"\nrollover_at = "22:00:00"\n'
-    patient = FIRMS.replace("heartbeat_min_s", "sending_time_tolerance_s = 86400\nheartbeat_min_s")
+    patience = "sending_time_tolerance_s = 86400\ncancel_on_disconnect = false\n"
+    patient = FIRMS.replace("heartbeat_min_s", f"{patience}heartbeat_min_s")
     with Venue(tmp_path / "data", config=table + patient) as venue:
+        with trader(venue, "BETA") as beta:
+            rest(beta, 1, 12, side=1, price=29_000)
         with Reader(venue, "ACME") as reader:
             reader.subscribe()
+            before = reader.levels()
+            assert len(before["0"]) == 12
             move_clock(venue, "set", "22:00:00")
             assert reader.until(lambda frame: frame.type == "5")[58] == "Session rollover"
             reader.send("5")
@@ -243,6 +248,9 @@ def test_the_rollover_logs_out_and_begins_numbers_anew(tmp_path: Path) -> None:
         with Reader(venue, "ACME") as reader:
             answer = reader.logon("98=0|108=30|141=N")
             assert (answer.type, answer.number) == ("A", 1)
+        with Reader(venue, "ACME") as reader:
+            reader.subscribe()
+            assert reader.levels() == before
 
 
 def move_clock(venue: Venue, *words: str) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import queue
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,13 +60,15 @@ def fields_of(message: Any) -> list[tuple[int, str]]:
 
 
 class _Application(quickfix.Application):  # type: ignore[misc]
-    """Signs logons and puts what happens into queues. Runs in QuickFIX's threads."""
+    """Signs logons and puts what happens into queues. Runs in QuickFIX's threads, so what `read`
+    wants of a message it takes there."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, read: Callable[[Any], Any]) -> None:
         super().__init__()
         self.login = login
+        self._read = read
         self.states: queue.Queue[str] = queue.Queue()
-        self.app: queue.Queue[list[tuple[int, str]]] = queue.Queue()
+        self.app: queue.Queue[Any] = queue.Queue()
         self.admin: queue.Queue[list[tuple[int, str]]] = queue.Queue()
         self.sent: list[list[tuple[int, str]]] = []
         self.faults: queue.Queue[BaseException] = queue.Queue()
@@ -81,7 +84,7 @@ class _Application(quickfix.Application):  # type: ignore[misc]
 
     def toAdmin(self, message: Any, session: Any) -> None:  # noqa: N802
         try:
-            if dict(fields_of(message))[35] == "A":
+            if dict(fields_of(message))[35] == "A" and self.login.api_key:
                 self._sign(message)
             self.sent.append(fields_of(message))
         except BaseException as error:
@@ -94,7 +97,10 @@ class _Application(quickfix.Application):  # type: ignore[misc]
         self.admin.put(fields_of(message))
 
     def fromApp(self, message: Any, session: Any) -> None:  # noqa: N802
-        self.app.put(fields_of(message))
+        try:
+            self.app.put(self._read(message))
+        except BaseException as error:
+            self.faults.put(error)
 
     def _sign(self, message: Any) -> None:
         login = self.login
@@ -114,7 +120,13 @@ class _Application(quickfix.Application):  # type: ignore[misc]
 class QuickFixPeer:
     """One QuickFIX initiator with one session; its store outlives it, as that of a real engine."""
 
-    def __init__(self, login: Login, directory: Path, dictionary: Path) -> None:
+    def __init__(
+        self,
+        login: Login,
+        directory: Path,
+        dictionary: Path,
+        read: Callable[[Any], Any] = fields_of,
+    ) -> None:
         (directory / "log").mkdir(parents=True, exist_ok=True)
         self._directory = directory
         path = directory / "settings.cfg"
@@ -124,7 +136,7 @@ class QuickFixPeer:
                 login=login, directory=directory, dictionary=dictionary, ca_file=ca_file
             )
         )
-        self.application = _Application(login)
+        self.application = _Application(login, read)
         self._settings = quickfix.SessionSettings(str(path))
         self._store = quickfix.FileStoreFactory(self._settings)
         self._log = quickfix.FileLogFactory(self._settings)

@@ -7,6 +7,7 @@ be a Logon of a known session; turns go to the log, then what they ask for goes 
 from __future__ import annotations
 
 from tests.scenario.controls import control_of
+from tests.scenario.core_feeds import CoreFeeds, FeedLine
 from tests.scenario.outgoing import fault_of
 from tests.scenario.settings import TARGET, change, venue_settings
 from tidegate.model.time import parse_utc_timestamp, utc_timestamp
@@ -48,7 +49,8 @@ class CoreVenue:
         self.settings = venue_settings()
         self.log = b""
         self.turns: list[tuple[bytes, int]] = []  # payload and its position in the log
-        self.lines: dict[str, _Line] = {}
+        self.lines: dict[str, _Line | FeedLine] = {}
+        self.feeds: CoreFeeds | None = None
         self.by_link: dict[int, _Line] = {}
         self.venue = Venue()
         self.started = False
@@ -67,10 +69,17 @@ class CoreVenue:
 
     def connect(self, label: str) -> None:
         self._start()
-        self.lines[label] = _Line()
+        port = label.partition(":")[0].partition("@")[2]
+        self.lines[label] = FeedLine(port) if port else _Line()
+        if port and self.feeds is None:
+            self.feeds = CoreFeeds(self.turns)
 
     def send(self, label: str, data: bytes) -> None:
         line = self.lines[label]
+        if isinstance(line, FeedLine):
+            assert self.feeds is not None
+            self.feeds.send(line, data, self.now_ns)
+            return
         for frame in line.from_client.feed(data):
             if line.cut:
                 return
@@ -93,6 +102,10 @@ class CoreVenue:
 
     def cut(self, label: str) -> None:
         line = self.lines[label]
+        if isinstance(line, FeedLine):
+            assert self.feeds is not None
+            self.feeds.cut(line, self.now_ns)
+            return
         line.cut = True
         if line.session >= 0:
             self.venue.link_down(line.session, line.number, self.now_ns)
@@ -135,6 +148,7 @@ class CoreVenue:
         for line in self.lines.values():
             line.cut = True
         self.now_ns += down_ns
+        self.feeds = None
         self.venue = self._replayed()
         self.venue.start(self.now_ns)
         self._turn()
@@ -184,6 +198,8 @@ class CoreVenue:
 
     def _tick(self) -> None:
         """Until nothing is due: the second call finds out when something is next."""
+        if self.feeds is not None:
+            self.feeds.tick(self.now_ns)
         while True:
             self.venue.tick(self.now_ns)
             if self.venue.turn_records == 0:
@@ -197,6 +213,8 @@ class CoreVenue:
         position = len(self.log) + len(_BETWEEN_TURNS)
         self.log += _BETWEEN_TURNS + payload
         self.turns.append((payload, position))
+        if self.feeds is not None:
+            self.feeds.follow(payload, position, self.now_ns)
         for dispatch in self.venue.commit(position):
             self._dispatch(dispatch)
         self.refusals += self.venue.refusals

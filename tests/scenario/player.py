@@ -6,7 +6,7 @@ import re
 from typing import Protocol
 
 from tests.scenario.script import Script, Step, duration_ns, fields_of
-from tests.scenario.settings import TARGET
+from tests.scenario.settings import MARKET_DATA_TARGET, TARGET
 from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.time import utc_timestamp
 
@@ -160,8 +160,8 @@ class Player:
         number = self.next_numbers.setdefault(session, 1)
         defaults = {
             "34": str(number),
-            "49": session,
-            "56": TARGET,
+            "49": session.partition("@")[0],
+            "56": MARKET_DATA_TARGET if "@" in session else TARGET,
             "52": utc_timestamp(self.now_ns).decode(),
         }
         body = [(tag, value) for tag, value in given if tag not in _HEADER and tag != "35"]
@@ -254,7 +254,7 @@ class Player:
 
 
 def _session(label: str) -> str:
-    """The SenderCompID of a line: what stands before the colon."""
+    """The session of a line: what stands before the colon."""
     return label.partition(":")[0]
 
 

@@ -6,7 +6,8 @@ One step a line; `|` stands for SOH; a line that ends in `\\` goes on in the nex
     given session ACME name=value    settings of the venue, before it starts (also `account`,
                                      `instrument`, `venue`, `rate_tier`); accounts take balances as
                                      `USD=1000`; amounts are listed: `margin_pools=USD:100,BTC:2`
-    connect ACME                     open a line; `ACME:2` is a second line of the same session
+    connect ACME                     open a line; `ACME:2` is a second line of the same session,
+                                     `ACME@L2` and `ACME@L3` are market-data sessions
     logon ACME [fields]              connect, send a Logon and expect the Logon that answers it
     send ACME 35=D|11=$a|...         a message; 34, 49, 56, 52 and 60 are filled in if not given
     raw ACME 8=FIX.4.4|9=$len|...    bytes as they stand; `$len` and `$sum` are the right values
@@ -85,6 +86,10 @@ class Script:
         path = SCRIPTS / "of_text.scenario"
         lines = enumerate(text.splitlines(), 1)
         return Script(path, (), tuple(_step(path, number, line) for number, line in lines))
+
+    @property
+    def has_market_data(self) -> bool:
+        return any("@" in step.target for step in self.steps)
 
     @property
     def core_only(self) -> bool:

@@ -9,6 +9,7 @@ from tidegate.model.scaled import MONEY_DECIMALS, from_text
 from tidegate.model.settings import AccountSettings, Deposit, SessionSettings, VenueSettings
 
 TARGET = "KRAKEN-TRD"
+MARKET_DATA_TARGET = "KRAKEN-MD"
 
 BALANCES = {"USD": "1000000", "BTC": "100", "ETH": "1000", "DOGE": "1000000", "EUR": "1000000"}
 

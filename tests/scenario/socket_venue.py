@@ -10,11 +10,15 @@ import time
 from tests.scenario.controls import request_of
 from tests.scenario.player import Player, framed
 from tests.scenario.script import Script
+from tests.scenario.settings import MARKET_DATA_TARGET
 from tests.venue_process import SessionInfo, VenueProcess
 from tidegate.control.client import ask
 from tidegate.wire.framing import Framer
 from tidegate.wire.signature import logon_password
 
+_SERVICES = {
+    "": "spot_trading", "L2": "spot_market_data_l2", "L3": "spot_market_data_l3",
+}  # fmt: skip
 WAIT_S = 10.0  # far above what an answer takes; reached only by a failing script
 
 
@@ -59,8 +63,8 @@ class SocketVenue:
     def connect(self, label: str) -> None:
         if label in self.lines:
             self.cut(label)
-        endpoint = self.process.endpoint
-        self.lines[label] = _Line(endpoint.host, endpoint.port)
+        service = _SERVICES[label.partition(":")[0].partition("@")[2]]
+        self.lines[label] = _Line(self.process.ready["host"], self.process.ready["ports"][service])
 
     def send(self, label: str, data: bytes) -> None:
         line = self.lines[label]
@@ -144,7 +148,7 @@ class SocketVenue:
         body = found[2]
         values = dict(part.partition(b"=")[::2] for part in body.split(b"\x01"))
         session = self.sessions.get(values.get(b"49", b"").decode())
-        if session is None:
+        if session is None or values.get(b"56") == MARKET_DATA_TARGET.encode():
             return data
         self.last_nonce = max(self.last_nonce + 1, time.time_ns() // 1_000_000)
         nonce = b"%d" % self.last_nonce

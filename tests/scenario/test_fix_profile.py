@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.scenario.script import SCRIPTS, all_scripts
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROFILE = DOCS / "fix-profile.md"
-ELSEWHERE = ("spot/", "rejects/")  # listed in spot-orders.md and rejects.md
+RULES = [("spot", "spot-orders.md"), ("market_data", "market-data.md")]  # and their scripts
+ELSEWHERE = ("spot/", "market_data/", "rejects/")  # listed there, and in rejects.md
 
 # Every case of the FIX session-level test cases, and what is not applicable here
 SESSION_CASES = {
@@ -37,10 +40,11 @@ def table_rows() -> list[tuple[str, list[str]]]:
     return rows
 
 
-def test_every_script_of_a_spot_rule_stands_in_the_rules() -> None:
-    rules = (DOCS / "spot-orders.md").read_text()
-    listed = re.findall(r"`(spot/\w+)`", rules[rules.index("## Shown by") :])
-    scripts = [script.name for script in all_scripts() if script.name.startswith("spot/")]
+@pytest.mark.parametrize(("folder", "document"), RULES)
+def test_every_script_of_a_rule_stands_in_the_rules(folder: str, document: str) -> None:
+    rules = (DOCS / document).read_text()
+    listed = re.findall(rf"`({folder}/\w+)`", rules[rules.index("## Shown by") :])
+    scripts = [script.name for script in all_scripts() if script.name.startswith(f"{folder}/")]
     assert sorted(listed) == sorted(scripts)
 
 

@@ -12,7 +12,7 @@ from tidegate.engine.events import Event
 from tidegate.engine.order import Order
 from tidegate.marketdata.fold import MarketData
 from tidegate.marketdata.shapes import Update
-from tidegate.model.orders import EXEC_STATUS, EXEC_TRADE, TAKER, trade_id_text
+from tidegate.model.orders import EXEC_STATUS, EXEC_TRADE, TAKER
 from tidegate.venue.effects import RefusalNote, SessionNote
 from tidegate.venue.machine import Venue
 from tidegate.venue.observing import VenueObserver
@@ -65,7 +65,7 @@ class BookObserver(VenueObserver):
         if event.exec_type == EXEC_TRADE and event.liquidity == TAKER:
             self.market_data.trade(
                 symbol,
-                trade_id=trade_id_text(event.trade_number),
+                trade_id=b"%d" % event.pair_trade_number,
                 price=event.last_price,
                 lots=event.last_lots,
                 taker_side=order.side,
