@@ -28,6 +28,7 @@ WAY = (
     "feeds/observer.py",
     "feeds/outbound.py",
     "feeds/seats.py",
+    "feeds/service.py",
 )
 ROOT = Path("src/tidegate")
 

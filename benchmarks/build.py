@@ -44,8 +44,8 @@ def c_program(name: str, build_dir: Path) -> Path:
     return _compile([compiler, "-Wall", "-Wextra"], HERE / f"{name}.c", build_dir / name, [])
 
 
-def quickfix_acceptor(build_dir: Path) -> Path:
-    """Path of the compiled C++ peer."""
+def quickfix_program(name: str, build_dir: Path) -> Path:
+    """Path of the compiled C++ peer `benchmarks/quickfix_<name>/<name>.cpp`."""
     compiler = shutil.which("g++")
     if compiler is None:
         raise MissingPackageError("no C++ compiler for the QuickFIX peer: apt-get install -y g++")
@@ -59,6 +59,6 @@ def quickfix_acceptor(build_dir: Path) -> Path:
         raise MissingPackageError(
             "no QuickFIX headers for the C++ peer: apt-get install -y libquickfix-dev"
         )
-    source = HERE / "quickfix_acceptor" / "acceptor.cpp"
-    output = build_dir / "quickfix_acceptor"
+    source = HERE / f"quickfix_{name}" / f"{name}.cpp"
+    output = build_dir / f"quickfix_{name}"
     return _compile([compiler, _CXX_STANDARD, "-w"], source, output, ["-lquickfix"])

@@ -1,11 +1,12 @@
 /* A light FIX load client: writes prepared frames, parses what comes back, prints one line of JSON.
  *
  *   loadclient --mode pipelined|pingpong|crossing --host ADDRESS --port N --frames FILE
- *              [--port2 N --frames2 FILE] [--window ORDERS] [--timeout SECONDS]
+ *              [--port2 N --frames2 FILE] [--window ORDERS] [--timeout SECONDS] [--interval US]
  *
  * A frames file holds the logon, the orders and the logout of one connection, complete with their
  * numbers, times, lengths and checksums. The client changes nothing in it, so its own cost per order
- * is one slice of a large send() and one look at the answer.
+ * is one slice of a large send() and one look at the answer. With an interval `pingpong` sends an
+ * order every so many microseconds, or when the one before is answered if that is later.
  *
  * Dialogue with the harness: prints "ready" after the logon replies, waits for one line on standard
  * input, runs, prints the JSON line, waits for standard input to close, logs out, ends. The pauses
@@ -59,6 +60,7 @@ struct options {
     const char *frames[2];
     size_t window;
     double timeout_s;
+    int64_t interval_ns; /* 0: the next order as soon as the last one is answered */
 };
 
 static int64_t now_ns(void) {
@@ -265,13 +267,19 @@ static int64_t quantile(const int64_t *sorted, size_t n, double q) {
     return sorted[i < n ? i : n - 1];
 }
 
-static void run_pingpong(struct conn *c) {
+static void sleep_until(int64_t at_ns) {
+    const struct timespec t = {.tv_sec = at_ns / 1000000000, .tv_nsec = at_ns % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) continue;
+}
+
+static void run_pingpong(struct conn *c, int64_t interval_ns) {
     int64_t *trips = malloc(c->orders * sizeof *trips);
     const struct timeval limit = {.tv_sec = 10};
     if (!trips) die("out of memory");
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     const int64_t start = now_ns();
     for (size_t i = 0; i < c->orders; i++) {
+        if (interval_ns) sleep_until(start + (int64_t)i * interval_ns);
         const int64_t sent_at = now_ns();
         if (send_up_to(c, i + 1)) die("socket did not take a single order");
         while (c->news <= i)
@@ -322,7 +330,8 @@ static struct options parse_options(int argc, char **argv) {
     static const struct option names[] = {
         {"mode", 1, 0, 'm'},    {"host", 1, 0, 'h'},   {"port", 1, 0, 'p'},
         {"port2", 1, 0, 'q'},   {"frames", 1, 0, 'f'}, {"frames2", 1, 0, 'g'},
-        {"window", 1, 0, 'w'},  {"timeout", 1, 0, 't'}, {0, 0, 0, 0}};
+        {"window", 1, 0, 'w'},  {"timeout", 1, 0, 't'}, {"interval", 1, 0, 'i'},
+        {0, 0, 0, 0}};
     struct options o = {.mode = "pipelined", .host = "127.0.0.1", .window = 512, .timeout_s = 50};
     for (int flag; (flag = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (flag) {
@@ -334,6 +343,7 @@ static struct options parse_options(int argc, char **argv) {
         case 'g': o.frames[1] = optarg; break;
         case 'w': o.window = (size_t)atol(optarg); break;
         case 't': o.timeout_s = atof(optarg); break;
+        case 'i': o.interval_ns = atol(optarg) * 1000; break;
         default: exit(2);
         }
     }
@@ -358,7 +368,7 @@ int main(int argc, char **argv) {
     if (!fgets(line, sizeof line, stdin)) die("the harness went away");
     deadline_ns = now_ns() + (int64_t)(o.timeout_s * 1e9);
     if (crossing) run_crossing(conns, o.window);
-    else if (strcmp(o.mode, "pingpong") == 0) run_pingpong(&conns[0]);
+    else if (strcmp(o.mode, "pingpong") == 0) run_pingpong(&conns[0], o.interval_ns);
     else run_pipelined(&conns[0], o.window);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin)) continue;

@@ -62,14 +62,23 @@ class LoadClient:
         self._program = program
         self._folder = folder
 
-    def run(self, mode: str, pid: int, parts: list[tuple[Login, list[Order]]], window: int) -> Run:
+    def run(
+        self,
+        mode: str,
+        pid: int,
+        parts: list[tuple[Login, list[Order]]],
+        window: int,
+        interval_us: int = 0,
+    ) -> Run:
         """Play one workload: `pipelined` and `pingpong` take one part, `crossing` maker and taker.
 
-        `window` is the number of orders without their last report, 0 for no bound. `pid` is the
-        server's process. Raises RunFailedError with the load client's words.
+        `window` is the number of orders without their last report, 0 for no bound; `interval_us`
+        lies between two orders of `pingpong` at least. `pid` is the server's process. Raises
+        RunFailedError with the load client's words.
         """
         command = [str(self._program), "--mode", mode, "--host", parts[0][0].host]
         command += ["--window", str(window), "--timeout", str(RUN_TIMEOUT_S)]
+        command += ["--interval", str(interval_us)]
         for number, (login, orders) in enumerate(parts):
             suffix = "" if number == 0 else "2"
             path = self._folder / f"frames{suffix}.bin"

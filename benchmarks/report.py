@@ -89,16 +89,18 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
 
 
-def _cell(values: dict[str, float]) -> str:
+def cell(values: dict[str, float]) -> str:
+    """`median (min..max)`."""
     low, high = _number(values["min"]), _number(values["max"])
     return f"{_number(values['median'])} ({low}..{high})"
 
 
-def _table(rows: Iterable[list[str]]) -> list[str]:
-    table = list(rows)
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+def table(rows: Iterable[list[str]]) -> list[str]:
+    """Lines with even columns, the first of them to the left."""
+    cells_by_row = list(rows)
+    widths = [max(len(row[i]) for row in cells_by_row) for i in range(len(cells_by_row[0]))]
     lines = []
-    for row in table:
+    for row in cells_by_row:
         cells = [row[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
         lines.append("  ".join(cells).rstrip())
@@ -110,10 +112,9 @@ def targets_table(summaries: dict[str, dict[str, dict[str, float]]]) -> list[str
     names = list(summaries)
     rows = [["median (min..max)", *names]]
     rows += [
-        [metric.title, *(_cell(summaries[name][metric.key]) for name in names)]
-        for metric in METRICS
+        [metric.title, *(cell(summaries[name][metric.key]) for name in names)] for metric in METRICS
     ]
-    return _table(rows)
+    return table(rows)
 
 
 def ratios_table(by_peer: dict[str, Any], ours: str) -> list[str]:
@@ -127,7 +128,7 @@ def ratios_table(by_peer: dict[str, Any], ours: str) -> list[str]:
             value = values[metric.key]
             cells.append("-" if value is None else f"{value:.2f}x")
         rows.append([metric.title, *cells, "more" if metric.more_is_better else "less"])
-    return _table(rows)
+    return table(rows)
 
 
 def client_lines(
@@ -162,8 +163,8 @@ def core_table(rows: dict[str, dict[str, float]]) -> list[str]:
     """Lines for the codec and the core alone: operations per second, one column for each build."""
     builds = list(rows)
     names = list(dict.fromkeys(name for values in rows.values() for name in values))
-    table = [["codec and core alone, operations/s", *builds]]
+    lines = [["codec and core alone, operations/s", *builds]]
     for name in names:
         cells = [_number(rows[b][name]) if name in rows[b] else "-" for b in builds]
-        table.append([name, *cells])
-    return _table(table)
+        lines.append([name, *cells])
+    return table(lines)

@@ -14,6 +14,7 @@ that is not counted, and then the canonical workload from one C load client over
 CPU time and memory of the server are read from /proc around the run. The targets take turns within
 a round, so slow drift of a shared machine meets all of them; the table shows medians over the
 rounds with minimum and maximum. The venue writes its journal; both peers keep everything in memory.
+Then comes what market data to many subscribers costs (`benchmarks.fanout`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import build, report
+from benchmarks import build, fanout, fanout_report, report
 from benchmarks.loadgen import LoadClient, RunFailedError
 from benchmarks.targets import (
     ROOT,
@@ -80,6 +81,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--without-quickfix", action="store_true", help="leave the C++ peer out")
     add("--without-fixcore", action="store_true", help="leave the Python peer out")
     add("--without-core", action="store_true", help="leave out codec and core alone")
+    add("--without-fanout", action="store_true", help="leave out market data to many")
     add("--venue-command", metavar="TEXT", help="instead of the installed `tidegate`")
     add("--venue-arg", metavar="ARG", action="append", default=[], help="added to `tidegate up`")
     add("--build-dir", metavar="DIR", type=Path, default=build.DEFAULT_BUILD_DIR)
@@ -186,6 +188,17 @@ def play_all(
     return rounds, null_rounds
 
 
+def play_fan_out(arguments: argparse.Namespace) -> fanout_report.Result:
+    """Market data to many subscribers, as `benchmarks.fanout` measures it alone."""
+    return fanout.measure(
+        fanout.make_plan(quick=arguments.quick, rounds=arguments.rounds),
+        venue_command(arguments.venue_command),
+        arguments.venue_arg,
+        arguments.build_dir,
+        with_peer=not arguments.without_quickfix,
+    )
+
+
 def publish(
     rounds: dict[str, list[report.Figures]],
     null_rounds: list[dict[str, float]],
@@ -229,6 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise build.MissingPackageError("no target left to measure")
         rounds, null_rounds = play_all(targets, arguments, plan)
         core = {} if arguments.without_core else core_alone()
+        fan_out = {} if arguments.without_fanout else play_fan_out(arguments)
     except build.MissingPackageError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         print("(or leave a peer out: --without-quickfix, --without-fixcore)", file=sys.stderr)
@@ -237,6 +251,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     figures = publish(rounds, null_rounds, core, plan)
+    if fan_out:
+        print("\n" + "\n".join(fanout_report.lines(fan_out)))
+        figures["fan_out"] = fan_out
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0

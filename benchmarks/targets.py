@@ -175,7 +175,7 @@ class QuickFixPeer(Target):
     def __init__(self, build_dir: Path) -> None:
         """Compiles the acceptor; raises MissingPackageError when that is impossible."""
         super().__init__()
-        self._program = build.quickfix_acceptor(build_dir)
+        self._program = build.quickfix_program("acceptor", build_dir)
 
     def start(self, folder: Path) -> Running:
         """See Target."""
@@ -227,11 +227,12 @@ def venue_command(override: str | None) -> list[str]:
     return [found] if found else [sys.executable, "-m", "tidegate"]
 
 
-def rollover_far_away() -> str:
+def rollover_far_away(more: str = "") -> str:
     """A configuration whose daily rollover does not fall into the measurement, and that does not
-    limit how many orders a client sends."""
+    limit how many orders a client sends; `more` are further lines of its table `venue`, and tables
+    behind it."""
     hour = "04" if time.gmtime().tm_hour >= 12 else "16"
-    return f'[rates]\ndefault_tier = "none"\n[venue]\nrollover_at = "{hour}:00:00"\n'
+    return f'[rates]\ndefault_tier = "none"\n[venue]\nrollover_at = "{hour}:00:00"\n{more}'
 
 
 class TidegateVenue(Target):
@@ -239,11 +240,14 @@ class TidegateVenue(Target):
 
     name = "tidegate"
 
-    def __init__(self, command: list[str], extra_args: list[str]) -> None:
-        """`command` runs the venue's command line; `extra_args` are added to `up`."""
+    def __init__(self, command: list[str], extra_args: list[str], more_config: str = "") -> None:
+        """`command` runs the venue's command line; `extra_args` are added to `up`, `more_config`
+        to its configuration, see `rollover_far_away`."""
         super().__init__()
+        self.ready: dict[str, Any] = {}
         self._command = command
         self._extra_args = extra_args
+        self._more_config = more_config
 
     def start(self, folder: Path) -> Running:
         """See Target."""
@@ -252,18 +256,18 @@ class TidegateVenue(Target):
         command = [*self._command, "up", "--plain", "--data", str(data)]
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "venue.toml"
-        config.write_text(rollover_far_away())
+        config.write_text(rollover_far_away(self._more_config))
         command += ["--port-offset", str(offset), "--config", str(config), *self._extra_args]
         self._spawn(command, folder, stdout_to_file=True)
-        ready = self._wait_for_ready_file(data / "ready.json", folder)
+        ready = self.ready = self._wait_for_ready_file(data / "ready.json", folder)
         if ready["tls"]:
             raise TargetFailedError(
                 "tidegate listens with TLS although it was started with --plain"
             )
         return Running(
             int(ready["pid"]),
-            self._login(ready, MAKER_FIRM),
-            self._login(ready, TAKER_FIRM),
+            self.login(MAKER_FIRM),
+            self.login(TAKER_FIRM),
         )
 
     def _wait_for_ready_file(self, path: Path, folder: Path) -> dict[str, Any]:
@@ -281,8 +285,9 @@ class TidegateVenue(Target):
             time.sleep(0.02)
         raise self._failure(f"wrote no {path.name} within {START_TIMEOUT_S:.0f} s", folder)
 
-    @staticmethod
-    def _login(ready: dict[str, Any], firm: str) -> Login:
+    def login(self, firm: str) -> Login:
+        """The first Spot trading session of a firm; the venue is started."""
+        ready = self.ready
         for session in ready["sessions"]:
             spot = str(session["market"]).lower().startswith("spot")
             trading = str(session["role"]).lower() in ("trd", "trading", "trade")

@@ -74,19 +74,6 @@ def test_decimals(compiled: bool, value: int, decimals: int) -> None:
     assert writer.getvalue() == to_text(value, decimals).encode()
 
 
-def test_a_shared_tail_is_as_if_it_were_written_to_each_frame() -> None:
-    tail = b"268=1\x01279=0\x01269=1\x01" + bytes(range(32, 256)) + b"\x01"
-    writer = FrameWriter()
-    for number in (9, 10, 999_999):
-        for extra in (b"", tail):
-            writer.begin(b"X", number, b"49=KRAKEN-MD\x0156=ACME\x01", b"20261103-09:15:01.000")
-            writer.raw(b"262=R\x01" + extra)
-            whole = writer.finish()
-            writer.begin(b"X", number, b"49=KRAKEN-MD\x0156=ACME\x01", b"20261103-09:15:01.000")
-            writer.raw(b"262=R\x01")
-            assert writer.finish(extra, sum(extra) % 256) == whole
-
-
 @pytest.mark.parametrize("compiled", [True, False])
 @given(value=st.integers(1, 10**20), decimals=st.integers(0, 17))
 def test_decimals_with_all_their_places(compiled: bool, value: int, decimals: int) -> None:

@@ -4,11 +4,13 @@ It is pure, and it is the host of its sessions. Nothing here lasts: numbers live
 process and the day, subscriptions as long as the line, and a ResendRequest is answered by one gap
 fill. What goes to whom is collected within a step and given by `take`, all of a link in one piece.
 
-A message that many get is encoded once (`marketdata.shapes.Update`): only header, MDReqID and
-CheckSum are each subscriber's own.
+A message that many get is encoded once (`marketdata.shapes.Update`, `wire.shared`): only header,
+MDReqID and CheckSum are each subscriber's own.
 """
 
 from __future__ import annotations
+
+from librt.strings import BytesWriter
 
 from tidegate.feeds.answers import Answers
 from tidegate.feeds.seats import Delivery, Line, Seat, Subscription
@@ -23,6 +25,7 @@ from tidegate.session.resend import gap_fill
 from tidegate.session.states import DISCONNECTED
 from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
+from tidegate.wire.shared import SharedMessage
 
 REFRESH_BYTES_PER_STEP = 256 * 1024  # of one link, before others get their turn
 
@@ -125,17 +128,15 @@ class Desk(SessionHost):
 
     def publish(self, updates: list[Update], time_ns: int) -> None:
         """Send updates of the fold to whoever gets them."""
+        sending_time = self.tools.timestamps.text(time_ns)
         for update in updates:
             subscribers = self._subscribers.get(update.shape)
             if subscribers is None:
                 continue
-            tail = update.tail
-            tail_sum = update.tail_sum
+            message = SharedMessage(b"X", sending_time, update.tail, update.tail_sum)
             for subscription in subscribers.values():
                 if not subscription.waits:
-                    session = subscription.session
-                    session.begin(b"X", time_ns).raw(subscription.fields)
-                    session.finish(time_ns, tail, tail_sum)
+                    self._put(message, subscription, time_ns)
 
     def stall(self, link: int) -> None:
         """The link's transport is full. Its subscriptions stop: each goes on with a full refresh
@@ -165,14 +166,14 @@ class Desk(SessionHost):
         """One more symbol for a session; its full refresh comes first."""
         self._last_subscription += 1
         number = self._last_subscription
-        subscription = Subscription(number, seat.session, md_req_id, symbol, shapes)
+        line = self._lines[seat.session.link]
+        subscription = Subscription(number, seat.session, line, md_req_id, symbol, shapes)
         seat.subscriptions.setdefault(md_req_id, []).append(subscription)
         seat.symbol_count += 1
         self.subscription_count += 1
         for shape in shapes:
             self.market_data.watch(shape)
             self._subscribers.setdefault(shape, {})[number] = subscription
-        line = self._lines[seat.session.link]
         line.refreshes.append(subscription)
         self._touch(line)
 
@@ -203,14 +204,11 @@ class Desk(SessionHost):
         for line in touched:
             line.touched = False
             self._refresh(line, time_ns)
-            if line.frames or line.cut:
-                deliveries.append(
-                    Delivery(
-                        line.number, b"".join(line.frames), cut=line.cut, answer=line.seat is None
-                    )
-                )
-                line.frames = []
-                line.byte_count = 0
+            data = line.writer.getvalue()
+            if data or line.cut:
+                is_answer = line.seat is None
+                deliveries.append(Delivery(line.number, data, cut=line.cut, answer=is_answer))
+                line.writer = BytesWriter()  # a new one: the old may have grown by a whole book
             if line.cut:
                 self._lines.pop(line.number, None)
             elif line.refreshes and not line.full:
@@ -225,27 +223,30 @@ class Desk(SessionHost):
     def _refresh(self, line: Line, time_ns: int) -> None:
         """Full refreshes for subscriptions that wait, up to a bound."""
         refreshes = line.refreshes
-        while refreshes and not line.full and line.byte_count < REFRESH_BYTES_PER_STEP:
+        sending_time = self.tools.timestamps.text(time_ns)
+        while refreshes and not line.full and len(line.writer) < REFRESH_BYTES_PER_STEP:
             subscription = refreshes.popleft()
             if subscription.ended:
                 continue
             subscription.waits = False
             tail, tail_sum = self.market_data.snapshot(subscription.shapes[0])
-            session = subscription.session
-            session.begin(b"W", time_ns).raw(subscription.fields)
-            session.finish(time_ns, tail, tail_sum)
+            message = SharedMessage(b"W", sending_time, tail, tail_sum)
+            self._put(message, subscription, time_ns)
 
     def _touch(self, line: Line) -> None:
         if not line.touched:
             line.touched = True
             self._touched.append(line)
 
+    def _put(self, message: SharedMessage, subscription: Subscription, time_ns: int) -> None:
+        line = subscription.line
+        number = subscription.session.take_number(time_ns)
+        message.put(line.writer, number, subscription.own)
+        self._touch(line)
+
     def _write(self, line: Line, frame: bytes) -> None:
-        line.frames.append(frame)
-        line.byte_count += len(frame)
-        if not line.touched:
-            line.touched = True
-            self._touched.append(line)
+        line.writer.write(frame)
+        self._touch(line)
 
     # --- what sessions ask of their host ----------------------------------------------------------
 

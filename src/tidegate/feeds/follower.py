@@ -61,10 +61,10 @@ class Follower:
         """Of the record behind the last turn that was replayed."""
         return self._replica.sequence
 
-    def step(self, applied: Callable[[], None]) -> bool:
-        """Replay for a while, calling `applied` behind each turn. False where everything that is
-        durable is replayed: the doorbell rings for what comes."""
-        deadline = time.monotonic() + STEP_S
+    def step(self, applied: Callable[[], None], step_s: float = STEP_S) -> bool:
+        """Replay for so long, and one turn at least, calling `applied` behind each. False where
+        everything that is durable is replayed: the doorbell rings for what comes."""
+        deadline = time.monotonic() + step_s
         batches = self._read
         while True:
             if not batches:

@@ -63,7 +63,7 @@ def main(file: int) -> int:
     parent = Parent(file)
     options = msgspec.json.decode(parent.first_line(), type=FeedOptions)
     configure_logging(form=options.log_format, level=options.log_level)
-    os.nice(NICE)
+    _give_way()
     try:
         follower = _caught_up(parent, options)
     except (ReplicaRefused, JournalError, OSError) as error:
@@ -76,6 +76,14 @@ def main(file: int) -> int:
     gc.set_threshold(50_000, 20, 100)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(parent, options, follower))
+
+
+def _give_way() -> None:
+    """Trading comes first: where there are too few cores, waking up does not take one away."""
+    os.nice(NICE)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _die_with_parent() -> None:

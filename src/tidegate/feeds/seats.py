@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 
+from librt.strings import BytesWriter
+
 from tidegate.marketdata.requests import SecurityListRequest
 from tidegate.marketdata.shapes import Shape
 from tidegate.session.machine import Session
+from tidegate.wire.shared import OwnFields
 
 
 class Subscription:
     """One symbol of one MarketDataRequest: its book, its trades, or both, with the shape first that
-    a full refresh is of. `fields` is what each of its messages says of it: Symbol (55) and MDReqID
-    (262).
+    a full refresh is of. `own` is what each of its messages says of it: CompIDs, Symbol (55) and
+    MDReqID (262).
 
     `waits` while its next message is a full refresh: at the start, and after its link was full.
     Updates pass it by until then, for the refresh holds them. `ended` tells a queue to skip it.
@@ -22,28 +25,30 @@ class Subscription:
         self,
         number: int,
         session: Session,
+        line: Line,
         md_req_id: bytes,
         symbol: bytes,
         shapes: list[Shape],
     ) -> None:
         self.number = number
         self.session = session
+        self.line = line
         self.symbol = symbol
         self.shapes = shapes
-        self.fields: bytes = b"55=%s\x01262=%s\x01" % (symbol, md_req_id)
+        self.own = OwnFields(session.comp_ids, b"55=%s\x01262=%s\x01" % (symbol, md_req_id))
         self.waits = True
         self.ended = False
 
 
 class Line:
-    """A link, and what a step has to write to it. `full` while its transport takes no more: only
-    what the session itself has to say is written then. `refreshes` are subscriptions that wait."""
+    """A link; `writer` has what a step has to write to it. `full` while its transport takes no
+    more: only what the session itself has to say is written then. `refreshes` are subscriptions
+    that wait."""
 
     def __init__(self, number: int, seat: Seat | None) -> None:
         self.number = number
         self.seat = seat
-        self.frames: list[bytes] = []
-        self.byte_count = 0
+        self.writer = BytesWriter()
         self.cut = False
         self.full = False
         self.touched = False

@@ -1,20 +1,23 @@
 """Market data in one event loop: links on one side, the desk in the middle, the replica behind.
 
 What comes in within a turn of the loop is answered at its end, with all that a link gets in one
-write. The replica is brought on in bounded steps, so that neither side waits long for the other.
+write. The replica is brought on in bounded steps, so that neither side waits long for the other. A
+write costs more than a message, so where there is much to do a step lasts as long as the writing
+of the one before: then more messages share one write.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 import structlog
 
 from tidegate.config.values import SessionAccess, SessionId
 from tidegate.feeds.desk import Desk
-from tidegate.feeds.follower import Follower
+from tidegate.feeds.follower import STEP_S, Follower
 from tidegate.feeds.outbound import FeedWriter
 from tidegate.feeds.roster import Entry, Roster
 from tidegate.feeds.times import FeedTime
@@ -27,6 +30,7 @@ from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 
 TICK_S: Final = 0.05
+STEP_S_MAX: Final = 0.01  # of replaying, where links needed as long: less than fills one of them
 LOGOUT_LOOK_S: Final = 0.02
 
 _log = structlog.get_logger("tidegate.feeds")
@@ -55,6 +59,7 @@ class FeedService:
         self._outputs: dict[int, LinkOutput] = {}  # by link number
         self._scheduled = False
         self._following = False  # the next step of the replica is scheduled
+        self._stepped_s = 0.0  # when the last one was over, of the stopwatch
         self._timer: asyncio.TimerHandle | None = None
         self._rolling_over = False
         self._stopping = False
@@ -168,22 +173,27 @@ class FeedService:
 
     def _follow(self) -> None:
         if not self._following:
-            self._step()
+            self._step(STEP_S)
 
-    def _step(self) -> None:
+    def _go_on(self) -> None:
+        others_s = monotonic() - self._stepped_s
+        self._step(min(max(others_s, STEP_S), STEP_S_MAX))
+
+    def _step(self, step_s: float) -> None:
         """Bring the replica on, and go on with that after others have had their turn."""
         self._following = False
         if self._failed:
             return
         try:
-            more = self.follower.step(self._applied)
+            more = self.follower.step(self._applied, step_s)
         except Exception as error:
             self._failed = True
             self._fail(error)
             return
         if more:
             self._following = True
-            self._loop.call_soon(self._step)
+            self._stepped_s = monotonic()
+            self._loop.call_soon(self._go_on)
         self.schedule()
 
     def _applied(self) -> None:

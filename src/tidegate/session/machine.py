@@ -123,17 +123,20 @@ class Session:
     def begin(self, msg_type: bytes, time_ns: int) -> FrameWriter:
         """Start the next outgoing message; put its fields into the writer, then call `finish`."""
         tools = self.tools
-        tools.writer.begin(
-            msg_type, self.next_outgoing, self.comp_ids, tools.timestamps.text(time_ns)
-        )
+        sending_time = tools.timestamps.text(time_ns)
+        tools.writer.begin(msg_type, self.next_outgoing, self.comp_ids, sending_time)
         return tools.writer
 
-    def finish(self, time_ns: int, tail: bytes = b"", tail_sum: int = 0) -> None:
+    def finish(self, time_ns: int) -> None:
         """Number and send what `begin` started. Without a link it is kept for a resend."""
+        self.host.send(self, self.take_number(time_ns), self.tools.writer.finish())
+
+    def take_number(self, time_ns: int) -> int:
+        """The number of a message that is sent now: for a host that encodes it by itself."""
         number = self.next_outgoing
         self.next_outgoing = number + 1
         self.last_sent_ns = time_ns
-        self.host.send(self, number, self.tools.writer.finish(tail, tail_sum))
+        return number
 
     def use_up_number(self, time_ns: int) -> bytes:
         """Number a Heartbeat that is not going to be transmitted, and give it to be kept: the peer
@@ -482,8 +485,7 @@ class Session:
             return
         gap = self.gap
         gap.see(number)
-        held = gap.hold(number, frame)
-        if held and msg_type == b"2" and check(message, msg_type) is None:
+        if gap.hold(number, frame) and msg_type == b"2" and check(message, msg_type) is None:
             # Answered at once: were both sides to wait for the other's, neither would come.
             gap.held[number] = DONE
             self._resend_request(message, number, time_ns)
@@ -536,8 +538,7 @@ class Session:
         order that comes twice this way is caught by its ClOrdID."""
         fault = scan_fault(message, scanned) if scanned != SCANNED else check(message, b"4")
         if fault is None and message.integer(tags.NEW_SEQ_NO) < 1:
-            text = b"NewSeqNo (36) must be 1 or more"
-            fault = Fault(5, tags.NEW_SEQ_NO, text)
+            fault = Fault(5, tags.NEW_SEQ_NO, b"NewSeqNo (36) must be 1 or more")
         if fault is not None:
             self._refuse(number, b"4", fault, time_ns)
             return

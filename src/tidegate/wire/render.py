@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from librt.strings import BytesWriter
 from mypy_extensions import i64, u8
 
@@ -9,6 +11,8 @@ from tidegate.model.build import COMPILED
 from tidegate.model.scaled import to_text
 from tidegate.wire.framing import byte_sum
 from tidegate.wire.message import POINT, ZERO
+
+FRAME_BEGIN: Final = b"8=FIX.4.4\x019="
 
 
 class FrameWriter:
@@ -39,11 +43,9 @@ class FrameWriter:
         body.write(sending_time)
         body.append(1)
 
-    def finish(self, tail: bytes = b"", tail_sum: int = 0) -> bytes:
-        """The whole frame, with BodyLength and CheckSum. `tail` are fields that go behind the rest
-        and that other frames have as well, `tail_sum` the sum of their bytes modulo 256: it is not
-        counted again for each of them."""
-        return enclose(self._frame, self._body.getvalue(), tail, tail_sum)
+    def finish(self) -> bytes:
+        """The whole frame, with BodyLength and CheckSum."""
+        return enclose(self._frame, self._body.getvalue())
 
     def text(self, tag: bytes, value: bytes) -> None:
         body = self._body
@@ -75,25 +77,25 @@ class FrameWriter:
         body.append(1)
 
 
-def enclose(writer: BytesWriter, body: bytes, tail: bytes = b"", tail_sum: int = 0) -> bytes:
-    """A frame around a body that starts with `35=` and ends with SOH, and a tail whose sum is
-    known. `writer` is scratch."""
+def enclose(writer: BytesWriter, body: bytes) -> bytes:
+    """A frame around a body that starts with `35=` and ends with SOH. `writer` is scratch."""
     writer.truncate(0)
-    writer.write(b"8=FIX.4.4\x019=")
-    put_uint(writer, len(body) + len(tail))
+    writer.write(FRAME_BEGIN)
+    put_uint(writer, len(body))
     writer.append(1)
     writer.write(body)
     summed = writer.getvalue()
-    total = byte_sum(summed, 0, len(summed))
-    if tail:
-        total = (total + tail_sum) % 256
-        writer.write(tail)
-    writer.write(b"10=")
-    writer.append(ZERO + total // 100)
-    writer.append(ZERO + total // 10 % 10)
-    writer.append(ZERO + total % 10)
-    writer.append(1)
+    put_checksum(writer, byte_sum(summed, 0, len(summed)))
     return writer.getvalue()
+
+
+def put_checksum(writer: BytesWriter, total: i64) -> None:
+    """CheckSum (10), the end of a frame, for a sum modulo 256."""
+    writer.write(b"10=")
+    writer.append(u8(ZERO + total // 100))
+    writer.append(u8(ZERO + total // 10 % 10))
+    writer.append(u8(ZERO + total % 10))
+    writer.append(1)
 
 
 def frame_of(body: bytes) -> bytes:
