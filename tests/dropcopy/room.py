@@ -9,8 +9,10 @@ from tests.history.days import Days
 from tests.peers.socket_peer import Frame, parse, take_frames
 from tests.scenario.settings import session as trading_session
 from tidegate.feeds.dropcopy.desk import CopyDesk
-from tidegate.feeds.dropcopy.reports import Mark, Reach
-from tidegate.feeds.dropcopy.seat import CopySeat, LogAccess
+from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.reports import ReportLog
+from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import LogFollower, OsStorage
 from tidegate.model.settings import SessionSettings
@@ -49,6 +51,7 @@ class CopyClient:
         self.answers = True
         self.reads = True
         self.link = 0
+        self.nonce = 0
         self.number = 1
         self.expected = 1
         self.cut = False
@@ -68,9 +71,10 @@ class CopyClient:
         if "141=Y" in fields:
             self.number = self.expected = 1
         self.cut = False
-        self.room.seats[self.index].state.is_up = True  # as the service does, before the answer
-        self.room.seats[self.index].save()
-        self.link = self.room.desk.logon(self.index, self.frame("A", fields), self.room.days.now_ns)
+        self.nonce += 1
+        frame = self.frame("A", fields)
+        now_ns = self.room.days.now_ns
+        self.link = self.room.desk.logon(self.index, frame, self.name, self.nonce, now_ns)
         self.room.clients[self.link] = self
         self.room.deliver()
 
@@ -141,13 +145,14 @@ class CopyRoom:
     def _seat(self, name: str, firm: str, account: str) -> None:
         self.desk.end = self.end
         file = StateFile(self.data, (name, TARGET))
-        restored = file.restore(self.end.sequence)
+        venue = self.days.venue
+        restored = file.restore(self.end.sequence, self.days.now_ns, venue.rollover.at_ns)
         index = len(self.seats)
         session = Session(self.desk, self.desk.tools, index, settings_of(name), initiator=False)
         session.application = DROP_COPY
         session.next_outgoing = restored.state.reserved
-        reach = Reach(self.days.venue.directory, firm, account)
-        log = LogAccess(self.data / JOURNAL_DIRECTORY, OsStorage())
+        reach = Reach(venue.directory, firm, account)
+        log = ReportLog(self.data / JOURNAL_DIRECTORY, OsStorage(), venue.directory)
         self.desk.seats.append(CopySeat(session, reach, log, restored.state, file))
         self.seats = self.desk.seats
 

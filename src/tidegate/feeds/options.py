@@ -36,7 +36,7 @@ class OwnSession(Admission, frozen=True, kw_only=True):
 class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`sockets` are listening sockets by service, `bell` is the reader's end of the doorbell: all
     of them descriptors that the process inherits. Without `certificate` and `key` links are in
-    clear text."""
+    clear text. `key_names` are all API keys of the configuration."""
 
     data: str
     sockets: dict[str, int]
@@ -50,6 +50,7 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     trading: list[Admission]
     own: list[OwnSession]
     drop_copies: list[CopySession]
+    key_names: list[str]
     log_format: str
     log_level: str
 
@@ -103,6 +104,7 @@ def feed_options(
         trading=trading,
         own=own,
         drop_copies=copy_sessions(config),
+        key_names=list(config.keys),
         log_format=log_format,
         log_level=log_level,
     )

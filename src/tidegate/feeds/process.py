@@ -43,6 +43,7 @@ from tidegate.logs import configure_logging
 from tidegate.marketdata.fold import MarketData
 from tidegate.provision import TlsFiles, server_context
 from tidegate.replica import ReplicaRefused
+from tidegate.wire.dictionary import DROP_COPY
 
 NICE: Final = 5  # behind trading, before the history
 EXIT_FAILED: Final = 1
@@ -126,13 +127,14 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     service = FeedService(desk, follower, Roster(options), time, fail)
     copies = DropCopyService(
         options.drop_copies,
+        options.key_names,
         Path(options.data),
         follower,
         FeedTime(follower.doorbell, follower.venue.now_ns, virtual=options.virtual_clock),
         fail,
     )
     service.advanced = copies.advanced if options.drop_copies else None
-    status = StatusServer(Path(options.data), service)
+    status = StatusServer(Path(options.data), service, copies)
     service.start()
     if options.drop_copies:
         copies.start()
@@ -182,7 +184,8 @@ def _listen(service: FeedService, copies: DropCopyService, options: FeedOptions)
         check: LogonCheck
         if name in drop_copy_names():
             host = copies
-            check = Authenticator(copies, name, copies.sessions, copies.keys)
+            access = copies.access
+            check = Authenticator(copies, name, access.sessions, access.keys, DROP_COPY)
         else:
             host = port = service.port(name)
             check = SessionCheck(port, name, port.sessions)

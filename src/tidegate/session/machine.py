@@ -194,7 +194,11 @@ class Session:
         assert self.state == DISCONNECTED
         message = self.tools.message
         scanned = message.scan(frame)
-        fault = scan_fault(message, scanned) if scanned != SCANNED else check(message, b"A")
+        fault = (
+            scan_fault(message, scanned)
+            if scanned != SCANNED
+            else check(message, b"A", self.application)
+        )
         number = message.integer(tags.MSG_SEQ_NUM)
         self.state = next_state(self.state, LOGON)
         self._take_link(link, max(message.integer(tags.HEART_BT_INT), 1), time_ns)
@@ -485,7 +489,11 @@ class Session:
             return
         gap = self.gap
         gap.see(number)
-        if gap.hold(number, frame) and msg_type == b"2" and check(message, msg_type) is None:
+        if (
+            gap.hold(number, frame)
+            and msg_type == b"2"
+            and (check(message, msg_type, self.application) is None)
+        ):
             # Answered at once: were both sides to wait for the other's, neither would come.
             gap.held[number] = DONE
             self._resend_request(message, number, time_ns)
@@ -536,7 +544,9 @@ class Session:
         """SequenceReset without GapFillFlag: the peer states its next number; its own MsgSeqNum
         means nothing. Any number from 1 on is accepted, a lower one too (the dialect's rule): an
         order that comes twice this way is caught by its ClOrdID."""
-        fault = scan_fault(message, scanned) if scanned != SCANNED else check(message, b"4")
+        fault = scan_fault(message, scanned) if scanned != SCANNED else None
+        if fault is None:
+            fault = check(message, b"4", self.application)
         if fault is None and message.integer(tags.NEW_SEQ_NO) < 1:
             fault = Fault(5, tags.NEW_SEQ_NO, b"NewSeqNo (36) must be 1 or more")
         if fault is not None:
