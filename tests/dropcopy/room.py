@@ -15,7 +15,7 @@ from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import LogFollower, OsStorage
-from tidegate.model.settings import SessionSettings
+from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.session.machine import Session
@@ -29,6 +29,7 @@ TARGET = "KRAKEN-DC"
 def settings_of(name: str) -> SessionSettings:
     settings = trading_session(name, "")
     settings.target_comp_id = TARGET
+    settings.duplicate_logon = DUPLICATE_DISPLACE
     return settings
 
 
@@ -71,6 +72,7 @@ class CopyClient:
         if "141=Y" in fields:
             self.number = self.expected = 1
         self.cut = False
+        self.room.clients.pop(self.link, None)  # what comes there still is not read
         self.nonce += 1
         frame = self.frame("A", fields)
         now_ns = self.room.days.now_ns
@@ -164,6 +166,16 @@ class CopyRoom:
         self.answers.clear()
         for wanted in self._wanted:
             self._seat(*wanted)
+
+    def stop(self) -> None:
+        """The process ends in good order; another one comes."""
+        self.desk.log_out_all(b"Venue is stopping", self.days.now_ns)
+        self.deliver()
+        for client in list(self.clients.values()):
+            client.send("5")
+        for seat in self.seats:
+            seat.settle()
+        self.die()
 
     def save(self) -> None:
         for seat in self.seats:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tidegate.feeds.dropcopy.reports import Report
 
-KEPT_MAX: Final = 1_000_000  # the newest; what was sent before is gap-filled
+KEPT_MAX: Final = 1_000_000  # at least; what was sent before the newest is gap-filled
 
 _NOT_A_REPORT: Final = -1
 
@@ -26,8 +26,9 @@ class Sent:
     """What numbers were used for since they began anew: 24 bytes each. A report is found again in
     the log; what was anything else is not kept."""
 
-    def __init__(self, first_number: int) -> None:
+    def __init__(self, first_number: int, kept_max: int = KEPT_MAX) -> None:
         self._first_number = first_number
+        self._kept_max = kept_max
         self._positions = array("q")
         self._places = array("q")  # of the record in its turn, twice, plus PossResend
         self._times_ns = array("q")
@@ -42,9 +43,9 @@ class Sent:
         place = _NOT_A_REPORT if report is None else 2 * report.place + poss_resend
         self._places.append(place)
         self._times_ns.append(time_ns)
-        if len(self._places) >= 2 * KEPT_MAX:
-            self._first_number += KEPT_MAX
-            self._forget(KEPT_MAX)
+        if len(self._places) >= 2 * self._kept_max:
+            self._first_number += self._kept_max
+            self._forget(self._kept_max)
 
     def first_report(self, number: int) -> SentReport | None:
         """The first report from a number on; None where there is none."""
