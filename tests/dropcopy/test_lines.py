@@ -288,7 +288,7 @@ def test_the_newest_numbers_are_kept_and_the_oldest_are_not() -> None:
     assert sent.first_report(7) is None
 
 
-# --- what it is sent and says -----------------------------------------------------------------------
+# --- what it is sent and says ---------------------------------------------------------------------
 
 
 def test_many_that_are_behind_take_turns(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tidegate.config import convert
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.feeds.dropcopy.options import CopySession
+from tidegate.gateway.access import opens_drop_copy
 from tidegate.model.settings import SessionSettings
 from tidegate.provision import ProvisionError, open_secrets
 from tidegate.venue.machine import Venue
@@ -58,13 +59,12 @@ class CopyAccess:
         return access.session_id
 
     def adopt(self, venue: Venue) -> None:
-        """Operators have added keys, or whose account is of which firm has changed. A key opens the
-        drop copies of its account, and that of the firm while it has no other account."""
+        """Operators have added keys, or whose account is of which firm has changed."""
         for name, account in venue.operated.keys.items():
             if name in self._configured:
                 continue
             for session_id, access in self.sessions.items():
-                is_open = _opens(venue, account, access)
+                is_open = opens_drop_copy(venue.settings, account, access)
                 if is_open and name not in self.keys and not self._learn(venue, name, account):
                     break
                 names = tuple(known for known in access.key_names if known != name)
@@ -89,12 +89,3 @@ class CopyAccess:
             name=name, secret=secret, firm=known.settings.firm, account=account, sessions=()
         )
         return True
-
-
-def _opens(venue: Venue, account: str, access: SessionAccess) -> bool:
-    if access.account:
-        return access.account == account
-    others = [
-        one.account for one in venue.settings.accounts if one.firm == access.firm and not one.parent
-    ]
-    return others == [account]

@@ -141,6 +141,15 @@ class CopyDesk(SessionHost):
                 session.begin(b"1", time_ns).text(b"112=", seat.ask())
                 session.finish(time_ns)
 
+    def expel(self, index: int, text: bytes, time_ns: int) -> None:
+        """End a session: it is still told what became of orders by the same cause, if it keeps
+        up."""
+        seat = self.seats[index]
+        session = seat.session
+        if session.state == ACTIVE and not self._lines[session.link].full:
+            self._serve_guarded(seat, time_ns)
+        session.expel(text, time_ns)
+
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out."""
         for seat in self.seats:
@@ -186,17 +195,23 @@ class CopyDesk(SessionHost):
             session = seat.session
             if session.state != ACTIVE or self._lines[session.link].full:
                 continue
-            try:
-                done = self._serve(seat, time_ns)
-            except JournalError as error:
-                seat.unreadable = str(error)
-                done = 0
-            if seat.unreadable:
-                self._note(session, session.link, "unreadable", seat.unreadable)
-                session.expel(UNREADABLE, time_ns)
+            done = self._serve_guarded(seat, time_ns)
             left -= done
             more = more or done > 0
         return more
+
+    def _serve_guarded(self, seat: CopySeat, time_ns: int) -> int:
+        """As `_serve`. What the log does not give ends this session, and no other."""
+        done = 0
+        try:
+            done = self._serve(seat, time_ns)
+        except JournalError as error:
+            seat.unreadable = str(error)
+        if seat.unreadable:
+            session = seat.session
+            self._note(session, session.link, "unreadable", seat.unreadable)
+            session.expel(UNREADABLE, time_ns)
+        return done
 
     def _serve(self, seat: CopySeat, time_ns: int) -> int:
         """How many messages were sent, or 1 where something was read and none was for it. Raises

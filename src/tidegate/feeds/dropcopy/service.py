@@ -159,13 +159,9 @@ class DropCopyService:
         return settings.heartbeat_min_s, settings.heartbeat_max_s
 
     def session_enabled(self, session: int) -> bool:
-        """By the file, and by operators: who may not trade may not read."""
-        options = self.places[session].options
-        venue = self._follower.venue
-        if options.firm in venue.operated.disabled_firms:
-            return False
-        account = venue.directory.account_by_name.get(options.account.encode())
-        if options.account and (account is None or not account.settings.enabled):
+        """By the file, and by operators, who may disable its firm. (An account that is disabled
+        has reports still, as its trading sessions do.)"""
+        if self.places[session].options.firm in self._follower.venue.operated.disabled_firms:
             return False
         return self.desk.seats[session].session.settings.enabled
 
@@ -340,9 +336,10 @@ class DropCopyService:
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)
         self.desk.accounts_changed()
+        self.desk.end = self._end()
         for index, seat in enumerate(self.desk.seats):
             if seat.session.state != DISCONNECTED and not self.session_enabled(index):
-                seat.session.expel(SESSION_DISABLED, self.now_ns())
+                self.desk.expel(index, SESSION_DISABLED, self.now_ns())
 
     def _expel_by_key(self) -> None:
         """Who has logged on by a key that is disabled now."""
@@ -351,4 +348,4 @@ class DropCopyService:
         for seat in self.desk.seats:
             api_key = self._api_keys.get(seat.session.link)
             if api_key is not None and not self.key_enabled(api_key):
-                seat.session.expel(KEY_DISABLED, self.now_ns())
+                self.desk.expel(seat.session.index, KEY_DISABLED, self.now_ns())
