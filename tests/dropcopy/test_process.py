@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,8 +20,9 @@ import pytest
 from tests.app.venue import SOURCE, Venue, environment, tidegate
 from tests.dropcopy.clients import Booker, body, login, venue_with_copies
 from tests.feeds.clients import feeds_process, rest, trader, wait_for
-from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed
+from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, utc_now
 from tidegate.client import SqliteReports
+from tidegate.feeds.dropcopy.outbound import FULL_BYTES
 from tidegate.feeds.status import ask
 
 EXAMPLE = SOURCE.parent / "examples" / "drop_copy.py"
@@ -281,8 +283,22 @@ def test_a_reader_that_does_not_read_costs_nothing_and_loses_nothing(tmp_path: P
         copy.begin()
         for first in range(1, 6_000, 1_000):
             rest(acme, first, 1_000, side=1, price=20_000, qty="0.0001")
+        acme.send("q", f"11=90000|530=6|60={utc_now()}")  # more than the kernel holds
+        for _ in range(6_000):
+            acme.until(lambda frame: frame.get(150) == "4")
         acme.round_trip(100_000)
-        copy.book_until(6_002)
+
+        def described() -> dict[str, Any]:
+            (found,) = [c for c in ask(venue.data)["drop_copies"] if c["state"] == "active"]
+            return dict(found)
+
+        wait_for(lambda: described()["stalled"])
+        assert described()["behind_bytes"] > described()["unsent_bytes"]
+        assert described()["unsent_bytes"] < 2 * FULL_BYTES
+        # From here on it is to be quick: with so small a window each piece of 2 kB would wait for
+        # both processes to get a core.
+        copy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+        copy.book_until(12_002)
         copy.book_until_asked()
         assert copy.again == 0
 
