@@ -40,6 +40,7 @@ from tidegate.wire.dictionary import (
 from tidegate.wire.message import (
     FIELD_UNENDED,
     FIELD_WITHOUT_VALUE,
+    SCANNED,
     TAG_MALFORMED,
     TOO_MANY_FIELDS,
     Message,
@@ -535,6 +536,15 @@ def _fault(reason: int, tag: i64) -> Fault:
     else:
         text = f"{_TEXTS[reason]}: {_named(number)}"
     return Fault(reason, number, text.encode())
+
+
+def fields_fault(
+    message: Message, scan_result: int, msg_type: bytes, application: int
+) -> Fault | None:
+    """The first fault of a framed message, whatever its scan gave."""
+    if scan_result != SCANNED:
+        return scan_fault(message, scan_result)
+    return check(message, msg_type, application)
 
 
 def scan_fault(message: Message, scan_result: int) -> Fault:
