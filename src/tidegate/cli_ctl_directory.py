@@ -273,7 +273,7 @@ def _origin(row: dict[str, Any]) -> str:
 
 
 def _opened(key: dict[str, Any]) -> list[str]:
-    return key["sessions"] + [f"{name} (drop copy)" for name in key["drop_copies"]]
+    return [*key["sessions"], *(f"{name} (drop copy)" for name in key["drop_copies"])]
 
 
 def _account(row: dict[str, Any]) -> list[str]:
