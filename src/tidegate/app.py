@@ -84,7 +84,6 @@ HISTORY_STOP_WAIT_S: Final = 6.0  # it has five seconds for what is left
 MAKER_STOP_WAIT_S: Final = 6.0  # it takes its quotes along
 FEEDS_STOP_WAIT_S: Final = 4.0  # its clients have two to answer a Logout
 DESCRIPTORS_WANTED: Final = 16_384
-WITHOUT_FILE: Final = "liquidity.enabled = true"  # the configuration of `up` without --config
 
 _log = structlog.get_logger("tidegate")
 
@@ -202,11 +201,12 @@ def _make_doorbell(directory: Path) -> tuple[int, Doorbell]:
 
 
 def _load(options: UpOptions, secrets: Any) -> VenueConfig:
-    """The file's configuration, or the built-in one, whose main pairs live: but not by a clock that
-    somebody moves, where nothing is to happen that was not asked for."""
+    """The file's configuration, or the built-in one. Main pairs live in the uat profile: but not by
+    a clock that somebody moves, where nothing is to happen that was not asked for."""
+    living = options.clock != "virtual"
     if options.config is not None:
-        return load_file(options.config, secrets)
-    return load("" if options.clock == "virtual" else WITHOUT_FILE, secrets)
+        return load_file(options.config, secrets, living=living)
+    return load("", secrets, living=living)
 
 
 def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
@@ -408,8 +408,7 @@ def _maker(prepared: _Prepared, service: VenueService) -> tuple[ChildProcess | N
     options = maker_options(
         prepared.config,
         prepared.directory,
-        ca_file=prepared.tls.ca,
-        plain=prepared.options.plain,
+        tls=None if prepared.options.plain else prepared.tls,
         log_format=prepared.options.log_format,
         log_level=prepared.options.log_level,
     )
