@@ -119,7 +119,7 @@ qty_min = "0.0001"
 
 # The internal market maker: a client like any other, with accounts of its own (docs/liquidity.md).
 [liquidity]
-enabled = false                  # default: true in the uat profile, unless the clock is virtual
+# enabled = true                 # default: in the uat profile, unless the clock is virtual
 seed = 1                         # of everything it draws: the same seed gives the same quotes
 main_pairs = true                # BTC/USD, ETH/USD, SOL/USD, BTC/USDT and ETH/BTC without a word
 messages_per_second = 50         # the most it sends, over all markets
