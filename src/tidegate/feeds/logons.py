@@ -53,4 +53,4 @@ def feed_doctor(
     """The doctor of one port. `others` are market data's other ports, whose sessions it knows, too;
     `ports` are the numbers of all services."""
     sessions = ChainMap(port.sessions, *(other.sessions for other in others))
-    return LogonDoctor(_Keyless(feeds), sessions, {}, ports)
+    return LogonDoctor(_Keyless(feeds), sessions, {}, ports, signed=False)

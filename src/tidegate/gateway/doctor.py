@@ -32,6 +32,7 @@ TEXT_MAX: Final = 256  # of anything that a client sent
 
 SESSION: Final = "session"  # what the session itself checks, once the gateway has let a logon in
 ALL_CHECKS: Final = (*CHECKS, SESSION)
+UNSIGNED_CHECKS: Final = (*CHECKS[: CHECKS.index(checks.API_KEY)], SESSION)
 
 _log = structlog.get_logger("tidegate.gateway")
 
@@ -120,7 +121,7 @@ class Failure:
 class Case:
     """What there is to know about one logon: the request, the outcome of the gateway's checks, the
     session and key it names, and the times of the moment. `places` are services elsewhere that have
-    that TargetCompID."""
+    that TargetCompID; `signed` says whether there are credentials to check."""
 
     request: LogonRequest
     verdict: Verdict
@@ -134,11 +135,13 @@ class Case:
     other_secrets: tuple[bytes, ...]
     key_enabled: bool = True
     places: tuple[str, ...] = ()
+    signed: bool = True
 
 
 class LogonDoctor:
     """Explains failed logons in the log and keeps the newest `FAILURES_KEPT_MAX`. `ports` are the
-    numbers of all services, those of other doctors too."""
+    numbers of all services, those of other doctors too; `signed` is false where Logons carry no
+    credentials."""
 
     def __init__(
         self,
@@ -146,11 +149,14 @@ class LogonDoctor:
         sessions: Mapping[SessionId, SessionAccess],
         keys: Mapping[str, ApiKey],
         ports: Mapping[str, int],
+        *,
+        signed: bool = True,
     ) -> None:
         self._venue = venue
         self._sessions = sessions
         self._keys = keys
         self._ports = ports
+        self._signed = signed
         self._failures: deque[Failure] = deque(maxlen=FAILURES_KEPT_MAX)
         self._second = 0
         self._thorough_in_second = 0
@@ -211,6 +217,7 @@ class LogonDoctor:
             other_secrets=tuple(other.secret for n, other in self._keys.items() if n != name),
             key_enabled=self._venue.key_enabled(request.username),
             places=self._places(request.target_comp_id.decode("latin-1")),
+            signed=self._signed,
         )
 
     def _places(self, target_comp_id: str) -> tuple[str, ...]:
@@ -228,7 +235,8 @@ def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) 
     let in. Without `thorough` the table of mistakes is not gone through."""
     request, verdict = case.request, case.verdict
     failed = verdict.failed or SESSION
-    reached = ALL_CHECKS.index(failed)
+    own_checks = ALL_CHECKS if case.signed else UNSIGNED_CHECKS
+    reached = own_checks.index(failed)
     detail = session_reason.decode("latin-1") if failed == SESSION else _detail(case, failed)
     outcomes = tuple(
         CheckOutcome(check, "passed")
@@ -236,7 +244,7 @@ def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) 
         else CheckOutcome(check, "failed", detail)
         if place == reached
         else CheckOutcome(check, "not reached")
-        for place, check in enumerate(ALL_CHECKS)
+        for place, check in enumerate(own_checks)
     )
     finding = _signature(case, thorough=thorough)
     if finding is not None and finding.mistake:
