@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -53,10 +54,17 @@ sender_comp_id = "BETA"
 """
 
 
+RULES = """
+[market_data]
+l3_entry_time = "timestamp"
+lone_symbol = false
+"""
+
+
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     data = tmp_path_factory.mktemp("feeds") / "data"
-    with venue_with_feeds(data, FIRMS, plain=False) as venue:
+    with venue_with_feeds(data, RULES + FIRMS, plain=False) as venue:
         caught_up(data)
         yield venue
         assert venue.stop() == 0
@@ -86,6 +94,28 @@ def test_subscribers_of_both_ports_have_the_book_that_was_traded(venue: Venue) -
                 assert len(levels["1"]) == 26
                 assert reader.numbers == list(range(2, 2 + len(reader.numbers)))
             assert by_level.levels() == by_order.levels()
+
+
+def test_where_clients_differ_the_configuration_says_how(venue: Venue) -> None:
+    with (
+        trader(venue, "ACME") as acme,
+        Reader(venue, "ACME") as by_level,
+        Reader(venue, "BETA", L3) as by_order,
+    ):
+        by_level.subscribe()
+        by_order.subscribe()
+        rest(acme, 10_000, 1, side=2, price=50_000)
+        times = []
+        for reader in (by_level, by_order):
+            reader.apply_until(lambda frame: frame.type == "X")
+            assert "50000.0" in reader.levels()["1"]
+            (time,) = [entry[273] for entry in reader.book.ranked("1") if entry[270] == "50000.0"]
+            times.append(time)
+        assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}", times[0])
+        assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d\.\d{6}", times[1])
+        assert times[1][9:21] == times[0]
+        by_level.send("V", "262=lone|263=1|264=10|267=2|269=0|269=1|55=BTC/USD")
+        by_level.apply_until(lambda frame: frame.type == "3" and frame[371] == "146")
 
 
 @pytest.mark.parametrize(
