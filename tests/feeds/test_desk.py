@@ -293,6 +293,15 @@ def test_a_resend_request_is_answered_by_one_gap_fill(room: Room) -> None:
     assert client.received[1].number == newest + 1
 
 
+def test_gap_fills_are_given_however_often_they_are_asked_for(room: Room) -> None:
+    """They cost nothing, other than what trading sends again."""
+    client = logged_on(room, "ACME")
+    room.desk.seats[client.index].session.next_outgoing = 10_000_000
+    for _ in range(10):
+        client.send(("2", "7=1|16=0"))
+    assert [(f.type, f[36]) for f in client.received] == [("4", "10000000")] * 10
+
+
 def test_who_says_nothing_is_asked_and_given_up(room: Room) -> None:
     client = logged_on(room, "ACME")
     client.ask("a", "BTC/USD")

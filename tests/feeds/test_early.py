@@ -258,6 +258,8 @@ async def until(found: Callable[[], object]) -> None:
 def test_whoever_comes_early_waits_for_the_book_and_not_for_the_session(tmp_path: Path) -> None:
     days = Days(tmp_path / "data", 1)
     days.play(150)
+    days.control(NOBODY, SET_HALTED, SetHalted(halted=True))
+    days.end_turn()
 
     async def story() -> None:
         process = Process(tmp_path / "data", days, "ACME", "NEW")
@@ -268,14 +270,19 @@ def test_whoever_comes_early_waits_for_the_book_and_not_for_the_session(tmp_path
         asked = f"262=a|263=1|264=0|{BOTH_SIDES}|146=1|55=BTC/USD"
         frames = [process.frame("ACME", "V", 2, asked)]
         frames += [process.frame("ACME", "x", 3, "320=L|559=4|263=0")]
+        frames += [process.frame("ACME", "g", 4, "335=S|336=SESSION|263=1")]
         process.port.frames(index, link, frames)
-        await until(lambda: len(wire.frames) == 2)
-        assert [(f.type, f.get(560)) for f in wire.frames] == [("A", ""), ("y", "4")]
+        await until(lambda: len(wire.frames) == 3)
+        assert [(f.type, f.get(560)) for f in wire.frames[:2]] == [("A", ""), ("y", "4")]
         process.follower.may_go = True
         await asyncio.wait_for(process.feeds.opened.wait(), 30)
-        await until(lambda: len(wire.frames) == 3)
-        assert wire.frames[2].type == "W"
-        raw = wire.frames[2].raw
+        await until(lambda: len(wire.frames) == 5)
+        assert [(f.type, f.get(340)) for f in wire.frames[2:]] == [
+            ("h", "0"),
+            ("h", "101"),
+            ("W", ""),
+        ]
+        raw = wire.frames[4].raw
         book = PlainBook(raw[raw.index(b"\x01268=") + 1 : -7])
         engine = days.venue.engine.book("BTC/USD")
         assert engine is not None

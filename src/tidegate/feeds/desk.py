@@ -271,6 +271,7 @@ class Desk(SessionHost):
         if line is not None:
             sending_time = self.tools.timestamps.text(time_ns)
             self._write(line, gap_fill(session.comp_ids, begin, end + 1, sending_time))
+        session.resend_budget.spent = 0  # it costs the same, whatever is asked for
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
         if session.state == ACTIVE:  # whoever is asked to log out begins nothing any more

@@ -351,7 +351,7 @@ _PACK: Final = 1_000
 def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
     """The index behind the group whose counter stands at `index`. Every entry starts with the
     group's first field, and the others follow in the dictionary's order. A roaming group, one at a
-    time, may stand before an entry or behind it."""
+    time, may stand between them."""
     tags = message.tags
     counter = tags[index]
     members: list[int] = []
@@ -372,7 +372,6 @@ def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
             position = _group_end(message, layout, position)
             if position < 0:
                 return position
-            place_before = len(members)
             roamed = True
             continue
         roamed = False
