@@ -283,7 +283,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
     faults = _faults(config, service)
     book = _access_book(prepared, service)
     maker, maker_commands = _maker(prepared, service)
-    doctor = LogonDoctor(service, book.sessions, book.keys) if config.profile == "uat" else None
+    doctor = _doctor(config, service, book)
     handlers = (
         session_commands(service, doctor)
         | clock_commands(clock, walker)
@@ -472,6 +472,13 @@ def _stop_for_bugs(service: VenueService) -> Any:
         service.stop_for(error)
 
     return handle
+
+
+def _doctor(config: VenueConfig, service: VenueService, book: AccessBook) -> LogonDoctor | None:
+    """Who explains failed logons of trading; None in production."""
+    if config.profile == "production":
+        return None
+    return LogonDoctor(service, book.sessions, book.keys, config.ports)
 
 
 def _listen(

@@ -217,13 +217,19 @@ def dictionary(
     quickfix: Annotated[
         bool, typer.Option("--quickfix", help="As a QuickFIX XML data dictionary.")
     ] = False,
+    l3_timestamps: Annotated[
+        bool,
+        typer.Option(
+            "--l3-timestamps", help='For a venue with [market_data] l3_entry_time = "timestamp".'
+        ),
+    ] = False,
 ) -> None:
     """Write the dictionary of the dialect."""
     from tidegate.wire.quickfix_xml import quickfix_dictionary
 
     if not quickfix:
         _wrong("name a form: --quickfix")
-    sys.stdout.write(quickfix_dictionary())
+    sys.stdout.write(quickfix_dictionary(l3_timestamps=l3_timestamps))
 
 
 @app.command()

@@ -32,7 +32,10 @@ def feeds(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
         return
     headings = ["session", "service", "state", "peer", "next out", "next in", "symbols", "queue"]
     print_table(headings, [_row(session) for session in answer["sessions"]])
-    print(f"{answer['subscriptions']} subscriptions; {answer['behind_bytes']} bytes behind")
+    waiting = "" if answer["ready"] else ", which sessions wait for"
+    print(
+        f"{answer['subscriptions']} subscriptions; {answer['behind_bytes']} bytes behind{waiting}"
+    )
 
 
 def _row(session: dict[str, Any]) -> list[str]:

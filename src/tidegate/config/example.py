@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 _EXAMPLE: Final = """\
-# A Tidegate venue, with every option there is. Values in [venue] and [session_defaults] are the
-# defaults. Times are UTC. Amounts, prices and percentages are decimal numbers in quotes.
+# A Tidegate venue, with every option there is. Values in [venue], [market_data] and
+# [session_defaults] are the defaults. Times are UTC. Amounts, prices and percentages are decimal
+# numbers in quotes.
 
 [venue]
 profile = "uat"                  # "uat" generates keys; "production" wants every key given
@@ -38,6 +39,13 @@ market_data = true               # serve market data, to every trading session's
 history = "sqlite"               # where orders, fills and postings can be queried: "sqlite" is
                                  # history.db in the data directory; "off"; or a database URL,
                                  # "postgresql://user:password@host/name"
+
+# Market data, where clients of the dialect differ (docs/market-data.md).
+[market_data]
+l3_entry_time = "time"           # MDEntryTime (273) of single orders: "time" is HH:MM:SS.mmm,
+                                 # "timestamp" is YYYYMMDD-HH:MM:SS.uuuuuu
+lone_symbol = true               # a request for one market may name it without NoRelatedSym (146);
+                                 # false refuses that
 
 # What a session has unless it says otherwise. Everything here may stand in a session too.
 [session_defaults]

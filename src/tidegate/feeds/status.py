@@ -14,6 +14,7 @@ import msgspec
 
 from tidegate.feeds.seats import Seat
 from tidegate.feeds.service import FeedService
+from tidegate.gateway.doctor import LogonDoctor
 from tidegate.gateway.link import Link
 from tidegate.provision.local_socket import listen_in, socket_address
 from tidegate.session.states import DISCONNECTED, STATE_NAMES
@@ -29,9 +30,10 @@ class FeedsUnreachable(Exception):
 class StatusServer:
     """Answers in the loop of the service, whose lock of the directory is its parent's."""
 
-    def __init__(self, directory: Path, service: FeedService) -> None:
+    def __init__(self, directory: Path, service: FeedService, doctors: list[LogonDoctor]) -> None:
         self._directory = directory
         self._service = service
+        self._doctors = doctors
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
 
@@ -56,17 +58,19 @@ class StatusServer:
 
     async def _tell(self, accepted: socket.socket) -> None:
         with accepted, suppress(OSError, TimeoutError):
-            answer = msgspec.json.encode(overview(self._service)) + b"\n"
+            answer = msgspec.json.encode(overview(self._service, self._doctors)) + b"\n"
             await asyncio.wait_for(self._loop.sock_sendall(accepted, answer), ANSWER_S_MAX)
 
 
-def overview(service: FeedService) -> dict[str, Any]:
-    """Positions are bytes of the journal; sessions that are down are counted alone."""
+def overview(service: FeedService, doctors: list[LogonDoctor]) -> dict[str, Any]:
+    """Positions are bytes of the journal; sessions that are down are counted alone. `ready` is
+    false while sessions get no market data, because the process catches up."""
     durable = service.follower.doorbell.log_position
     seats = list(zip(service.places, service.desk.seats, strict=True))
     return {
         "pid": os.getpid(),
         "log_position": service.follower.position,
+        "ready": service.is_open,
         "behind_bytes": max(0, durable - service.follower.position),
         "subscriptions": service.desk.subscription_count,
         "sessions_down": sum(seat.session.state == DISCONNECTED for _, seat in seats),
@@ -74,6 +78,9 @@ def overview(service: FeedService) -> dict[str, Any]:
             _described(service, name, comp_ids, seat)
             for (name, comp_ids), seat in seats
             if seat.session.state != DISCONNECTED
+        ],
+        "failed_logons": [
+            failure.document() for doctor in doctors for failure in doctor.failures()
         ],
     }
 
