@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tidegate.engine.book import BookSide
 from tidegate.engine.events import Event
 from tidegate.engine.order import Order
-from tidegate.journal import JournalPositionUnknown
+from tidegate.journal import LOG_END, OsStorage, segment_positions
 from tidegate.model.orders import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_TRADE, TAKER, trade_id_text
 from tidegate.model.scaled import LOT_DECIMALS, to_text
+from tidegate.model.time import iso_timestamp
+from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.replica import Replica
 from tidegate.tapes.events import ADD, CANCEL, FILL, MODIFY, TRADE, TapeError
 from tidegate.venue.effects import RefusalNote, SessionNote
@@ -28,6 +31,8 @@ COLUMNS: Final = (
     "time_ns", "symbol", "action", "side", "price", "size", "order_id", "display_size", "trade_id",
 )  # fmt: skip
 READ_BYTES_MAX: Final = 1024 * 1024  # of the journal at once
+FROM_START: Final = 0
+FROM_NOW: Final = 1 << 63  # later than any time that a journal tells
 
 TapeRow = tuple[int, str, str, str, str, str, str, str, str]
 """In the order of `COLUMNS`; empty where there is no such thing."""
@@ -40,11 +45,27 @@ class Recorder(VenueObserver):
         self.venue = venue
         self.rows: list[TapeRow] = []
         self._symbol = symbol
-        self._resting: dict[int, tuple[int, int]] = {}  # price and leaves as told, by number
+        # Price, leaves and display quantity as told, by number
+        self._resting: dict[int, tuple[int, int, int]] = {}
         self._touched: dict[int, Order] = {}
         self._maker: Event | None = None  # its trade waits for the taker's side
         self._sweep: list[Event] = []  # the taker's, of one order at one price
         self._sweep_makers: list[Order] = []
+
+    def begin(self) -> None:
+        """Tell of the book as it is, in the order of its queues, and listen from here on. An order
+        that has shown a part of what it hides is told with what it shows at most."""
+        for symbol in self.venue.instruments:
+            book = self.venue.engine.book(symbol)
+            if book is not None and self._symbol in ("", symbol):
+                self._add_side(book.bids)
+                self._add_side(book.asks)
+        self.venue.observe(self)
+
+    def _add_side(self, side: BookSide) -> None:
+        for level in side:
+            for order in level:
+                self._rests(order)
 
     def reported(self, event: Event, exec_number: int) -> None:
         """See `VenueObserver.reported`."""
@@ -94,7 +115,7 @@ class Recorder(VenueObserver):
         if told is not None:
             left = told[1] - event.last_lots
             if left:
-                self._resting[maker.order.number] = (told[0], left)
+                self._resting[maker.order.number] = (told[0], left, told[2])
             else:
                 del self._resting[maker.order.number]
 
@@ -112,7 +133,7 @@ class Recorder(VenueObserver):
 
     def _rests(self, order: Order) -> None:
         told = self._resting.get(order.number)
-        now = (order.price, order.leaves_lots)
+        now = (order.price, order.leaves_lots, order.display_lots)
         if told != now:
             self._resting[order.number] = now
             self._write(ADD if told is None else MODIFY, order, order.price, order.leaves_lots)
@@ -145,31 +166,74 @@ class Recorder(VenueObserver):
 
 
 class JournalTape:
-    """The tape of a data directory, as it grows."""
+    """The tape of a data directory from a time on, as it grows. It begins with the book as it is
+    behind the first turn of the journal at or after `since_ns`; `has_begun` tells whether there is
+    such a turn yet.
 
-    def __init__(self, data: Path, symbol: str = "") -> None:
-        self._replica = Replica(data, at_most=0)
+    Raises `TapeError` where what is left of the journal begins later than that, `ReplicaRefused`,
+    `JournalError`.
+    """
+
+    def __init__(self, data: Path, symbol: str = "", since_ns: int = FROM_START) -> None:
+        self._since_ns = since_ns
+        self._replica = _replica_at(data, since_ns)
         self._recorder = Recorder(self._replica.venue, symbol)
-        self._replica.venue.observe(self._recorder)
+        self.has_begun = False
+        if since_ns == FROM_START:
+            self._begin()
 
     def read(self) -> Iterator[list[TapeRow]]:
-        """Rows up to where the journal ends now; call it again for what comes later. Raises
-        `TapeError` where the journal's beginning is gone, `ReplicaRefused`, `JournalError`."""
+        """Rows up to where the journal ends now, in pieces, empty ones too; call it again for what
+        comes later. Raises `ReplicaRefused`, `JournalError`."""
         while True:
-            try:
-                batches = self._replica.follower.read(READ_BYTES_MAX)
-            except JournalPositionUnknown:
-                raise TapeError(
-                    "the journal's first segments are gone: a tape begins with the empty book"
-                ) from None
+            batches = self._replica.follower.read(READ_BYTES_MAX)
             for batch in batches:
+                self._begin_if_due()
                 self._replica.replay(batch)
+            if not batches:
+                self._begin_if_due(at_end=True)
             rows, self._recorder.rows = self._recorder.rows, []
-            if rows:
-                yield rows
+            yield rows
             if not batches:
                 return
 
     def close(self) -> None:
         """Give the journal's file back."""
-        self._replica.follower.close()
+        self._replica.close()
+
+    def _begin_if_due(self, *, at_end: bool = False) -> None:
+        is_due = self._replica.venue.now_ns >= self._since_ns
+        if not self.has_begun and (is_due or (at_end and self._since_ns == FROM_NOW)):
+            self._begin()
+
+    def _begin(self) -> None:
+        self.has_begun = True
+        self._recorder.begin()
+
+
+def _replica_at(data: Path, since_ns: int) -> Replica:
+    """Of the newest snapshot at or before that time, or the empty venue, from where on the journal
+    is there."""
+    segments = segment_positions(OsStorage(), data / JOURNAL_DIRECTORY)
+    first = segments[0] if segments else 0
+    if since_ns == FROM_START and first == 0:
+        return Replica(data, at_most=0)
+    earliest_ns = -1
+    at_most = LOG_END
+    while True:
+        replica = Replica(data, at_most)
+        now_ns, position = replica.venue.now_ns, replica.position
+        if position < first:
+            replica.close()
+            break
+        if now_ns <= since_ns:
+            return replica
+        replica.close()
+        earliest_ns = now_ns
+        at_most = position - 1
+    if earliest_ns < 0:
+        raise TapeError("the journal's older segments are gone, and no snapshot reaches the rest")
+    raise TapeError(
+        f"the journal's older segments are gone: a tape can begin at "
+        f"{iso_timestamp(earliest_ns).decode()} at the earliest, with --since"
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.client import Credentials, Endpoint
-from tidegate.control.client import VenueClock, VenueUnreachable, ask
+from tidegate.control.client import PatientClock, VenueUnreachable, ask
 from tidegate.control.protocol import ControlError
 
 _ROLES = {2: "market_data_l2", 3: "market_data_l3"}
@@ -65,7 +65,7 @@ def clock_of(data: Path) -> Callable[[], int]:
     """The machine's clock, or that of the venue where it goes by one of its own."""
     try:
         if ask(data, "clock")["kind"] == "virtual":
-            return VenueClock(data)
+            return PatientClock(data)
     except (VenueUnreachable, ControlError, TimeoutError):
         pass  # whoever may read the market needs no control; and a venue that is gone is told of
     return time.time_ns
