@@ -125,11 +125,11 @@ def _since(text: str | None) -> int:
     if text == "now":
         return FROM_NOW
     try:
-        if ":" not in text[:8]:  # a time of day alone could be any day's
-            return time_of(text, 0)
+        if ":" in text[:8]:
+            raise ControlError("a time of day alone could be any day's")
+        return time_of(text, 0)
     except ControlError:
-        pass
-    wrong(f'--since must be "now" or a UTC time such as 2026-11-03T09:15:00Z, not {text}')
+        wrong(f'--since must be "now" or a UTC time such as 2026-11-03T09:15:00Z, not {text}')
 
 
 def _play(options: TapeOptions) -> None:

@@ -146,7 +146,7 @@ def test_a_line_that_is_lost_is_told_until_it_is_back() -> None:
     watched.pair.core.link_lost(START_NS)
     watched.note(watched.pair.step())
     lines = watched.lines()
-    assert lines[0] == "BTC/USD  online  Link lost; reconnecting"
+    assert lines[0] == "BTC/USD  Link lost; reconnecting"
     assert lines[-1].startswith("no book yet")
     watched.note(watched.pair.connect())
     assert "spread 0.2" in watched.lines()[0]

@@ -92,11 +92,12 @@ def test_a_pipe_gets_a_line_for_each_update(tmp_path: Path) -> None:
         code, lines, errors = await running
         assert (code, errors) == (0, "")
         assert lines[0] == f"- BTC/USD connected ACME at 127.0.0.1:{venue.port}"
-        assert LINE.fullmatch(lines[1])
-        assert lines[1].endswith("checksum none")
-        assert lines[2].endswith(" BTC/USD trade buy 0.25000000 at 84000.1 id T7")
-        assert lines[3].endswith("checksum ok")
-        assert len(lines) == 4
+        assert lines[1] == "- BTC/USD status online"
+        assert LINE.fullmatch(lines[2])
+        assert lines[2].endswith("checksum none")
+        assert lines[3].endswith(" BTC/USD trade buy 0.25000000 at 84000.1 id T7")
+        assert lines[4].endswith("checksum ok")
+        assert len(lines) == 5
 
     play(tmp_path, story)
 
@@ -105,7 +106,7 @@ def test_it_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
         code, lines, errors = await watch(tmp_path, "BTC/USD", "--seconds", "0.5", "--l3")
         assert (code, errors) == (0, "")
-        assert LINE.fullmatch(lines[1])
+        assert LINE.fullmatch(lines[2])
         assert venue.peer.requests[-1][0] == b"5"
 
     play(tmp_path, story)

@@ -203,8 +203,8 @@ class TapePlayer:
     ) -> Summary:
         """Play all of `events`, `speed` times as fast as they were, or as fast as the venue answers
         for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`
-        where the venue ends it; `TapeInterrupted`, and `TapeError` as `events` does, once everything
-        before has come to its end. `summary` tells how far it got."""
+        where the venue ends it; once everything before has come to its end, `TapeInterrupted`, and
+        `TapeError` as `events` does. `summary` tells how far it got."""
         servers = [asyncio.create_task(s.serve()) for s in (self._resting, self._taking)]
         for server in servers:
             server.add_done_callback(self._server_ended)

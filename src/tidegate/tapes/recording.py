@@ -53,7 +53,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
 
 def record(options: RecordOptions) -> Recorded:
-    """Raises `TapeError`, with no file made, for a tape that can not begin; `TapeError` for one that
+    """Raises `TapeError` for a tape that can not begin, of which no file is left, and for one that
     can not be written; `ReplicaRefused`, `JournalError`. What was written before is whole."""
     journal = JournalTape(options.data, options.symbol, options.since_ns)
     try:

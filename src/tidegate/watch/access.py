@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.client import Credentials, Endpoint
+from tidegate.config.liquidity import LIQUIDITY_FIRM, TAPE_FIRM
 from tidegate.control.client import PatientClock, VenueUnreachable, ask
 from tidegate.control.protocol import ControlError
 
 _ROLES = {2: "market_data_l2", 3: "market_data_l3"}
+# Whose names are taken first, so that those of clients stay free for them
+_OWN_FIRMS = (TAPE_FIRM, LIQUIDITY_FIRM)
 
 
 class WatchFailed(Exception):
@@ -37,6 +40,7 @@ def access_of(data: Path, level: int, comp_id: str = "") -> Access:
         for session in ready.get("market_data_sessions", [])
         if (session["market"], session["role"]) == ("spot", role)
     ]
+    sessions.sort(key=lambda session: session["firm"] not in _OWN_FIRMS)
     if not sessions:
         raise WatchFailed(f"the venue on {data} serves no market data of Level {level}")
     if comp_id:
