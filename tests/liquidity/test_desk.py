@@ -1,4 +1,4 @@
-"""The maker and the taker at work, in the loop of a venue that does to them whatever it likes. Their
+"""The maker and the taker at work, in the loop of a venue that does to them what it likes. Their
 steps go by a clock that the test moves."""
 
 from __future__ import annotations
@@ -190,9 +190,7 @@ def test_what_no_status_takes_stays_until_one_does_and_then_moves_without_meetin
             assert {order.order_id: order.price for order in room.quotes()} == before
             change(room, on=False)
             await room.step(REFUSED_S)
-            await room.until(
-                lambda: all(abs(o.price - moved.price) < 5_000 for o in room.quotes())
-            )
+            await room.until(lambda: all(abs(o.price - moved.price) < 5_000 for o in room.quotes()))
             await room.step()
             # All were amended: none was cancelled because it had met another of the maker's.
             assert {order.order_id for order in room.quotes()} == set(before)
@@ -208,9 +206,7 @@ def test_whoever_takes_everything_or_wants_more_than_there_is_leaves_a_whole_mar
         async with at_work(room):
             await room.is_whole()
             on_offer = sum(order.leaves_lots for order in room.quotes(Side.SELL))
-            buy = NewOrder(
-                symbol=SYMBOL, side=Side.BUY, order_qty="100", ord_type=OrdType.MARKET
-            )
+            buy = NewOrder(symbol=SYMBOL, side=Side.BUY, order_qty="100", ord_type=OrdType.MARKET)
             assert isinstance(await acme.place(buy), Accepted)
             assert await acme.synchronize()
             assert _traded(acme) * LOT_UNIT == on_offer

@@ -37,6 +37,9 @@ FROM_NOW: Final = 1 << 63  # later than any time that a journal tells
 TapeRow = tuple[int, str, str, str, str, str, str, str, str]
 """In the order of `COLUMNS`; empty where there is no such thing."""
 
+Told = tuple[int, int, int]
+"""Of an order in the book: price, leaves and display quantity."""
+
 
 class Recorder(VenueObserver):
     """Collects the rows of what `venue` replays. `symbol` is the one pair to record, or empty."""
@@ -45,8 +48,7 @@ class Recorder(VenueObserver):
         self.venue = venue
         self.rows: list[TapeRow] = []
         self._symbol = symbol
-        # Price, leaves and display quantity as told, by number
-        self._resting: dict[int, tuple[int, int, int]] = {}
+        self._resting: dict[int, Told] = {}  # as told last, by number
         self._touched: dict[int, Order] = {}
         self._maker: Event | None = None  # its trade waits for the taker's side
         self._sweep: list[Event] = []  # the taker's, of one order at one price
@@ -65,7 +67,7 @@ class Recorder(VenueObserver):
     def _add_side(self, side: BookSide) -> None:
         for level in side:
             for order in level:
-                self._rests(order)
+                self._rests(order, _told(order))
 
     def reported(self, event: Event, exec_number: int) -> None:
         """See `VenueObserver.reported`."""
@@ -90,7 +92,7 @@ class Recorder(VenueObserver):
         self._end_sweep()
         for order in self._touched.values():
             if order.resting:
-                self._rests(order)
+                self._rests(order, _told(order))
             else:
                 self._gone(order)
         self._touched.clear()
@@ -104,6 +106,9 @@ class Recorder(VenueObserver):
         assert maker is not None, "a trade has two sides"
         self._maker = None
         self._gone(event.order)  # an amend has made an order that rested trade
+        # What an order has left behind in this very record may be met by one that it released.
+        met = (maker.price, maker.leaves_lots + maker.last_lots, maker.display_lots)
+        self._rests(maker.order, met)
         if self._sweep and (self._sweep[0].order, self._sweep[0].last_price) != (
             event.order,
             event.last_price,
@@ -111,13 +116,10 @@ class Recorder(VenueObserver):
             self._end_sweep()
         self._sweep.append(event)
         self._sweep_makers.append(maker.order)
-        told = self._resting.get(maker.order.number)
-        if told is not None:
-            left = told[1] - event.last_lots
-            if left:
-                self._resting[maker.order.number] = (told[0], left, told[2])
-            else:
-                del self._resting[maker.order.number]
+        if maker.leaves_lots:
+            self._resting[maker.order.number] = (met[0], maker.leaves_lots, met[2])
+        else:
+            del self._resting[maker.order.number]
 
     def _end_sweep(self) -> None:
         """One row for what an order took at one price, and one for each order that it met."""
@@ -126,30 +128,29 @@ class Recorder(VenueObserver):
         if not sweep:
             return
         taken = sum(event.last_lots for event in sweep)
-        self._write(TRADE, sweep[0].order, sweep[0].last_price, taken)
+        price = sweep[0].last_price
+        self._write(TRADE, sweep[0].order, (price, taken, 0))
         for event, maker in zip(sweep, makers, strict=True):
             trade_id = trade_id_text(event.trade_number).decode()
-            self._write(FILL, maker, event.last_price, event.last_lots, trade_id=trade_id)
+            self._write(FILL, maker, (price, event.last_lots, 0), trade_id)
 
-    def _rests(self, order: Order) -> None:
+    def _rests(self, order: Order, now: Told) -> None:
         told = self._resting.get(order.number)
-        now = (order.price, order.leaves_lots, order.display_lots)
         if told != now:
+            self._end_sweep()
             self._resting[order.number] = now
-            self._write(ADD if told is None else MODIFY, order, order.price, order.leaves_lots)
+            self._write(ADD if told is None else MODIFY, order, now)
 
     def _gone(self, order: Order) -> None:
         told = self._resting.pop(order.number, None)
         if told is not None:
             self._end_sweep()
-            self._write(CANCEL, order, told[0], told[1])
+            self._write(CANCEL, order, (told[0], told[1], 0))
 
-    def _write(
-        self, action: str, order: Order, price: int, lots: int, *, trade_id: str = ""
-    ) -> None:
+    def _write(self, action: str, order: Order, what: Told, trade_id: str = "") -> None:
         instrument = order.instrument
-        # Of what is left it can show no more than that.
-        display = min(order.display_lots, lots) if action in (ADD, MODIFY) else 0
+        price, lots, display = what
+        display = min(display, lots)  # of what is left it can show no more than that
         self.rows.append(
             (
                 self.venue.now_ns,
@@ -163,6 +164,10 @@ class Recorder(VenueObserver):
                 trade_id,
             )
         )
+
+
+def _told(order: Order) -> Told:
+    return order.price, order.leaves_lots, order.display_lots
 
 
 class JournalTape:

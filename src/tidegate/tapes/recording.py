@@ -74,15 +74,17 @@ def record(options: RecordOptions) -> Recorded:
 
 
 def _copy(journal: JournalTape, tape: TapeFile, interrupt: Interrupt, *, follow: bool) -> int:
+    """Up to the journal's end; with `follow` up to its end when the interrupt has come."""
     count = 0
     while True:
+        was_interrupted = interrupt.came
         for rows in journal.read():
             if rows:
                 tape.write(rows)
                 count += len(rows)
-            if interrupt.came:
+            if interrupt.came and not was_interrupted:
                 return count
-        if not follow:
+        if was_interrupted or not follow:
             return count
         time.sleep(FOLLOW_S)
 
