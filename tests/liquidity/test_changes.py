@@ -50,6 +50,13 @@ def test_when_the_reference_rises_the_low_ask_goes_up_before_a_bid_comes_there()
     ]
 
 
+def test_wherever_the_reference_has_gone_bids_and_asks_do_not_meet_on_the_way() -> None:
+    there = [resting(Side.BUY, 10, 100), resting(Side.SELL, 12, 100)]
+    up, down = changes([bid(50), ask(52)], there), changes([bid(3), ask(5)], there)
+    assert [change.wanted for change in up] == [ask(52), bid(50)]
+    assert [change.wanted for change in down] == [bid(3), ask(5)]
+
+
 def test_the_worst_of_too_many_orders_moves_and_the_rest_is_cancelled() -> None:
     there = [resting(Side.BUY, price, 100) for price in (10, 9, 8)]
     assert changes([bid(11)], there) == [

@@ -15,6 +15,7 @@ from tidegate.client import (
     Cancel,
     Client,
     ExecutionReport,
+    LogonOptions,
     NewOrder,
     OrdType,
     Request,
@@ -152,7 +153,10 @@ async def trade_at_random(
     venue: VenueProcess, seed: int, count: int, *, icebergs: bool = True
 ) -> None:
     draw = random.Random(seed)
-    desks = [_Desk(venue.client(firm), draw, icebergs=icebergs) for firm in ("ACME", "BETA")]
+    options = LogonOptions(reset_seq_num=True)
+    desks = [
+        _Desk(venue.client(firm, options), draw, icebergs=icebergs) for firm in ("ACME", "BETA")
+    ]
     for desk in desks:
         await desk.client.connect()
     for _ in range(count):
