@@ -258,6 +258,30 @@ def test_after_a_lost_line_everything_is_made_anew_and_no_event_is_left_waiting(
     play(story)
 
 
+def test_a_market_that_lives_leaves_nothing_behind() -> None:
+    """Neither in the venue's state, whose size is told without the messages to resend, nor with the
+    maker, however many of its orders have come and gone."""
+
+    async def story(room: Room) -> None:
+        market = replace(room.settings.markets[0], walks=True, step_ppm=5_000)
+        room.desk.set(replace(room.settings, markets=(market,)))
+        sizes = []
+        async with at_work(room):
+            await room.is_whole()
+            for _ in range(2):
+                sent = room.sent()
+                for _ in range(25):
+                    await room.step()
+                assert room.sent() - sent > 150
+                await room.is_whole()
+                await room.until(lambda: not room.maker.core.pending)
+                sizes.append(len(room.venue.memory.venue.save()))
+                assert room.status["open_quotes"] == 2 * LEVELS
+        assert abs(sizes[1] - sizes[0]) < 200
+
+    play(story)
+
+
 def _traded(client: Client) -> Decimal:
     reports = [e for e in client.take_events() if isinstance(e, ExecutionReport)]
     return sum((report.last_qty or Decimal(0) for report in reports if report.is_trade), Decimal(0))
