@@ -33,7 +33,10 @@ def feeds(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
         return
     headings = ["session", "service", "state", "peer", "next out", "next in", "symbols", "queue"]
     print_table(headings, [_row(session) for session in answer["sessions"]])
-    print(f"{answer['subscriptions']} subscriptions; {answer['behind_bytes']} bytes behind")
+    waiting = "" if answer["ready"] else ", which sessions wait for"
+    print(
+        f"{answer['subscriptions']} subscriptions; {answer['behind_bytes']} bytes behind{waiting}"
+    )
     if answer["drop_copies"]:
         headings = [
             "drop copy", "of", "state", "peer", "next out", "next in", "cursor", "behind",

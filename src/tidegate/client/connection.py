@@ -35,8 +35,9 @@ class LogonRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the venue listens. `tls` is TLS 1.3, verified against `ca_file` or, without one, what
-    the system trusts; `server_name` is what the certificate must name, the host unless given."""
+    """Where the venue listens. `tls` is TLS 1.3, verified against `ca_file`, which may hold the
+    venue's certificate itself, or, without one, what the system trusts; `server_name` is what the
+    certificate must name, the host unless given."""
 
     host: str
     port: int
@@ -50,6 +51,7 @@ class Endpoint:
             return None
         context = ssl.create_default_context(cafile=self.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is in the file is trusted
         return context
 
 

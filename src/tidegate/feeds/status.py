@@ -14,6 +14,7 @@ import msgspec
 
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.service import DropCopyService, Place
+from tidegate.feeds.ports import FeedPorts
 from tidegate.feeds.seats import Seat
 from tidegate.feeds.service import FeedService
 from tidegate.gateway.link import Link
@@ -33,10 +34,10 @@ class FeedsUnreachable(Exception):
 class StatusServer:
     """Answers in the loop of the service, whose lock of the directory is its parent's."""
 
-    def __init__(self, directory: Path, service: FeedService, copies: DropCopyService) -> None:
+    def __init__(self, directory: Path, service: FeedService, ports: FeedPorts) -> None:
         self._directory = directory
         self._service = service
-        self._copies = copies
+        self._ports = ports
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
 
@@ -61,18 +62,21 @@ class StatusServer:
 
     async def _tell(self, accepted: socket.socket) -> None:
         with accepted, suppress(OSError, TimeoutError):
-            answer = msgspec.json.encode(overview(self._service, self._copies)) + b"\n"
+            answer = msgspec.json.encode(overview(self._service, self._ports)) + b"\n"
             await asyncio.wait_for(self._loop.sock_sendall(accepted, answer), ANSWER_S_MAX)
 
 
-def overview(service: FeedService, copies: DropCopyService) -> dict[str, Any]:
+def overview(service: FeedService, ports: FeedPorts) -> dict[str, Any]:
     """Positions are bytes of the journal. Market-data sessions that are down are counted alone;
-    drop copies are all there, because what they have not read waits for them."""
+    drop copies are all there, because what they have not read waits for them. `ready` is false
+    while sessions get nothing, because the process catches up."""
+    copies = ports.copies
     durable = service.follower.doorbell.log_position
     seats = list(zip(service.places, service.desk.seats, strict=True))
     return {
         "pid": os.getpid(),
         "log_position": service.follower.position,
+        "ready": service.is_open,
         "behind_bytes": max(0, durable - service.follower.position),
         "subscriptions": service.desk.subscription_count,
         "sessions_down": sum(seat.session.state == DISCONNECTED for _, seat in seats),
@@ -81,9 +85,14 @@ def overview(service: FeedService, copies: DropCopyService) -> dict[str, Any]:
             for (name, comp_ids), seat in seats
             if seat.session.state != DISCONNECTED
         ],
-        "drop_copies": [
+        "drop_copies": []
+        if copies is None
+        else [
             _copy(copies, place, seat)
             for place, seat in zip(copies.places, copies.desk.seats, strict=True)
+        ],
+        "failed_logons": [
+            failure.document() for doctor in ports.doctors for failure in doctor.failures()
         ],
     }
 

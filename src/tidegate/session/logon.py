@@ -27,6 +27,7 @@ FAILED_HEARTBEAT: Final = b"Logon failed: HeartBtInt (108) must be %d to %d seco
 FAILED_DISABLED: Final = b"Logon failed: session disabled"
 FAILED_TOO_MANY: Final = b"Logon failed: too many logons"
 FAILED_TLS: Final = b"Logon failed: TLS required"
+FAILED_NOT_YET: Final = b"Logon failed: market data is not available yet"
 _CREDENTIALS: Final = (tags.USERNAME, tags.PASSWORD, tags.NONCE)
 
 ALREADY_ACTIVE: Final = b"Session already active"

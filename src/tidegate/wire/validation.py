@@ -37,6 +37,7 @@ from tidegate.wire.dictionary import (
     MessageType,
     field_name,
 )
+from tidegate.wire.dictionary_fields import REFUSED_BY_REQUESTS
 from tidegate.wire.message import (
     FIELD_UNENDED,
     FIELD_WITHOUT_VALUE,
@@ -85,7 +86,7 @@ _INT: Final = 6
 _BOOLEAN: Final = 7
 _MULTIPLE: Final = 8
 _TEXT: Final = 9
-_TIME_ONLY: Final = 10
+_MD_TIME: Final = 10
 
 _KINDS: Final[dict[str, int]] = {
     "STRING": _STRING,
@@ -102,7 +103,7 @@ _KINDS: Final[dict[str, int]] = {
     "AMT": _DECIMAL,
     "UINT32": _UNSIGNED,
     "UTCTIMESTAMP": _TIMESTAMP,
-    "UTCTIMEONLY": _TIME_ONLY,
+    "MDTIME": _MD_TIME,
     "MULTIPLEVALUESTRING": _MULTIPLE,
 }
 
@@ -134,7 +135,8 @@ class Fault:
 class _Layout:
     """One message type as tables. `slots` is indexed by tag, the rest by slot; `required` has a bit
     per slot. Slots from `group_slot_first` on are counters and members of groups; `lone_slot` is
-    that of a member that may stand without its counter, whose slot is `lone_counter_slot`."""
+    that of a member that may stand without its counter, whose slot is `lone_counter_slot`;
+    `roaming_tag` is the counter of a group that may stand among the entries of another."""
 
     def __init__(self, *, open_body: bool) -> None:
         self.slots: bytes = b""
@@ -145,6 +147,7 @@ class _Layout:
         self.group_slot_first: i64 = _SLOTS_MAX
         self.lone_slot: i64 = 0
         self.lone_counter_slot: i64 = 0
+        self.roaming_tag: i64 = 0
         self.groups: list[list[int]] = []  # the counter's tag, then the members' in their order
         self.open_body = open_body  # a type the venue does not know: any body will do
         self.takes_idle = False  # the fields that a drop copy takes and makes nothing of
@@ -153,11 +156,11 @@ class _Layout:
 
 def _value_rows() -> tuple[bytes, dict[int, int]]:
     """The listed one-character values of all fields: a row of 128 flags each (their types let no
-    other code through), and the row of each tag. Row 0 says that values are not listed."""
+    other code through), and the row of each tag. Row 0 says that values are not judged here."""
     rows = bytearray(_ROW)
     row_of: dict[int, int] = {}
     for tag, field in FIELDS.items():
-        if not field.values:
+        if not field.values or field.name in REFUSED_BY_REQUESTS:
             continue
         row = bytearray(_ROW)
         for value in field.values:
@@ -206,6 +209,7 @@ def _layout_of(message: MessageType | None) -> _Layout:
         if message is not None and message.lone_tag == member.members[0].field.tag:
             layout.lone_slot = slots[message.lone_tag]
             layout.lone_counter_slot = slots[member.field.tag]
+    layout.roaming_tag = message.roaming_tag if message is not None else 0
     assert len(HEADER) == _HEADER_SLOT_LAST
     assert slots[_CHECK_SUM] == _TRAILER_SLOT
     assert len(ordered) < _SLOTS_MAX
@@ -289,9 +293,7 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
     index: i64 = 3
     while index < count:
         tag = tags[index]
-        slot: i64 = 0
-        if tag < _TABLE_TAGS:
-            slot = slots[tag]
+        slot: i64 = slots[tag] if tag < _TABLE_TAGS else 0
         if slot == 0:
             if layout.takes_idle and int(tag) in IDLE_HEADER_TAGS:
                 if in_body:
@@ -316,6 +318,11 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
             entries_end = _group_end(message, layout, index)
             if entries_end < 0:
                 return _group_fault(message, entries_end)
+            if layout.roaming_tag != 0 and tag != layout.roaming_tag:
+                roaming = _roaming_bit(message, layout, index, entries_end)
+                if seen & roaming != 0:
+                    return _fault(TAG_TWICE, layout.roaming_tag)
+                seen |= roaming
             index = entries_end
             continue
         if seen & bit != 0:
@@ -329,9 +336,7 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
         seen |= bit
         index += 1
     missing = layout.required & ~seen
-    if missing != 0:
-        return _missing_fault(layout, missing)
-    return None
+    return _missing_fault(layout, missing) if missing != 0 else None
 
 
 def _is_idle(layout: _Layout, tag: i64) -> bool:
@@ -363,7 +368,8 @@ _PACK: Final = 1_000
 
 def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
     """The index behind the group whose counter stands at `index`. Every entry starts with the
-    group's first field, and the others follow in the dictionary's order."""
+    group's first field, and the others follow in the dictionary's order. A roaming group, one at a
+    time, may stand between them."""
     tags = message.tags
     counter = tags[index]
     members: list[int] = []
@@ -374,11 +380,19 @@ def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
         return -(GROUP_OUT_OF_ORDER * _PACK + index)  # a member without its counter before it
     entries: i64 = 0
     place_before = 0
+    roamed = False
     position = index + 1
     while position < message.count:
         place = _place(members, tags[position])
         if place == 0:
-            break
+            if tags[position] != layout.roaming_tag or counter == layout.roaming_tag or roamed:
+                break
+            position = _group_end(message, layout, position)
+            if position < 0:
+                return position
+            roamed = True
+            continue
+        roamed = False
         if place == 1:
             entries += 1
         elif entries == 0 or place <= place_before:
@@ -389,6 +403,16 @@ def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
     if stated >= 0 and stated != entries:  # where it is no number, the value is at fault
         return -(GROUP_COUNT * _PACK + index)
     return position
+
+
+def _roaming_bit(message: Message, layout: _Layout, start: i64, end: i64) -> i64:
+    """The bit of a roaming group's counter where it stands between those two fields, or 0."""
+    index = start
+    while index < end:
+        if message.tags[index] == layout.roaming_tag:
+            return _BITS[layout.slots[layout.roaming_tag]]
+        index += 1
+    return 0
 
 
 def _place(members: list[int], tag: i64) -> int:
@@ -473,8 +497,10 @@ def _is_typed_bytes(data: bytes, start: i64, end: i64, kind: i64) -> bool:
         return formats.multiple_bytes(data, start, end)
     if kind == _INT:
         return formats.int_bytes(data, start, end)
-    if kind == _TIME_ONLY:
-        return formats.time_only_bytes(data, start, end)
+    if kind == _MD_TIME:
+        return formats.time_only_bytes(data, start, end) or formats.timestamp_bytes(
+            data, start, end
+        )
     if kind == _BOOLEAN:
         return end - start == 1 and (data[start] == _YES or data[start] == _NO)
     return formats.text_bytes(data, start, end)
@@ -496,8 +522,8 @@ def _is_typed_searching(text: bytes, kind: i64) -> bool:
         return formats.multiple_searching(text)
     if kind == _INT:
         return formats.int_searching(text)
-    if kind == _TIME_ONLY:
-        return formats.time_only_searching(text)
+    if kind == _MD_TIME:
+        return formats.time_only_searching(text) or formats.timestamp_searching(text)
     if kind == _BOOLEAN:
         return text in (b"Y", b"N")
     return formats.text_searching(text)
