@@ -111,9 +111,9 @@ def up(
 ) -> None:
     """Run the venue. The first start makes keys, certificates and accounts in the data directory;
     later ones continue where the last one stopped."""
-    from tidegate.app import UpOptions
     from tidegate.app import up as run_up
     from tidegate.logs import configure_logging
+    from tidegate.preparation import UpOptions
 
     configure_logging(form=log_format.value, level=log_level.value)
     options = UpOptions(

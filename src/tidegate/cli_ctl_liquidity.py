@@ -198,10 +198,11 @@ def _print(answer: dict[str, Any], as_json: bool) -> None:
     headings = ["market", "profile", "price", "now", "walk", "levels", "size", "quotes", "trades"]
     print_table(headings, [_row(market) for market in answer["markets"]])
     if not answer["logged_on"]:
-        print("the market maker is not logged on")
+        print("the market maker is not logged on; tidegate ctl sessions --why may tell why")
     for market in answer["markets"]:
-        if market["refused"]:
-            print(f"{market['symbol']}: the venue refuses its quotes: {market['refused']}")
+        for what, reason in (("quotes", market["refused"]), ("taker", market["taker_refused"])):
+            if reason:
+                print(f"{market['symbol']}: the venue refuses its {what}: {reason}")
 
 
 def _row(market: dict[str, Any]) -> list[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +16,7 @@ from tidegate.cli_ctl import DATA_DEFAULT, DataOption, wrong
 if TYPE_CHECKING:
     from tidegate.tapes.run import Played, TapeOptions
 
-EXIT_STOPPED: int = 1  # the tape did not come to its end
-FOLLOW_S: float = 0.2  # between two looks at the journal
+EXIT_STOPPED: int = 1  # the tape, or the recording, did not come to its end
 
 app = typer.Typer()
 
@@ -80,6 +78,10 @@ def tape(
 def record(
     file: Annotated[Path, typer.Argument(help="A new file: .csv, .csv.gz or .parquet.")],
     symbol: Annotated[str | None, typer.Option(help="One pair; all without.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help='"now", or a UTC time, 2026-11-03T09:15:00Z [the journal\'s beginning].'),
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on until interrupted (Ctrl-C).")
     ] = False,
@@ -91,29 +93,43 @@ def record(
     from tidegate.journal import JournalError
     from tidegate.replica import ReplicaRefused
     from tidegate.tapes.events import TapeError
-    from tidegate.tapes.output import create_tape
-    from tidegate.tapes.recorder import JournalTape
+    from tidegate.tapes.recording import RecordOptions
+    from tidegate.tapes.recording import record as run_record
 
-    count = 0
+    options = RecordOptions(
+        path=file,
+        data=existing(data),
+        symbol=symbol or "",
+        since_ns=_since(since),
+        follow=follow,
+    )
+    if follow:
+        print(f"recording to {file}; Ctrl-C ends it", file=sys.stderr)
     try:
-        journal = JournalTape(existing(data), symbol or "")
-        written = create_tape(file)
-        try:
-            while True:
-                for rows in journal.read():
-                    written.write(rows)
-                    count += len(rows)
-                if not follow:
-                    break
-                time.sleep(FOLLOW_S)
-        except KeyboardInterrupt:
-            pass  # that is how following ends
-        finally:
-            written.close()
-            journal.close()
+        recorded = run_record(options)
     except (TapeError, JournalError, ReplicaRefused, OSError) as error:
         wrong(str(error))
-    print(f"{file}: {count} rows")
+    print(f"{file}: {recorded.rows} rows")
+    if recorded.was_interrupted and not follow:
+        print("tidegate: interrupted before the journal's end", file=sys.stderr)
+        raise typer.Exit(EXIT_STOPPED)
+
+
+def _since(text: str | None) -> int:
+    from tidegate.control.clock_commands import time_of
+    from tidegate.control.protocol import ControlError
+    from tidegate.tapes.recorder import FROM_NOW, FROM_START
+
+    if text is None:
+        return FROM_START
+    if text == "now":
+        return FROM_NOW
+    try:
+        if ":" in text[:8]:
+            raise ControlError("a time of day alone could be any day's")
+        return time_of(text, 0)
+    except ControlError:
+        wrong(f'--since must be "now" or a UTC time such as 2026-11-03T09:15:00Z, not {text}')
 
 
 def _play(options: TapeOptions) -> None:
@@ -151,11 +167,10 @@ def _columns(given: list[str]) -> dict[str, str]:
 
 
 def _factor(option: str, text: str) -> Decimal:
-    try:
-        factor = Decimal(text)
-    except InvalidOperation:
-        factor = Decimal(0)
-    if not factor.is_finite() or factor <= 0:
+    from tidegate.tapes.columns import number_of
+
+    factor = number_of(text)
+    if factor is None or factor <= 0:
         more = ' or "max"' if option == "--speed" else ""
         wrong(f"{option} must be a number above 0{more}, not {text}")
     return factor
@@ -170,6 +185,8 @@ def _print_played(played: Played) -> None:
     rejected = summary.rejects.total()
     print(f"{summary.events} events in {summary.seconds:.1f} s, {played.skipped} rows left out")
     print(f"sent: {sent}; {summary.overtaken} not sent, the order was over")
+    if summary.unanswered:
+        print(f"{summary.unanswered} of them have no answer; what became of them is not known")
     print(f"trades: {summary.trades}, {summary.traded_qty:f} in all; rejected: {rejected}")
     for text, count in summary.rejects.most_common():
         print(f"  {count} {text}")

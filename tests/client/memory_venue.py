@@ -28,14 +28,15 @@ class _Secrets:
 
 
 class MemoryVenue:
-    """A built-in venue: firms ACME and BETA, broker PRIME. `log` is its journal."""
+    """A built-in venue: firms ACME and BETA, broker PRIME. `log` is its journal; `more` is TOML
+    behind what it is configured by."""
 
-    def __init__(self, now_ns: int = START_NS) -> None:
+    def __init__(self, now_ns: int = START_NS, more: str = "") -> None:
         self.log = bytearray()
         self.venue = Venue()
         self.last_link = 0
-        config = load('rates.default_tier = "none"', _Secrets())
-        self.venue.configure(config.settings.encode(), now_ns)
+        self.config = load(f'rates.default_tier = "none"\n{more}', _Secrets())
+        self.venue.configure(self.config.settings.encode(), now_ns)
         self.commit(now_ns, {})
 
     def crash(self, now_ns: int) -> None:

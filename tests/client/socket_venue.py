@@ -9,13 +9,15 @@ from typing import Self
 
 from tests.client.memory_venue import SECRET, MemoryLine, MemoryVenue, client
 from tidegate.client import Client, Credentials, Endpoint, LogonOptions
+from tidegate.venue.controls import NO_SESSION, Control
 
 
 class SocketVenue:
     """`is_mute` swallows what clients send, as if it had never come; `received` is all bytes."""
 
-    def __init__(self) -> None:
-        self.memory = MemoryVenue(time.time_ns())
+    def __init__(self, more: str = "") -> None:
+        """`more` as for `MemoryVenue`."""
+        self.memory = MemoryVenue(time.time_ns(), more)
         self.is_mute = False
         self.received = bytearray()
         self.came = asyncio.Event()
@@ -46,8 +48,7 @@ class SocketVenue:
         """Close the port and cut every line."""
         assert self._server is not None
         self._server.close()
-        for writer in self._writers.values():
-            writer.transport.abort()
+        self.cut_lines()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -79,6 +80,18 @@ class SocketVenue:
             self._writers[link].write(data)
             if line.is_cut:
                 self._writers[link].close()
+
+    def control(self, kind: int, control: Control) -> None:
+        """What an operator does."""
+        now_ns = time.time_ns()
+        self.memory.venue.control(kind, NO_SESSION, control.encode(), now_ns)
+        self.memory.commit(now_ns, self._lines)
+        self._write()
+
+    def cut_lines(self) -> None:
+        """Every line breaks; the port stays open."""
+        for writer in self._writers.values():
+            writer.transport.abort()
 
     async def wait_for(self, part: bytes) -> None:
         """Until a client has sent that."""

@@ -37,6 +37,7 @@ class BookedOrder:
     stop_px: Decimal | None
     cum_qty: Decimal = ZERO
     fee: Decimal = ZERO
+    display_qty: Decimal | None = None
     is_over: bool = False
 
 
@@ -104,6 +105,7 @@ class Witness:
         order.cl_ord_id = report.cl_ord_id
         order.price = report.price
         order.qty = report.order_qty
+        order.display_qty = report.display_qty
         order.is_over = report.is_over
         open_qty = ZERO if order.is_over else order.qty - order.cum_qty
         assert report.leaves_qty == open_qty, f"LeavesQty does not add up: {report}"

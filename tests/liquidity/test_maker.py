@@ -209,6 +209,28 @@ def test_a_venue_that_stops_leaves_no_quotes_of_the_maker(venue: VenueProcess) -
     assert read_books(venue.directory).venue.engine.open_order_count == 0
 
 
+def test_an_operator_who_disables_the_maker_ends_its_market_and_enabling_brings_it_back(
+    venue: VenueProcess,
+) -> None:
+    def liquidity() -> Any:
+        return ask(venue.directory, "liquidity")
+
+    names = {
+        "session": {"sender_comp_id": "LIQUIDITY-MAKER"},
+        "account": {"account": "LIQUIDITY-MAKER"},
+    }
+    wait_for(has_quotes(venue, 10))
+    for kind, name in names.items():
+        ask(venue.directory, f"{kind}-disable", name)
+        assert quotes(venue) == []
+        wait_for(lambda: not liquidity()["logged_on"] or liquidity()["markets"][0]["refused"])
+        assert quotes(venue) == []
+        ask(venue.directory, f"{kind}-enable", name)
+        wait_for(has_quotes(venue, 10))
+    assert liquidity()["logged_on"]
+    wait_for(lambda: liquidity()["markets"][0]["refused"] is None)
+
+
 def test_the_taker_fills_a_clients_order_for_real(venue: VenueProcess) -> None:
     """In an empty market; then with a better order of somebody else before it."""
 

@@ -4,160 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import random
 import subprocess
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.app.venue import tidegate
 from tests.flow.reconcile import read_books
+from tests.tapes.room import CONFIG, ORDERS, orders_entered, tape, trade_at_random, trades_of
 from tests.venue_process import VenueProcess
-from tidegate.client import (
-    Accepted,
-    Amend,
-    Cancel,
-    Client,
-    ExecutionReport,
-    NewOrder,
-    OrdType,
-    Request,
-    Side,
-    TimeInForce,
-)
+from tidegate.client import Accepted, NewOrder, Side
 from tidegate.control.client import ask
-from tidegate.engine.events import Event
-from tidegate.journal import LogFollower, OsStorage
-from tidegate.model.orders import EXEC_TRADE, TAKER
-from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.tapes.run import HEAD_EVENTS
-from tidegate.venue.effects import RefusalNote, SessionNote
-from tidegate.venue.machine import Venue
-from tidegate.venue.observing import VenueObserver
-from tidegate.wire.message import Message
 
-CONFIG = "[liquidity]\nenabled = true\nmain_pairs = false\n"
-ORDERS = "time_ns,symbol,action,side,price,size,order_id\n"
 KRAKEN = Path(__file__).resolve().parents[3] / "shared/data/kraken-xbtusdt-trades-20251110.csv.gz"
-
-Trade = tuple[str, int, int, int]
-"""Symbol, price, lots, and the side of the order that came."""
 
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Iterator[VenueProcess]:
     with VenueProcess(tmp_path / "data", config=CONFIG) as running:
         yield running
-
-
-class _Trades(VenueObserver):
-    def __init__(self) -> None:
-        self.found: list[Trade] = []
-
-    def reported(self, event: Event, exec_number: int) -> None:
-        if event.exec_type == EXEC_TRADE and event.liquidity == TAKER:
-            order = event.order
-            trade = (order.instrument.symbol, event.last_price, event.last_lots, order.side)
-            self.found.append(trade)
-
-    def refused(self, note: RefusalNote, message: Message) -> None: ...
-
-    def session_noted(self, note: SessionNote) -> None: ...
-
-    def applied(self) -> None: ...
-
-
-def trades_of(data: Path) -> list[Trade]:
-    """All trades in a journal, in order."""
-    venue, trades = Venue(), _Trades()
-    venue.observe(trades)
-    follower = LogFollower(data / JOURNAL_DIRECTORY, storage=OsStorage())
-    while batches := follower.read(1 << 20):
-        for batch in batches:
-            venue.replay(batch.payload, batch.payload_position)
-    follower.close()
-    return trades.found
-
-
-def tape(venue: VenueProcess, file: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return tidegate("tape", file, "--data", venue.directory, *arguments)
-
-
-def orders_entered(venue: VenueProcess) -> int:
-    """The venue must be stopped."""
-    return read_books(venue.directory).venue.engine.next_order_number - 1
-
-
-class _Desk:
-    """A client that does what a seeded draw says, one request after the other."""
-
-    def __init__(self, client: Client, draw: random.Random) -> None:
-        self.client = client
-        self._draw = draw
-        self._open: dict[str, ExecutionReport] = {}
-
-    async def step(self) -> None:
-        await self.client.request(self._request())
-        await self.client.synchronize()
-
-    def note(self) -> None:
-        for event in self.client.take_events():
-            if isinstance(event, ExecutionReport):
-                self._open[event.order_id] = event
-                if event.is_over or event.price is None:
-                    del self._open[event.order_id]
-
-    def _request(self) -> Request:
-        draw = self._draw
-        self.note()
-        what = draw.random()
-        if self._open and what < 0.3:
-            order = draw.choice(list(self._open.values()))
-            if what < 0.12:
-                return Cancel(symbol="BTC/USD", side=order.side, order_id=order.order_id)
-            assert order.cum_qty is not None
-            return Amend(
-                symbol="BTC/USD",
-                side=order.side,
-                order_id=order.order_id,
-                orig_cl_ord_id=order.cl_ord_id,
-                order_qty=order.cum_qty + self._qty(),
-                price=self._price(),
-                display_qty=order.display_qty,
-            )
-        market = what > 0.92
-        iceberg = 0.6 < what < 0.75
-        return NewOrder(
-            symbol="BTC/USD",
-            side=draw.choice((Side.BUY, Side.SELL)),
-            order_qty=self._qty() * (10 if iceberg else 1),
-            price=None if market else self._price(),
-            ord_type=OrdType.MARKET if market else OrdType.LIMIT,
-            time_in_force=TimeInForce.IOC if 0.85 < what < 0.92 else TimeInForce.GTC,
-            display_qty=Decimal("0.1") if iceberg else None,
-            self_trade_prevention=draw.choice((None, 0, 1, 2)),
-        )
-
-    def _price(self) -> Decimal:
-        return Decimal(84000) + self._draw.randint(-15, 15) / Decimal(10)
-
-    def _qty(self) -> Decimal:
-        return self._draw.randint(1, 40) / Decimal(100)
-
-
-async def trade_at_random(venue: VenueProcess, seed: int, count: int) -> None:
-    draw = random.Random(seed)
-    desks = [_Desk(venue.client(firm), draw) for firm in ("ACME", "BETA")]
-    for desk in desks:
-        await desk.client.connect()
-    for _ in range(count):
-        await draw.choice(desks).step()
-        for desk in desks:
-            assert await desk.client.synchronize()
-    for desk in desks:
-        await desk.client.close()
 
 
 @pytest.mark.parametrize("name", ["tape.csv", "tape.csv.gz", "tape.parquet"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tidegate.client import Side
 from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
-from tidegate.tapes.events import TapeError, TapeEvent
+from tidegate.tapes.events import TapeError, TapeEvent, joined
 from tidegate.tapes.source import open_source
 
 BTC = TapeInstrument(symbol="BTC/USD", tick=Decimal("0.1"))
@@ -90,6 +91,47 @@ def test_other_names_of_columns_are_said_and_other_symbols_left_out(tmp_path: Pa
     assert [(e.symbol, e.price) for e in only] == [("ETH/USD", Decimal(84000))]
 
 
+def test_parquets_own_times_are_what_they_are_whatever_their_columns_are_called(
+    tmp_path: Path,
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for name, unit in (("timestamp", "us"), ("time_ms", "ns"), ("ts_event", "s")):
+        path = tmp_path / f"{name}.parquet"
+        times = pyarrow.array([1_700_000_000], pyarrow.timestamp("s")).cast(pyarrow.timestamp(unit))
+        table = pyarrow.table({name: times, "side": ["b"], "price": [84000.5], "size": [1]})
+        parquet.write_table(table, path)
+        (event,) = read(path, AS_BTC)
+        assert event.time_ns == 1_700_000_000 * 10**9
+
+
+def trade(order: str, price: int, qty: int, side: Side = Side.BUY, time_ns: int = 1) -> TapeEvent:
+    return TapeEvent(
+        time_ns, "T", "BTC/USD", side, Decimal(price), Decimal(qty), order, None, price
+    )  # fmt: skip
+
+
+def test_trades_of_one_order_are_one_order_up_to_its_last_price_and_others_stay_apart() -> None:
+    add = trade("7", 9, 1)._replace(action="A")
+    apart = [
+        trade("", 1, 1), trade("", 2, 1), trade("0", 3, 1), trade("0", 4, 1), add,
+        trade("8", 5, 1), trade("9", 5, 1), trade("9", 5, 1, Side.SELL),
+        trade("9", 5, 1, Side.SELL, 2),
+    ]  # fmt: skip
+    assert list(joined(iter(apart))) == apart
+    found = list(joined(iter([add, trade("8", 5, 1), trade("8", 6, 2), trade("8", 9, 4), add])))
+    assert [(e.price, e.qty) for e in found] == [(9, 1), (9, 7), (9, 1)]
+
+    def broken() -> Iterator[TapeEvent]:
+        yield trade("8", 5, 1)
+        raise TapeError("further on")
+
+    events = joined(broken())
+    assert next(events) == trade("8", 5, 1)
+    with pytest.raises(TapeError, match="further on"):
+        next(events)
+
+
 def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -125,6 +167,15 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
         ),
         ("100,BTC/USD,A,B,-1,1,8", "line 3, column price: must be above 0, not -1"),
         ("100,BTC/USD,A,B,NaN,1,8", "line 3, column price: must be a number, not 'NaN'"),
+        ("100,BTC/USD,A,B,84_000,1,8", "line 3, column price: must be a number, not '84_000'"),
+        (
+            "100,BTC/USD,A,B,1e12,1,8",
+            "line 3, column price: 1E+12 times 1 must be below 1000000000000",
+        ),
+        ("100,BTC/USD,A,B,84000,9e99,8", "line 3, column size: 9E+99 times 1 must be below"),
+        ("100,BTC/USD,A,B,84000,1e999999,8", "line 3, column size: must be a number"),
+        ("-1,BTC/USD,A,B,84000,1,8", "line 3, column time_ns: must be from 0 to"),
+        ("1e19,BTC/USD,A,B,84000,1,8", "line 3, column time_ns: must be from 0 to"),
         ("100,BTC/USD,A,B,84000,0,8", "line 3, column size: must be above 0, not 0"),
         ("100,BTC/USD,A,B,84000,0.000000001,8", "line 3, column size: 1E-9 times 1 is 0.000000001"),
         ("100,BTC/USD,A,B,84000,1,7", "line 3, column order_id: order 7 is added twice"),
@@ -141,6 +192,7 @@ def test_a_wrong_row_is_told_with_line_column_and_rule(tmp_path: Path, row: str,
     [
         ("", "the file is empty; its first line must name the columns"),
         ("time_ns,side,price\n", "no column for size; the file has time_ns, side, price. --column"),
+        ("time_ns,symbol,side,price,price,size\n", "there are 2 columns price"),
         ("a,b\n", "no column for time_ns (or time_us, time_ms, time_s), side, price, size; the"),
         (
             "time_ns,action,side,price,size\n",

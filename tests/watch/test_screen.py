@@ -87,6 +87,19 @@ def test_every_size_is_kept_to(width: int, height: int, level: int) -> None:
     assert len(prices) >= min(height - 6, 20)
 
 
+@pytest.mark.parametrize(("width", "height"), [(39, 24), (20, 8), (80, 7), (12, 2), (1, 1)])
+def test_a_terminal_too_small_for_a_ladder_has_the_best_prices(width: int, height: int) -> None:
+    watched = Watched(depth=10)
+    lines = watched.lines(width, height)
+    assert len(lines) == height
+    assert max(len(line) for line in lines) <= width
+    told = ["BTC/USD online", "84000.1 0.50000000", "83999.9 1.50000000", "ladder: 40 x 8 at least"]
+    assert [line for line in lines if line] == [line[:width] for line in told][:height]
+    watched.pair.core.link_lost(START_NS)
+    watched.note(watched.pair.step())
+    assert watched.lines(width, height)[0] == "BTC/USD Link lost; reconnecting"[:width]
+
+
 def test_a_higher_terminal_shows_more_levels() -> None:
     peer = Peer()
     for n in range(50):
@@ -146,7 +159,7 @@ def test_a_line_that_is_lost_is_told_until_it_is_back() -> None:
     watched.pair.core.link_lost(START_NS)
     watched.note(watched.pair.step())
     lines = watched.lines()
-    assert lines[0] == "BTC/USD  online  Link lost; reconnecting"
+    assert lines[0] == "BTC/USD  Link lost; reconnecting"
     assert lines[-1].startswith("no book yet")
     watched.note(watched.pair.connect())
     assert "spread 0.2" in watched.lines()[0]

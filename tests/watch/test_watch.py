@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,12 @@ def test_a_pipe_gets_a_line_for_each_update(tmp_path: Path) -> None:
         code, lines, errors = await running
         assert (code, errors) == (0, "")
         assert lines[0] == f"- BTC/USD connected ACME at 127.0.0.1:{venue.port}"
-        assert LINE.fullmatch(lines[1])
-        assert lines[1].endswith("checksum none")
-        assert lines[2].endswith(" BTC/USD trade buy 0.25000000 at 84000.1 id T7")
-        assert lines[3].endswith("checksum ok")
-        assert len(lines) == 4
+        assert lines[1] == "- BTC/USD status online"
+        assert LINE.fullmatch(lines[2])
+        assert lines[2].endswith("checksum none")
+        assert lines[3].endswith(" BTC/USD trade buy 0.25000000 at 84000.1 id T7")
+        assert lines[4].endswith("checksum ok")
+        assert len(lines) == 5
 
     play(tmp_path, story)
 
@@ -105,7 +107,7 @@ def test_it_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
         code, lines, errors = await watch(tmp_path, "BTC/USD", "--seconds", "0.5", "--l3")
         assert (code, errors) == (0, "")
-        assert LINE.fullmatch(lines[1])
+        assert LINE.fullmatch(lines[2])
         assert venue.peer.requests[-1][0] == b"5"
 
     play(tmp_path, story)
@@ -209,31 +211,39 @@ def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
 class Terminal:
     """A terminal of 80 columns and 24 lines with the program on it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, master: int, slave: int) -> None:
         self.process = process
         self.master = master
+        self.slave = slave
         self.seen = b""
         self.came = asyncio.Event()
         asyncio.get_running_loop().add_reader(master, self._read)
 
     @classmethod
-    async def start(cls, directory: Path, *arguments: str) -> Terminal:
+    async def start(
+        cls, directory: Path, *arguments: str, term: str = "xterm-256color"
+    ) -> Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         process = await asyncio.create_subprocess_exec(
             *command(directory, *arguments),
-            stdin=slave, stdout=slave, stderr=slave, env=environment(), start_new_session=True,
+            stdin=slave, stdout=slave, stderr=slave, env=environment() | {"TERM": term},
+            start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
-        os.close(slave)
-        return cls(process, master)
+        os.set_blocking(master, False)
+        return cls(process, master, slave)
 
     def _read(self) -> None:
-        try:
-            self.seen += os.read(self.master, 65_536)
-        except OSError:  # its other end is closed
-            asyncio.get_running_loop().remove_reader(self.master)
+        with suppress(BlockingIOError):
+            while True:
+                self.seen += os.read(self.master, 65_536)
         self.came.set()
+
+    @property
+    def modes(self) -> list[object]:
+        """How it is set: what keys do, and whether they are shown."""
+        return termios.tcgetattr(self.slave)
 
     async def wait_for(self, text: str) -> None:
         while text.encode() not in self.seen:
@@ -244,17 +254,24 @@ class Terminal:
         os.write(self.master, keys)
 
     async def end(self) -> int:
+        """The exit code, once all that was written is seen."""
         code = await self.process.wait()
+        self._read()
         asyncio.get_running_loop().remove_reader(self.master)
-        os.close(self.master)
         return code
+
+    def close(self) -> None:
+        os.close(self.master)
+        os.close(self.slave)
 
 
 @pytest.mark.parametrize("keys", [b"q", b"xQ", b"\x03"])
 def test_a_terminal_shows_the_market_until_a_key_ends_it(tmp_path: Path, keys: bytes) -> None:
     async def story(venue: MarketDataSocket) -> None:
         terminal = await Terminal.start(tmp_path, "BTC/USD")
+        before = terminal.modes
         await terminal.wait_for("84000.1")
+        assert terminal.modes != before  # keys come one by one, and are not shown
         venue.peer.change(BTC, rest(("C", "1", 840009, 1, 3)))
         venue.flush()
         await terminal.wait_for("checksum ok")
@@ -262,6 +279,34 @@ def test_a_terminal_shows_the_market_until_a_key_ends_it(tmp_path: Path, keys: b
         assert await terminal.end() == 0
         assert b"\x1b[?1049h" in terminal.seen  # the screen of before comes back
         assert b"\x1b[?1049l" in terminal.seen
+        assert b"\x1b[?25h" in terminal.seen  # and so does the cursor
+        assert terminal.modes == before
+        terminal.close()
         assert venue.peer.requests[-1][0] == b"5"
+
+    play(tmp_path, story)
+
+
+def test_what_is_wrong_is_told_on_the_screen_of_before(tmp_path: Path) -> None:
+    async def story(venue: MarketDataSocket) -> None:
+        terminal = await Terminal.start(tmp_path, "NO/PAIR")
+        before = terminal.modes
+        assert await terminal.end() == 2
+        _, left, rest_of_it = terminal.seen.partition(b"\x1b[?1049l")
+        assert left
+        assert b"tidegate: the venue refuses: Unknown symbol: NO/PAIR" in rest_of_it
+        assert terminal.modes == before
+        terminal.close()
+
+    play(tmp_path, story)
+
+
+def test_a_terminal_that_can_not_move_its_cursor_gets_lines(tmp_path: Path) -> None:
+    async def story(venue: MarketDataSocket) -> None:
+        terminal = await Terminal.start(tmp_path, "BTC/USD", "--updates", "1", term="dumb")
+        assert await terminal.end() == 0
+        assert b"\x1b" not in terminal.seen
+        assert b" BTC/USD book bid 83999.9 1.20000000" in terminal.seen
+        terminal.close()
 
     play(tmp_path, story)

@@ -125,10 +125,9 @@ short_max = "300"                # new pairs: "0", no bound
 symbol = "BTC/USD"
 qty_min = "0.0001"
 
-# The internal market maker: a client like any other, with an account of its own. Without a
-# configuration file it is enabled; with one, only where the file says so (docs/liquidity.md).
+# The internal market maker: a client like any other, with accounts of its own (docs/liquidity.md).
 [liquidity]
-enabled = false
+# enabled = true                 # default: in the uat profile, unless the clock is virtual
 seed = 1                         # of everything it draws: the same seed gives the same quotes
 main_pairs = true                # BTC/USD, ETH/USD, SOL/USD, BTC/USDT and ETH/BTC without a word
 messages_per_second = 50         # the most it sends, over all markets

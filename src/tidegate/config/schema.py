@@ -308,9 +308,10 @@ class LiquidityMarketTable(Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class LiquidityTable(Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[liquidity]`: the internal market maker. `main_pairs` are a few that it knows by itself."""
+    """`[liquidity]`: the internal market maker. `main_pairs` are a few that it knows by itself.
+    `enabled` is said by `load` where the file does not say it."""
 
-    enabled: bool = False
+    enabled: bool | None = None
     seed: LiquiditySeed = 1
     main_pairs: bool = True
     messages_per_second: Annotated[int, Meta(ge=1, le=10_000)] = 50

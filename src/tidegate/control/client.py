@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from math import isfinite
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,8 @@ from tidegate.control.protocol import SOCKET_NAME, ControlError
 from tidegate.provision.local_socket import socket_address
 
 ANSWER_TIMEOUT_S: Final = 10.0
+CLOCK_TIMEOUT_S: Final = 1.0  # of a `PatientClock`, whose owner has other things to do
+CLOCK_RETRY_S: Final = 0.2
 
 _READ_BYTES: Final = 65_536
 
@@ -101,18 +104,48 @@ class VenueClock:
     """The clock of a venue, for a client in another process that is to go by it: what
     `tidegate.client.Client` takes as `clock_ns`. Each call asks the venue."""
 
-    def __init__(self, data: Path) -> None:
-        """Raises `VenueUnreachable`."""
+    def __init__(self, data: Path, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        """`timeout_s` is for each call. Raises `VenueUnreachable`."""
         self._connection = ControlConnection(data)
+        self._timeout_s = timeout_s
 
     def __call__(self) -> int:
         """Nanoseconds since 1970 UTC. Raises as `ControlConnection.ask`."""
-        now_ns = self._connection.ask("clock")["now_ns"]
+        now_ns = self._connection.ask("clock", timeout_s=self._timeout_s)["now_ns"]
         assert isinstance(now_ns, int)
         return now_ns
 
     def close(self) -> None:
         self._connection.close()
+
+
+class PatientClock:
+    """`VenueClock` for a client that outlives the venue's process: while the venue can not be asked
+    the time stands where it was, and it goes on when the venue is there again. Never goes back."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._clock: VenueClock | None = None
+        self._last_ns = 0
+        self._retry_s = 0.0  # of the stopwatch
+
+    def __call__(self) -> int:
+        """Nanoseconds since 1970 UTC; 0 while the venue has never answered."""
+        if self._clock is None and time.monotonic() < self._retry_s:
+            return self._last_ns
+        try:
+            if self._clock is None:
+                self._clock = VenueClock(self._data, CLOCK_TIMEOUT_S)
+            self._last_ns = max(self._last_ns, self._clock())
+        except (VenueUnreachable, ControlError, TimeoutError):
+            self.close()
+            self._retry_s = time.monotonic() + CLOCK_RETRY_S
+        return self._last_ns
+
+    def close(self) -> None:
+        if self._clock is not None:
+            self._clock.close()
+            self._clock = None
 
 
 def _why_not(data: Path, error: OSError) -> str:

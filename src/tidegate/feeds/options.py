@@ -43,7 +43,7 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`ports` are the numbers of all services, `sockets` listening sockets of this process', `bell`
     is the reader's end of the doorbell: these are descriptors that the process inherits. Without
     `certificate` and `key` links are in clear text. `l3_timestamps` and `lone_symbol` are
-    `[market_data]` of the configuration."""
+    `[market_data]` of the configuration, `key_names` all its API keys."""
 
     data: str
     ports: dict[str, int]
@@ -61,6 +61,7 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     trading: list[TradingSession]
     own: list[OwnSession]
     drop_copies: list[CopySession]
+    key_names: list[str]
     log_format: str
     log_level: str
 
@@ -118,6 +119,7 @@ def feed_options(
         trading=trading,
         own=own,
         drop_copies=copy_sessions(config),
+        key_names=list(config.keys),
         log_format=log_format,
         log_level=log_level,
     )

@@ -14,8 +14,6 @@ import ctypes
 import gc
 import os
 import signal
-import socket
-import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,26 +24,18 @@ import structlog
 import uvloop
 
 from tidegate.children import Parent
-from tidegate.config.services import drop_copy_names
 from tidegate.feeds.answers import Answers
 from tidegate.feeds.desk import Desk
-from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.follower import Follower
-from tidegate.feeds.logons import FeedCheck, feed_doctor
 from tidegate.feeds.options import FeedOptions
+from tidegate.feeds.ports import FeedPorts
 from tidegate.feeds.roster import Roster
 from tidegate.feeds.service import FeedService
 from tidegate.feeds.status import StatusServer
 from tidegate.feeds.times import FeedTime
-from tidegate.gateway.authentication import Authenticator, LogonCheck
-from tidegate.gateway.doctor import LogonDoctor
-from tidegate.gateway.listener import Listener
-from tidegate.gateway.port import LinkHost
-from tidegate.gateway.shares import Shares
 from tidegate.journal import DoorbellReader, JournalError
 from tidegate.logs import configure_logging
 from tidegate.marketdata.fold import MarketData
-from tidegate.provision import TlsFiles, server_context
 from tidegate.replica import ReplicaRefused
 
 NICE: Final = 5  # behind trading, before the history
@@ -142,18 +132,17 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     desk = Desk(follower.observer.market_data, answers)
     time = FeedTime(follower.doorbell, follower.venue.now_ns, virtual=options.virtual_clock)
     service = FeedService(desk, follower, Roster(options), time, fail)
-    ports = _Ports(service, options)
-    status = StatusServer(Path(options.data), service, ports.doctors)
+    ports = FeedPorts(service, options)
+    status = StatusServer(Path(options.data), service, ports)
     service.start()
     ports.listen()
     status.start()
     _log.info("feeds_serve", position=follower.position, sessions=len(desk.seats))
     await _first_of(stopped, service.opened)
-    copies = None
     if not stopped.is_set():
         _settle_garbage_collector()
         _log.info("feeds_caught_up", position=follower.position)
-        copies = ports.listen_for_copies(follower, fail)
+        ports.listen_for_copies(follower, fail)
     await stopped.wait()
     loop.remove_reader(parent.file)
     ports.stop_accepting()
@@ -162,8 +151,8 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
         _tell(error)
     if not failures:
         stops = [service.stop(STOP_TEXT, LOGOUT_WAIT_S)]
-        if copies is not None:
-            stops.append(copies.stop(STOP_TEXT, LOGOUT_WAIT_S))
+        if ports.copies is not None:
+            stops.append(ports.copies.stop(STOP_TEXT, LOGOUT_WAIT_S))
         await asyncio.gather(*stops)
     ports.abort_links()
     follower.close()
@@ -197,71 +186,3 @@ def _end_for_bugs(fail: Callable[[Exception], None]) -> Any:
             fail(error)
 
     return handle
-
-
-class _Ports:
-    """The listeners of the process. `doctors` explain failed logons, where the venue wants that."""
-
-    def __init__(self, service: FeedService, options: FeedOptions) -> None:
-        self.doctors: list[LogonDoctor] = []
-        self._service = service
-        self._options = options
-        self._shares = Shares()
-        self._listeners: list[Listener] = []
-        self._tls: ssl.SSLContext | None = None
-        self._names = [name for name in options.sockets if name not in drop_copy_names()]
-        if options.certificate:
-            files = TlsFiles(certificate=Path(options.certificate), key=Path(options.key), ca=None)
-            self._tls = server_context(files, options.tls)
-
-    def listen(self) -> None:
-        """For market data."""
-        ports = [self._service.port(name) for name in self._names]
-        for port in ports:
-            doctor = None
-            if self._options.explain_logons:
-                others = [other for other in ports if other is not port]
-                doctor = feed_doctor(self._service, port, others, self._options.ports)
-                self.doctors.append(doctor)
-            self._listen(port.service, port, FeedCheck(self._service, port), doctor)
-
-    def listen_for_copies(
-        self, follower: Follower, fail: Callable[[Exception], None]
-    ) -> DropCopyService | None:
-        """For drop copies, whose service is started; None where there are none."""
-        options = self._options
-        if not options.drop_copies:
-            return None
-        virtual = options.virtual_clock
-        time = FeedTime(follower.doorbell, follower.venue.now_ns, virtual=virtual)
-        copies = DropCopyService(options.drop_copies, Path(options.data), follower, time, fail)
-        self._service.advanced = copies.advanced
-        copies.start()
-        for name in options.sockets:
-            if name in drop_copy_names():
-                check = Authenticator(copies, name, copies.sessions, copies.keys)
-                self._listen(name, copies, check, None)
-        return copies
-
-    def _listen(
-        self, name: str, host: LinkHost, check: LogonCheck, doctor: LogonDoctor | None
-    ) -> None:
-        listener = Listener(
-            host,
-            check,
-            tls=self._tls,
-            logon_timeout_s=self._options.logon_timeout_s,
-            logons_per_second_max=self._options.logons_per_second_max,
-            shares=self._shares,
-            doctor=doctor,
-        )
-        listener.start(socket.socket(fileno=self._options.sockets[name]))
-        self._listeners.append(listener)
-
-    def stop_accepting(self) -> None:
-        for listener in self._listeners:
-            listener.stop_accepting()
-
-    def abort_links(self) -> None:
-        for listener in self._listeners:
-            listener.abort_links()

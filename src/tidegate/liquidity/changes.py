@@ -33,16 +33,19 @@ class Change:
     wanted: Quote | None
 
 
-def changes(wanted: Sequence[Quote], open_quotes: Sequence[OpenQuote], first: Side) -> list[Change]:
-    """What to send, side `first` first: the one that the reference moves away from, so that the
-    maker's own bids and asks do not meet on the way.
+def changes(wanted: Sequence[Quote], open_quotes: Sequence[OpenQuote]) -> list[Change]:
+    """What to send, asks first where the new bids would meet the old asks, else bids first: so the
+    maker's own orders never meet on the way, however far the reference has gone since.
 
     A quote keeps its order while price and, roughly, size are right; then it keeps its place in the
     queue as well. What rests at a price nobody wants is amended to one that is missing.
     """
     found: list[Change] = []
-    second = Side.BUY if first == Side.SELL else Side.SELL
-    for side in (first, second):
+    bids = (quote.price for quote in wanted if quote.side == Side.BUY)
+    asks = (order.price for order in open_quotes if order.side == Side.SELL)
+    highest_bid = max(bids, default=-1)
+    is_up = highest_bid >= min(asks, default=highest_bid + 1)
+    for side in (Side.SELL, Side.BUY) if is_up else (Side.BUY, Side.SELL):
         missing = {quote.price: quote for quote in wanted if quote.side == side}
         spare: list[OpenQuote] = []
         resized: list[Change] = []

@@ -267,4 +267,5 @@ def _described(market: MarketMaking, status: dict[str, Any] | None) -> dict[str,
         "trades_per_minute": market.trades_per_minute,
         "open_quotes": None if status is None else status["open_quotes"],
         "refused": None if status is None else status["refused"],
+        "taker_refused": None if status is None else status["taker_refused"],
     }

@@ -38,14 +38,17 @@ from tidegate.config.liquidity import LiquiditySettings, MarketMaking, lots_text
 from tidegate.liquidity.changes import Change, changes
 from tidegate.liquidity.own_orders import OwnOrders
 from tidegate.liquidity.plan import (
+    Quote,
     Reference,
     advanced,
     first_reference,
     wanted_quotes,
     wanted_trade,
 )
+from tidegate.model.rejects import UNKNOWN_ORDER
 
 RETRY_S: Final = 1.0  # after a first logon that failed
+REFUSED_S: Final = 5.0  # of the venue's time, that a side which was refused is left alone
 REST_S: Final = 0.25  # the longest sleep: events are taken away at least that often
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -58,13 +61,40 @@ class FillRefused(Exception):
 
 
 class Market:
-    """A market being made: its settings, and where its walk is."""
+    """A market being made: its settings, and where its walk is. A side that the venue does not take
+    (no money, no status for it) is left alone for a while, so that neither the journal nor the line
+    fills with refusals."""
 
     def __init__(self, settings: MarketMaking, now_ns: int) -> None:
         self.settings = settings
         self.reference: Reference = first_reference(settings)
         self.due_ns = now_ns
-        self.refused = ""  # the latest reason, told once
+        self.refused = ""  # why, until the venue takes a quote again
+        self.taker_refused = ""
+        self._rests_until_ns: dict[Side, int] = {}
+
+    def refuse(self, side: Side, reason: str, now_ns: int) -> None:
+        """Whether that is news: each reason is told once."""
+        self._rests_until_ns[side] = now_ns + int(REFUSED_S * NS_PER_S)
+        if reason != self.refused:
+            self.refused = reason
+            symbol = self.settings.symbol
+            _log.warning("quote_refused", symbol=symbol, side=side.name.lower(), reason=reason)
+
+    def accept(self, side: Side) -> None:
+        """The venue takes quotes of that side."""
+        self._rests_until_ns.pop(side, None)
+        if not self._rests_until_ns:
+            self.refused = ""
+
+    def rests(self, side: Side, now_ns: int) -> bool:
+        """Whether nothing is to be sent for that side now."""
+        return now_ns < self._rests_until_ns.get(side, 0)
+
+    def try_again(self) -> None:
+        """An operator has changed something: leave nothing alone."""
+        self._rests_until_ns.clear()
+        self.refused = ""
 
 
 class Desk:
@@ -101,6 +131,7 @@ class Desk:
                 market = Market(wanted, now_ns)
             market.settings = wanted
             market.due_ns = now_ns
+            market.try_again()
             markets[wanted.symbol] = market
         self._markets = markets
         self._seed = settings.seed
@@ -119,6 +150,7 @@ class Desk:
                 "step": market.reference.step,
                 "open_quotes": len(self._orders.of(symbol)),
                 "refused": market.refused or None,
+                "taker_refused": market.taker_refused or None,
             }
             for symbol, market in self._markets.items()
         ]
@@ -128,18 +160,19 @@ class Desk:
         return self._maker.is_logged_on and self._taker.is_logged_on
 
     async def run(self) -> None:
-        """Log on, then step each market when it is due."""
-        for client in (self._maker, self._taker):
-            await _connected(client)
-        _log.info("liquidity_up", markets=[*self._markets])
-        while True:
-            await self._turn()
+        """Log on, then step each market when it is due. The maker needs no taker."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_connected(self._taker))
+            await _connected(self._maker)
+            _log.info("liquidity_up", markets=[*self._markets])
+            while True:
+                await self._turn()
 
     async def _turn(self) -> None:
         self._take_events()
-        if self._maker.is_logged_on:
-            if not self._is_fresh:
-                await self._begin_anew()
+        if self._maker.is_logged_on and not self._is_fresh:
+            await self._begin_anew()
+        if self._maker.is_logged_on and self._is_fresh:
             for market in list(self._markets.values()):
                 if market.due_ns <= self._clock_ns() and not market.settings.paused:
                     await self._step(market)
@@ -149,7 +182,7 @@ class Desk:
         now_ns = self._clock_ns()
         due = [m.due_ns for m in self._markets.values() if not m.settings.paused]
         seconds = min(max((min(due, default=now_ns) - now_ns) / NS_PER_S, 0.001), REST_S)
-        if not due or not self._maker.is_logged_on:
+        if not due or not self._maker.is_logged_on or not self._is_fresh:
             seconds = REST_S
         self._changed.clear()
         try:
@@ -170,7 +203,10 @@ class Desk:
             self._is_fresh = True
 
     def _take_events(self) -> None:
-        """All that has come. Nobody else takes the maker's events."""
+        """All that has come: events that nobody takes would stop the line. Nobody else takes the
+        maker's; the taker's are another's while its order is under way."""
+        if not self._taker_busy.locked():
+            self._taker.take_events()
         markets = {symbol: market.settings for symbol, market in self._markets.items()}
         for event in self._maker.take_events():
             if isinstance(event, ExecutionReport):
@@ -182,26 +218,29 @@ class Desk:
 
     async def _step(self, market: Market) -> None:
         settings = market.settings
-        before = market.reference
-        market.reference = advanced(settings, self._seed, before)
+        market.reference = advanced(settings, self._seed, market.reference)
         # Steps that were missed, because the clock was moved say, are not made up for.
         market.due_ns = self._clock_ns() + settings.interval_ms * NS_PER_MS
-        rises = market.reference.fine >= before.fine
-        first = Side.SELL if rises else Side.BUY
         wanted = wanted_quotes(settings, self._seed, market.reference)
-        open_quotes = self._orders.of(settings.symbol)
-        for change in changes(wanted, open_quotes, first):
+        for change in changes(wanted, self._orders.of(settings.symbol)):
             if not self._maker.is_logged_on or market.settings is not settings:
                 return
-            await self._send(market, change)
+            if not market.rests(_side(change), self._clock_ns()):
+                await self._send(market, change)
         self._take_events()
         trade = wanted_trade(settings, self._seed, market.reference)
         if trade is not None and self._taker.is_logged_on:
-            await self._pace()
-            price, qty = price_text(settings, trade.price), lots_text(trade.lots)
-            async with self._taker_busy:
-                self._taker.take_events()
-                await self._take(settings.symbol, trade.side, price, qty)
+            await self._trade(market, trade)
+
+    async def _trade(self, market: Market, trade: Quote) -> None:
+        await self._pace()
+        settings = market.settings
+        price, qty = price_text(settings, trade.price), lots_text(trade.lots)
+        async with self._taker_busy:
+            self._taker.take_events()
+            outcome = await self._take(settings.symbol, trade.side, price, qty)
+        if isinstance(outcome, Refused | Accepted):
+            market.taker_refused = outcome.text if isinstance(outcome, Refused) else ""
 
     async def _send(self, market: Market, change: Change) -> None:
         await self._pace()
@@ -209,13 +248,11 @@ class Desk:
             outcome = await self._maker.request(_request(market.settings, change))
         except NotLoggedOn:
             return
-        if isinstance(outcome, Refused) and change.wanted is not None:
-            # An order that was filled meanwhile can not be amended: the next step sees that.
-            if change.order is None and outcome.text != market.refused:
-                market.refused = outcome.text
-                _log.warning("quote_refused", symbol=market.settings.symbol, reason=outcome.text)
-        elif isinstance(outcome, Accepted):
-            market.refused = ""
+        if isinstance(outcome, Accepted):
+            market.accept(_side(change))
+        # An order that was filled meanwhile can not be changed: the next step sees that.
+        elif isinstance(outcome, Refused) and outcome.text != UNKNOWN_ORDER.text.decode():
+            market.refuse(_side(change), outcome.text, self._clock_ns())
 
     async def _pace(self) -> None:
         """Wait for this message's turn."""
@@ -275,6 +312,14 @@ async def _connected(client: Client) -> None:
             await asyncio.sleep(RETRY_S)
         else:
             return
+
+
+def _side(change: Change) -> Side:
+    """Of what is changed."""
+    if change.wanted is not None:
+        return change.wanted.side
+    assert change.order is not None, "a change has one of the two"
+    return change.order.side
 
 
 def _request(settings: MarketMaking, change: Change) -> Request:

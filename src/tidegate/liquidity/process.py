@@ -22,7 +22,7 @@ from msgspec import Struct
 from tidegate.children import Parent
 from tidegate.client import Client, Credentials, Endpoint, LogonOptions
 from tidegate.config.liquidity import LiquiditySettings
-from tidegate.control.client import VenueClock, VenueUnreachable
+from tidegate.control.client import PatientClock
 from tidegate.control.protocol import ControlError, Handler, parameters_of
 from tidegate.control.server import ControlServer
 from tidegate.liquidity.desk import Desk, FillRefused
@@ -86,7 +86,7 @@ def main(file: int) -> int:
 
 
 async def _run(options: MakerOptions, file: int) -> None:
-    clock_ns = _VenueTime(Path(options.data)) if options.virtual_clock else time.time_ns
+    clock_ns = PatientClock(Path(options.data)) if options.virtual_clock else time.time_ns
     maker = _client(options, options.maker, clock_ns)
     taker = _client(options, options.taker, clock_ns)
     desk = Desk(maker, taker, options.settings, clock_ns)
@@ -124,8 +124,9 @@ def _client(options: MakerOptions, session: MakerSession, clock_ns: Callable[[],
         Endpoint(
             options.host,
             options.port,
-            tls=options.tls,
-            ca_file=Path(options.ca_file) if options.ca_file else None,
+            tls=bool(options.certificate),
+            ca_file=Path(options.certificate) if options.certificate else None,
+            server_name=options.server_name,
         ),
         Credentials(
             session.sender_comp_id, session.target_comp_id, session.api_key, session.api_secret
@@ -139,16 +140,3 @@ def _client(options: MakerOptions, session: MakerSession, clock_ns: Callable[[],
         reconnect_delays_s=_RECONNECT_S,
         clock_ns=clock_ns,
     )
-
-
-class _VenueTime:
-    """The time of a venue whose clock is moved; where it stands when the venue is gone."""
-
-    def __init__(self, data: Path) -> None:
-        self._clock = VenueClock(data)
-        self._last_ns = 0
-
-    def __call__(self) -> int:
-        with suppress(VenueUnreachable, ControlError, TimeoutError):
-            self._last_ns = self._clock()
-        return self._last_ns

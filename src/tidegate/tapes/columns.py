@@ -5,8 +5,9 @@ Names of columns that are known need no mapping; others are said, `time_ns=excha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,13 @@ _NO_SIDE: Final = "N"
 _PLAYED: Final = (ADD, CANCEL, MODIFY, TRADE)
 _LEFT_OUT: Final = (FILL, "N", "R")  # outcomes, and marks that are no orders
 _QTY_DECIMALS: Final = 8
+_LOT: Final = Decimal(1).scaleb(-_QTY_DECIMALS)
+_VALUE_MAX: Final = Decimal(10) ** 12  # of a price or a size, scaled
+_TIME_NS_MAX: Final = (1 << 63) - 1
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?", re.ASCII
+)
+_EXACT: Final = Context(prec=500)  # more than any such number times a factor like it can need
 
 
 class TapeInstrument(Struct, frozen=True, kw_only=True):
@@ -169,15 +177,18 @@ class Tape:
 
     def _time(self, line: int, fields: Sequence[str]) -> int:
         """To the nanosecond, without a float on the way."""
-        value = self._decimal(line, fields, self._time_field)
-        return int(value.scaleb(TIMES[self._time_field]))
+        field = self._time_field
+        is_ns = self._at[field] in self._source.times_at
+        time_ns = self._decimal(line, fields, field).scaleb(0 if is_ns else TIMES[field], _EXACT)
+        if not 0 <= time_ns <= _TIME_NS_MAX:
+            raise self._wrong(
+                line, field, f"must be from 0 to {_TIME_NS_MAX} ns, not {self._text(fields, field)}"
+            )
+        return int(time_ns)
 
     def _price(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> Decimal:
-        given = self._decimal(line, fields, "price")
-        price = given * self._mapping.scale_price
-        if price <= 0:
-            raise self._wrong(line, "price", f"must be above 0, not {given}")
-        if price % instrument.tick:
+        given, price = self._scaled(line, fields, "price", self._mapping.scale_price)
+        if _EXACT.remainder(price, instrument.tick):
             raise self._wrong(
                 line,
                 "price",
@@ -187,11 +198,8 @@ class Tape:
         return price
 
     def _qty(self, line: int, fields: Sequence[str], name: str) -> Decimal:
-        given = self._decimal(line, fields, name)
-        qty = given * self._mapping.scale_qty
-        if qty <= 0:
-            raise self._wrong(line, name, f"must be above 0, not {given}")
-        if qty != round(qty, _QTY_DECIMALS):
+        given, qty = self._scaled(line, fields, name, self._mapping.scale_qty)
+        if _EXACT.remainder(qty, _LOT):
             raise self._wrong(
                 line,
                 name,
@@ -200,13 +208,24 @@ class Tape:
             )
         return qty
 
+    def _scaled(
+        self, line: int, fields: Sequence[str], name: str, factor: Decimal
+    ) -> tuple[Decimal, Decimal]:
+        """As given, and as it is played."""
+        given = self._decimal(line, fields, name)
+        value = _EXACT.multiply(given, factor)
+        if value <= 0:
+            raise self._wrong(line, name, f"must be above 0, not {given}")
+        if value >= _VALUE_MAX:
+            raise self._wrong(
+                line, name, f"{given} times {factor} must be below {_plain(_VALUE_MAX)}"
+            )
+        return given, value
+
     def _decimal(self, line: int, fields: Sequence[str], name: str) -> Decimal:
         text = self._text(fields, name)
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise self._wrong(line, name, f"must be a number, not {text[:64]!r}") from None
-        if not value.is_finite():
+        value = number_of(text)
+        if value is None:
             raise self._wrong(line, name, f"must be a number, not {text[:64]!r}")
         return value
 
@@ -230,6 +249,11 @@ class Tape:
         return at(self._path, line, self._name(field), rule)
 
 
+def number_of(text: str) -> Decimal | None:
+    """A plain decimal number of bounded length; None for any other text."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
 def _places(path: Path, columns: list[str], mapping: TapeMapping) -> dict[str, int]:
     """The index of each field's column. Raises `TapeError` for what is missing."""
     for field, column in mapping.columns.items():
@@ -242,6 +266,8 @@ def _places(path: Path, columns: list[str], mapping: TapeMapping) -> dict[str, i
         said = mapping.columns.get(field)
         name = said or next((name for name in names if name in columns), None)
         if name is not None:
+            if columns.count(name) > 1:
+                raise TapeError(f"{path}: there are {columns.count(name)} columns {name}")
             places[field] = columns.index(name)
     wanted = ["side", "price", "size"] + (["order_id"] if "action" in places else [])
     missing = [field for field in wanted if field not in places]
@@ -262,4 +288,4 @@ def _has(columns: list[str]) -> str:
 
 
 def _plain(value: Decimal) -> str:
-    return format(value.normalize(), "f")
+    return format(value.normalize(_EXACT), "f")

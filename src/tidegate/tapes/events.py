@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +15,8 @@ MODIFY: Final = "M"  # it has another price, or another size left to trade
 FILL: Final = "F"  # what a trade did to it: an outcome, so it is not played
 TRADE: Final = "T"  # an aggressive order traded; the side is its own
 PRINT: Final = "P"  # a trade of a tape that knows no orders: both sides of it are played
+
+NAMELESS: Final = ("", "0")  # what tapes say of trades whose order they do not know
 
 
 class TapeError(Exception):
@@ -39,3 +42,38 @@ def at(path: Path, line: int, column: str, rule: str) -> TapeError:
     """An error with its place."""
     where = f", column {column}" if column else ""
     return TapeError(f"{path}: line {line}{where}: {rule}")
+
+
+def joined(events: Iterator[TapeEvent]) -> Iterator[TapeEvent]:
+    """Trades of one order that stand together, one for each price that it reached, as one event up
+    to the last of these prices: that is how it came. Orders without a name stay apart. Raises as
+    `events` does, behind all that came before."""
+    held: TapeEvent | None = None
+    try:
+        for event in events:
+            if held is not None:
+                if _is_of(held, event):
+                    held = held._replace(price=event.price, qty=held.qty + event.qty)
+                    continue
+                yield held
+                held = None
+            if event.action == TRADE and event.order not in NAMELESS:
+                held = event
+            else:
+                yield event
+    except TapeError as error:
+        if held is not None:
+            yield held
+        raise error from None
+    if held is not None:
+        yield held
+
+
+def _is_of(held: TapeEvent, event: TapeEvent) -> bool:
+    return (held.action, held.order, held.symbol, held.side, held.time_ns) == (
+        event.action,
+        event.order,
+        event.symbol,
+        event.side,
+        event.time_ns,
+    )

@@ -7,10 +7,12 @@ import gzip
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tidegate.tapes.events import TapeError
 from tidegate.tapes.recorder import COLUMNS, TapeRow
+
+GROUP_ROWS: Final = 10_000  # of a Parquet file, written at once
 
 
 class TapeFile(Protocol):
@@ -51,7 +53,8 @@ class _CsvFile:
 
 
 class _ParquetFile:
-    """The time is an integer; prices and sizes are texts, exact to their last decimal."""
+    """The time is an integer; prices and sizes are texts, exact to their last decimal. Rows are
+    kept until they are enough for a group of the file: many small ones would be slow to read."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -66,12 +69,21 @@ class _ParquetFile:
         fields = [(name, pyarrow.string()) for name in COLUMNS[1:]]
         self._schema = pyarrow.schema([(COLUMNS[0], pyarrow.int64()), *fields])
         self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
+        self._rows: list[TapeRow] = []
 
     def write(self, rows: Iterable[TapeRow]) -> None:
-        columns = list(zip(*rows, strict=True))
-        if columns:
-            table = self._pyarrow.table([list(column) for column in columns], schema=self._schema)
-            self._writer.write_table(table)
+        self._rows.extend(rows)
+        if len(self._rows) >= GROUP_ROWS:
+            self._write_group()
 
     def close(self) -> None:
-        self._writer.close()
+        try:
+            if self._rows:
+                self._write_group()
+        finally:
+            self._writer.close()
+
+    def _write_group(self) -> None:
+        columns = [list(column) for column in zip(*self._rows, strict=True)]
+        self._rows.clear()
+        self._writer.write_table(self._pyarrow.table(columns, schema=self._schema))

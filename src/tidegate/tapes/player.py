@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -41,6 +42,10 @@ class TapeStopped(Exception):
     """The venue ended a session, or answered no more; the text says which and why."""
 
 
+class TapeInterrupted(Exception):
+    """`TapePlayer.stop` was called; everything before it has come to its end."""
+
+
 @dataclass(slots=True)
 class PlayedOrder:
     """An order of the tape as the venue's latest report has it; a `KnownOrder`."""
@@ -51,6 +56,7 @@ class PlayedOrder:
     price: Decimal | None = None
     qty: Decimal = Decimal(0)
     cum_qty: Decimal = Decimal(0)
+    display_qty: Decimal | None = None
     is_over: bool = False
     is_busy: bool = False  # a request about it has no answer yet
 
@@ -58,12 +64,14 @@ class PlayedOrder:
 @dataclass(slots=True)
 class Summary:
     """What came of a tape. `rejects` are counted by their text; `overtaken` are events of orders
-    that were over already; trades and quantity are those of the session that takes."""
+    that were over already; trades and quantity are those of the session that takes. `unanswered`
+    are requests whose fate is not known, because the venue went away."""
 
     events: int = 0
     sent: Counter[str] = field(default_factory=Counter)  # by MsgType (35)
     rejects: Counter[str] = field(default_factory=Counter)
     overtaken: int = 0
+    unanswered: int = 0
     trades: int = 0
     traded_qty: Decimal = Decimal(0)
     seconds: float = 0.0
@@ -108,6 +116,11 @@ class _Session:
             await asyncio.sleep(0)
 
     @property
+    def unanswered(self) -> int:
+        """Requests without an answer."""
+        return len(self._under_way)
+
+    @property
     def _name(self) -> str:
         return f"session {self.client.core.credentials.sender_comp_id}"
 
@@ -139,6 +152,7 @@ class _Session:
             order.price = report.price
             order.qty = report.order_qty or Decimal(0)
             order.cum_qty = report.cum_qty or Decimal(0)
+            order.display_qty = report.display_qty
             order.is_over = report.is_over
             if order.is_over:
                 del self._orders[report.order_id]
@@ -170,6 +184,14 @@ class TapePlayer:
         self._taking = _Session(taking, self._window, self.summary, takes=True)
         self._last = self._resting
         self._orders: dict[str, PlayedOrder] = {}  # by the tape's own names
+        self._is_stopped = False
+        self._ended = asyncio.Event()  # `stop` was called, or a session is gone
+
+    def stop(self) -> None:
+        """Send nothing more of the tape: `play` ends as it would at the tape's end, and raises
+        `TapeInterrupted`."""
+        self._is_stopped = True
+        self._ended.set()
 
     async def play(
         self,
@@ -181,8 +203,8 @@ class TapePlayer:
     ) -> Summary:
         """Play all of `events`, `speed` times as fast as they were, or as fast as the venue answers
         for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`
-        where the venue ends it; and `TapeError` as `events` does, once everything before the
-        mistake has come to its end. `summary` tells how far it got."""
+        where the venue ends it; once everything before has come to its end, `TapeInterrupted`, and
+        `TapeError` as `events` does. `summary` tells how far it got."""
         servers = [asyncio.create_task(s.serve()) for s in (self._resting, self._taking)]
         for server in servers:
             server.add_done_callback(self._server_ended)
@@ -195,10 +217,13 @@ class TapePlayer:
                 await session.settled()
             if mistake is not None:
                 raise mistake
+            if self._is_stopped:
+                raise TapeInterrupted
         except (TimeoutError, NotLoggedOn):
             raise TapeStopped(self._why_not(servers)) from None
         finally:
             self.summary.seconds = time.monotonic() - started_s
+            self.summary.unanswered = self._resting.unanswered + self._taking.unanswered
             for server in servers:
                 server.cancel()
         return self.summary
@@ -213,7 +238,7 @@ class TapePlayer:
         pace = _Pace(speed)
         mistake: TapeError | None = None
         remaining = iter(events)
-        while True:
+        while not self._is_stopped:
             try:
                 event = next(remaining, None)
             except TapeError as error:
@@ -221,7 +246,9 @@ class TapePlayer:
                 break
             if event is None:
                 break
-            await pace.wait(event.time_ns)
+            await pace.wait(event.time_ns, self._ended)
+            if self._is_stopped:
+                break
             if event.action == PRINT:
                 await self._print(event)
             else:
@@ -287,6 +314,7 @@ class TapePlayer:
     def _server_ended(self, server: asyncio.Task[None]) -> None:
         if not server.cancelled() and (error := server.exception()) is not None:
             self._window.fail(error)
+            self._ended.set()
 
     def _why_not(self, servers: list[asyncio.Task[None]]) -> str:
         for server in servers:
@@ -303,7 +331,8 @@ class _Pace:
         self._first_ns = -1
         self._started_s = 0.0
 
-    async def wait(self, time_ns: int) -> None:
+    async def wait(self, time_ns: int, ended: asyncio.Event) -> None:
+        """Until it is time for an event of then, or all is over."""
         if self._speed is None:
             return
         if self._first_ns < 0:
@@ -313,4 +342,5 @@ class _Pace:
         due_s = self._started_s + (time_ns - self._first_ns) / NS_PER_S / self._speed
         delay_s = due_s - time.monotonic()
         if delay_s > 0:
-            await asyncio.sleep(delay_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), delay_s)

@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tidegate.engine.book import BookSide
 from tidegate.engine.events import Event
 from tidegate.engine.order import Order
-from tidegate.journal import JournalPositionUnknown
+from tidegate.journal import LOG_END, OsStorage, segment_positions
 from tidegate.model.orders import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_TRADE, TAKER, trade_id_text
 from tidegate.model.scaled import LOT_DECIMALS, to_text
+from tidegate.model.time import iso_timestamp
+from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.replica import Replica
 from tidegate.tapes.events import ADD, CANCEL, FILL, MODIFY, TRADE, TapeError
 from tidegate.venue.effects import RefusalNote, SessionNote
@@ -28,9 +31,14 @@ COLUMNS: Final = (
     "time_ns", "symbol", "action", "side", "price", "size", "order_id", "display_size", "trade_id",
 )  # fmt: skip
 READ_BYTES_MAX: Final = 1024 * 1024  # of the journal at once
+FROM_START: Final = 0
+FROM_NOW: Final = 1 << 63  # later than any time that a journal tells
 
 TapeRow = tuple[int, str, str, str, str, str, str, str, str]
 """In the order of `COLUMNS`; empty where there is no such thing."""
+
+Told = tuple[int, int, int]
+"""Of an order in the book: price, leaves and display quantity."""
 
 
 class Recorder(VenueObserver):
@@ -40,11 +48,26 @@ class Recorder(VenueObserver):
         self.venue = venue
         self.rows: list[TapeRow] = []
         self._symbol = symbol
-        self._resting: dict[int, tuple[int, int]] = {}  # price and leaves as told, by number
+        self._resting: dict[int, Told] = {}  # as told last, by number
         self._touched: dict[int, Order] = {}
         self._maker: Event | None = None  # its trade waits for the taker's side
         self._sweep: list[Event] = []  # the taker's, of one order at one price
         self._sweep_makers: list[Order] = []
+
+    def begin(self) -> None:
+        """Tell of the book as it is, in the order of its queues, and listen from here on. An order
+        that has shown a part of what it hides is told with what it shows at most."""
+        for symbol in self.venue.instruments:
+            book = self.venue.engine.book(symbol)
+            if book is not None and self._symbol in ("", symbol):
+                self._add_side(book.bids)
+                self._add_side(book.asks)
+        self.venue.observe(self)
+
+    def _add_side(self, side: BookSide) -> None:
+        for level in side:
+            for order in level:
+                self._rests(order, _told(order))
 
     def reported(self, event: Event, exec_number: int) -> None:
         """See `VenueObserver.reported`."""
@@ -69,7 +92,7 @@ class Recorder(VenueObserver):
         self._end_sweep()
         for order in self._touched.values():
             if order.resting:
-                self._rests(order)
+                self._rests(order, _told(order))
             else:
                 self._gone(order)
         self._touched.clear()
@@ -83,6 +106,9 @@ class Recorder(VenueObserver):
         assert maker is not None, "a trade has two sides"
         self._maker = None
         self._gone(event.order)  # an amend has made an order that rested trade
+        # What an order has left behind in this very record may be met by one that it released.
+        met = (maker.price, maker.leaves_lots + maker.last_lots, maker.display_lots)
+        self._rests(maker.order, met)
         if self._sweep and (self._sweep[0].order, self._sweep[0].last_price) != (
             event.order,
             event.last_price,
@@ -90,13 +116,10 @@ class Recorder(VenueObserver):
             self._end_sweep()
         self._sweep.append(event)
         self._sweep_makers.append(maker.order)
-        told = self._resting.get(maker.order.number)
-        if told is not None:
-            left = told[1] - event.last_lots
-            if left:
-                self._resting[maker.order.number] = (told[0], left)
-            else:
-                del self._resting[maker.order.number]
+        if maker.leaves_lots:
+            self._resting[maker.order.number] = (met[0], maker.leaves_lots, met[2])
+        else:
+            del self._resting[maker.order.number]
 
     def _end_sweep(self) -> None:
         """One row for what an order took at one price, and one for each order that it met."""
@@ -105,30 +128,29 @@ class Recorder(VenueObserver):
         if not sweep:
             return
         taken = sum(event.last_lots for event in sweep)
-        self._write(TRADE, sweep[0].order, sweep[0].last_price, taken)
+        price = sweep[0].last_price
+        self._write(TRADE, sweep[0].order, (price, taken, 0))
         for event, maker in zip(sweep, makers, strict=True):
             trade_id = trade_id_text(event.trade_number).decode()
-            self._write(FILL, maker, event.last_price, event.last_lots, trade_id=trade_id)
+            self._write(FILL, maker, (price, event.last_lots, 0), trade_id)
 
-    def _rests(self, order: Order) -> None:
+    def _rests(self, order: Order, now: Told) -> None:
         told = self._resting.get(order.number)
-        now = (order.price, order.leaves_lots)
         if told != now:
+            self._end_sweep()
             self._resting[order.number] = now
-            self._write(ADD if told is None else MODIFY, order, order.price, order.leaves_lots)
+            self._write(ADD if told is None else MODIFY, order, now)
 
     def _gone(self, order: Order) -> None:
         told = self._resting.pop(order.number, None)
         if told is not None:
             self._end_sweep()
-            self._write(CANCEL, order, told[0], told[1])
+            self._write(CANCEL, order, (told[0], told[1], 0))
 
-    def _write(
-        self, action: str, order: Order, price: int, lots: int, *, trade_id: str = ""
-    ) -> None:
+    def _write(self, action: str, order: Order, what: Told, trade_id: str = "") -> None:
         instrument = order.instrument
-        # Of what is left it can show no more than that.
-        display = min(order.display_lots, lots) if action in (ADD, MODIFY) else 0
+        price, lots, display = what
+        display = min(display, lots)  # of what is left it can show no more than that
         self.rows.append(
             (
                 self.venue.now_ns,
@@ -144,32 +166,79 @@ class Recorder(VenueObserver):
         )
 
 
-class JournalTape:
-    """The tape of a data directory, as it grows."""
+def _told(order: Order) -> Told:
+    return order.price, order.leaves_lots, order.display_lots
 
-    def __init__(self, data: Path, symbol: str = "") -> None:
-        self._replica = Replica(data, at_most=0)
+
+class JournalTape:
+    """The tape of a data directory from a time on, as it grows. It begins with the book as it is
+    behind the first turn of the journal at or after `since_ns`; `has_begun` tells whether there is
+    such a turn yet.
+
+    Raises `TapeError` where what is left of the journal begins later than that, `ReplicaRefused`,
+    `JournalError`.
+    """
+
+    def __init__(self, data: Path, symbol: str = "", since_ns: int = FROM_START) -> None:
+        self._since_ns = since_ns
+        self._replica = _replica_at(data, since_ns)
         self._recorder = Recorder(self._replica.venue, symbol)
-        self._replica.venue.observe(self._recorder)
+        self.has_begun = False
+        if since_ns == FROM_START:
+            self._begin()
 
     def read(self) -> Iterator[list[TapeRow]]:
-        """Rows up to where the journal ends now; call it again for what comes later. Raises
-        `TapeError` where the journal's beginning is gone, `ReplicaRefused`, `JournalError`."""
+        """Rows up to where the journal ends now, in pieces, empty ones too; call it again for what
+        comes later. Raises `ReplicaRefused`, `JournalError`."""
         while True:
-            try:
-                batches = self._replica.follower.read(READ_BYTES_MAX)
-            except JournalPositionUnknown:
-                raise TapeError(
-                    "the journal's first segments are gone: a tape begins with the empty book"
-                ) from None
+            batches = self._replica.follower.read(READ_BYTES_MAX)
             for batch in batches:
+                self._begin_if_due()
                 self._replica.replay(batch)
+            if not batches:
+                self._begin_if_due(at_end=True)
             rows, self._recorder.rows = self._recorder.rows, []
-            if rows:
-                yield rows
+            yield rows
             if not batches:
                 return
 
     def close(self) -> None:
         """Give the journal's file back."""
-        self._replica.follower.close()
+        self._replica.close()
+
+    def _begin_if_due(self, *, at_end: bool = False) -> None:
+        is_due = self._replica.venue.now_ns >= self._since_ns
+        if not self.has_begun and (is_due or (at_end and self._since_ns == FROM_NOW)):
+            self._begin()
+
+    def _begin(self) -> None:
+        self.has_begun = True
+        self._recorder.begin()
+
+
+def _replica_at(data: Path, since_ns: int) -> Replica:
+    """Of the newest snapshot at or before that time, or the empty venue, from where on the journal
+    is there."""
+    segments = segment_positions(OsStorage(), data / JOURNAL_DIRECTORY)
+    first = segments[0] if segments else 0
+    if since_ns == FROM_START and first == 0:
+        return Replica(data, at_most=0)
+    earliest_ns = -1
+    at_most = LOG_END
+    while True:
+        replica = Replica(data, at_most)
+        now_ns, position = replica.venue.now_ns, replica.position
+        if position < first:
+            replica.close()
+            break
+        if now_ns <= since_ns:
+            return replica
+        replica.close()
+        earliest_ns = now_ns
+        at_most = position - 1
+    if earliest_ns < 0:
+        raise TapeError("the journal's older segments are gone, and no snapshot reaches the rest")
+    raise TapeError(
+        f"the journal's older segments are gone: a tape can begin at "
+        f"{iso_timestamp(earliest_ns).decode()} at the earliest, with --since"
+    )

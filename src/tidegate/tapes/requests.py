@@ -28,6 +28,8 @@ class KnownOrder(Protocol):
     @property
     def cum_qty(self) -> Decimal: ...
     @property
+    def display_qty(self) -> Decimal | None: ...
+    @property
     def is_over(self) -> bool: ...
 
 
@@ -51,7 +53,8 @@ def request_of(
     if event.action == CANCEL:
         return Cancel(symbol=event.symbol, side=known.side, order_id=known.order_id)
     qty = known.cum_qty + event.qty  # a tape says what is left to trade
-    if qty == known.qty and event.price == known.price:
+    is_shown_so = event.display is None or event.display == known.display_qty
+    if qty == known.qty and event.price == known.price and is_shown_so:
         return None
     return Amend(
         symbol=event.symbol,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
@@ -23,13 +24,14 @@ from tidegate.client import (
     LogonRefused,
 )
 from tidegate.config.liquidity import TAPE, TAPE_TAKER
-from tidegate.control.client import VenueClock, VenueUnreachable, ask
+from tidegate.control.client import PatientClock, VenueUnreachable, ask
 from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
-from tidegate.tapes.events import TapeError, TapeEvent
-from tidegate.tapes.player import Summary, TapePlayer, TapeStopped
+from tidegate.tapes.events import TapeError, TapeEvent, joined
+from tidegate.tapes.player import Summary, TapeInterrupted, TapePlayer, TapeStopped
 from tidegate.tapes.source import Source, open_source
 
 HEAD_EVENTS: Final = 10_000  # read and checked before anything is sent
+INTERRUPTED: Final = "interrupted"
 
 Progress = Callable[[int, int], None]
 """Called with how far reading the file is, and its size."""
@@ -61,7 +63,7 @@ def play(options: TapeOptions, progress: Progress) -> Played:
     ready = _ready(options.data)
     with closing(open_source(options.path)) as source:
         tape = Tape(options.path, source, options.mapping, _instruments(options.data))
-        events = tape.events()
+        events = joined(tape.events())
         head = list(islice(events, HEAD_EVENTS))
         if not head:
             raise TapeError(f"{options.path}: no row that could be played")
@@ -83,14 +85,17 @@ async def _play(
     try:
         for client in clients:
             await _connect(client)
-        await player.play(
-            events,
-            speed=options.speed,
-            keep=options.keep,
-            progress=lambda: progress(source.position(), source.size),
-        )
+        with _interruptible(player):
+            await player.play(
+                events,
+                speed=options.speed,
+                keep=options.keep,
+                progress=lambda: progress(source.position(), source.size),
+            )
+    except TapeInterrupted:
+        stopped = INTERRUPTED
     except (TapeStopped, TapeError) as error:
-        if player.summary.events == 0:
+        if not player.summary.sent:
             raise TapeError(str(error)) from None
         stopped = str(error)
         is_lost = isinstance(error, TapeStopped)
@@ -101,6 +106,26 @@ async def _play(
             else:
                 await client.close()
     return Played(summary=player.summary, skipped=tape.skipped, stopped=stopped)
+
+
+@contextmanager
+def _interruptible(player: TapePlayer) -> Iterator[None]:
+    """While this holds, Ctrl-C and SIGTERM end the tape in good order; a second one kills."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def stop() -> None:
+        player.stop()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 async def _connect(client: Client) -> None:
@@ -120,15 +145,19 @@ def _ready(data: Path) -> dict[str, Any]:
 
 
 def _instruments(data: Path) -> dict[str, TapeInstrument]:
-    try:
-        markets = ask(data, "markets")
-    except (VenueUnreachable, TimeoutError) as error:
-        raise TapeError(str(error)) from None
+    markets = _asked(data, "markets")
     return {
         market["symbol"]: TapeInstrument(symbol=market["symbol"], tick=Decimal(market["tick"]))
         for market in markets
         if market["traded"]
     }
+
+
+def _asked(data: Path, command: str) -> Any:
+    try:
+        return ask(data, command)
+    except (VenueUnreachable, TimeoutError) as error:
+        raise TapeError(str(error)) from None
 
 
 def _clients(options: TapeOptions, ready: dict[str, Any]) -> tuple[Client, Client]:
@@ -143,8 +172,8 @@ def _clients(options: TapeOptions, ready: dict[str, Any]) -> tuple[Client, Clien
     if options.session == options.taker:
         raise TapeError("--session and --taker must be two sessions")
     clock_ns: Callable[[], int] = time.time_ns
-    if ask(options.data, "clock")["kind"] != "system":
-        clock_ns = VenueClock(options.data)
+    if _asked(options.data, "clock")["kind"] != "system":
+        clock_ns = PatientClock(options.data)
     resting, taking = (
         _client(ready, sessions[name], options, clock_ns)
         for name in (options.session, options.taker)

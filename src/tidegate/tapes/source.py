@@ -22,7 +22,9 @@ Row = tuple[int, Sequence[str]]
 
 
 class Source:
-    """An open tape. `columns` are its names; `position` of `size` tells how far reading is."""
+    """An open tape. `columns` are its names; `position` of `size` tells how far reading is.
+    `times_at` are the indexes of columns that are times by themselves, in nanoseconds since 1970,
+    whatever their names say."""
 
     def __init__(
         self,
@@ -31,7 +33,9 @@ class Source:
         size: int,
         position: Callable[[], int],
         close: Callable[[], None],
+        times_at: frozenset[int] = frozenset(),
     ) -> None:
+        self.times_at = times_at
         self.columns = columns
         self.rows = rows
         self.size = size
@@ -121,8 +125,12 @@ def _parquet(path: Path) -> Source:
         except (pyarrow.ArrowException, OSError) as error:
             raise at(path, done + 1, "", f"can not be read: {error}") from None
 
-    names = list(file.schema_arrow.names)
-    return Source(names, rows(), file.metadata.num_rows, lambda: done, file.close)
+    schema = file.schema_arrow
+    times_at = frozenset(
+        n for n, kind in enumerate(schema.types) if pyarrow.types.is_timestamp(kind)
+    )
+    size = file.metadata.num_rows
+    return Source(list(schema.names), rows(), size, lambda: done, file.close, times_at)
 
 
 def _texts(pyarrow: Any, column: Any) -> list[str]:

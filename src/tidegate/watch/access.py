@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.client import Credentials, Endpoint
-from tidegate.control.client import VenueClock, VenueUnreachable, ask
+from tidegate.config.liquidity import LIQUIDITY_FIRM, TAPE_FIRM
+from tidegate.control.client import PatientClock, VenueUnreachable, ask
 from tidegate.control.protocol import ControlError
 
 _ROLES = {2: "market_data_l2", 3: "market_data_l3"}
+# Whose names are taken first, so that those of clients stay free for them
+_OWN_FIRMS = (TAPE_FIRM, LIQUIDITY_FIRM)
 
 
 class WatchFailed(Exception):
@@ -37,6 +40,7 @@ def access_of(data: Path, level: int, comp_id: str = "") -> Access:
         for session in ready.get("market_data_sessions", [])
         if (session["market"], session["role"]) == ("spot", role)
     ]
+    sessions.sort(key=lambda session: session["firm"] not in _OWN_FIRMS)
     if not sessions:
         raise WatchFailed(f"the venue on {data} serves no market data of Level {level}")
     if comp_id:
@@ -65,7 +69,7 @@ def clock_of(data: Path) -> Callable[[], int]:
     """The machine's clock, or that of the venue where it goes by one of its own."""
     try:
         if ask(data, "clock")["kind"] == "virtual":
-            return VenueClock(data)
+            return PatientClock(data)
     except (VenueUnreachable, ControlError, TimeoutError):
         pass  # whoever may read the market needs no control; and a venue that is gone is told of
     return time.time_ns

@@ -8,12 +8,14 @@ from decimal import Decimal
 from tidegate.client import (
     BookUpdate,
     Disconnected,
+    InstrumentList,
     LoggedOn,
     LoggedOut,
     MarketDataUpdate,
     MDEntryType,
     SubscriptionLost,
     TradesUpdate,
+    TradingSessionStatus,
 )
 from tidegate.model.time import shown_time
 from tidegate.watch.state import WatchState
@@ -23,7 +25,7 @@ _SIDES = {"1": "buy", "2": "sell"}
 
 def plain_lines(state: WatchState, update: MarketDataUpdate) -> Iterator[str]:
     """The lines of an update that the state has taken in: one for a book, one for each trade, one
-    for what happens to the line; none for the rest."""
+    for another status, one for what happens to the line; none for the rest."""
     symbol = state.symbol
     if isinstance(update, BookUpdate):
         yield f"{_time(update.sent_ns)} {symbol} book {_top(state)} {_verdict(state)}"
@@ -36,6 +38,9 @@ def plain_lines(state: WatchState, update: MarketDataUpdate) -> Iterator[str]:
             )
     elif isinstance(update, SubscriptionLost):
         yield f"- {symbol} wrong {update.reason}"
+    elif isinstance(update, InstrumentList | TradingSessionStatus):
+        if state.status_is_new():
+            yield f"- {symbol} status {state.status}"
     elif isinstance(update, LoggedOn):
         yield f"- {symbol} connected {state.source}"
     elif isinstance(update, Disconnected | LoggedOut):

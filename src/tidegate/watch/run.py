@@ -37,6 +37,7 @@ from tidegate.watch.state import WatchState
 REFRESH_S: Final = 0.1
 
 _KEYS_READ: Final = 64
+_CONTROL_CHARACTERS: Final = 6  # their place in what `tcgetattr` gives
 _DISPLACED: Final = "displaced"  # in the Logout of a session that a newer logon has ended
 
 
@@ -72,7 +73,8 @@ class _Watch:
         self._options = options
         self._access = access
         self._console = console
-        self._is_plain = options.plain or not console.is_terminal
+        is_screen = console.is_terminal and not console.is_dumb_terminal
+        self._is_plain = options.plain or not is_screen
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -201,9 +203,15 @@ def _raise_if_over(update: MarketDataUpdate) -> None:
 
 @contextmanager
 def _single_keys(terminal: TextIO) -> Iterator[None]:
-    """Keys come one by one and are not shown; Ctrl-C stays a signal."""
+    """Keys come one by one and are not shown; Ctrl-C stays a signal. Ctrl-Z does nothing: a shell
+    would get the terminal as it is then."""
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal)
+    now = termios.tcgetattr(terminal)
+    now[_CONTROL_CHARACTERS][termios.VSUSP] = bytes(
+        [os.fpathconf(terminal.fileno(), "PC_VDISABLE")]
+    )
+    termios.tcsetattr(terminal, termios.TCSADRAIN, now)
     try:
         yield
     finally:

@@ -8,7 +8,8 @@
      bids, the best highest                  |
     checksum ok   12 updates   lag 2 ms   ACME at 127.0.0.1:4000         q ends
 
-A higher terminal gets more levels and trades, a wider one longer bars, a narrow one no trades.
+A higher terminal gets more levels and trades, a wider one longer bars, a narrow one no trades. One
+that is too small for a ladder gets the best prices alone.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ _CALM: Final = "dim"
 
 
 def screen(state: WatchState, width: int, height: int, *, ascii_only: bool = False) -> Text:
-    """Exactly `height` lines of at most `width` columns; sizes below the least are taken for it."""
-    width, height = max(width, WIDTH_MIN), max(height, HEIGHT_MIN)
+    """Exactly `height` lines of at most `width` columns."""
+    if width < WIDTH_MIN or height < HEIGHT_MIN:
+        return _joined(_small(state, height), width)
     rows = height - _FRAME_LINES
     has_side = width >= _LADDER_WIDTH_MIN + 3 + _SIDE_WIDTH
     ladder_width = width - 3 - _SIDE_WIDTH if has_side else width
@@ -55,16 +57,38 @@ def screen(state: WatchState, width: int, height: int, *, ascii_only: bool = Fal
             line = Text.assemble(_padded(line, ladder_width), bar, beside)
         lines.append(line)
     lines.append(_foot(state, width))
+    return _joined(lines, width)
+
+
+def _joined(lines: list[Text], width: int) -> Text:
     for line in lines:
         line.truncate(width)
         line.no_wrap = True
     return Text("\n").join(lines)
 
 
-def _heading(state: WatchState, width: int) -> Text:
-    left = Text.assemble((state.symbol, "bold"), "  ", (state.status, _status_style(state)))
+def _small(state: WatchState, height: int) -> list[Text]:
+    """What matters most comes first: of too few lines the last ones are left out."""
+    lines = [Text.assemble((state.symbol, "bold"), " ", _status(state))]
+    for side, style in ((MDEntryType.OFFER, _ASK), (MDEntryType.BID, _BID)):
+        best = _best(state, side)
+        lines.append(Text() if best is None else Text.assemble(
+            (_price(best.price), f"bold {style}"), " ", fitted(best.size, _SIZE_WIDTH),
+        ))  # fmt: skip
+    lines.append(Text(f"ladder: {WIDTH_MIN} x {HEIGHT_MIN} at least", style=_CALM))
+    return (lines + [Text()] * height)[:height]
+
+
+def _status(state: WatchState) -> tuple[str, str]:
+    """Of the market, or of the line where that is lost, and its style."""
     if state.line:
-        left.append(f"  {state.line}", style="bold yellow")
+        return state.line, "bold yellow"
+    return state.status, "green" if state.status == "online" else "bold yellow"
+
+
+def _heading(state: WatchState, width: int) -> Text:
+    left = Text.assemble((state.symbol, "bold"), "  ", _status(state))
+    if state.line:
         return left
     best_ask, best_bid = _best(state, MDEntryType.OFFER), _best(state, MDEntryType.BID)
     if best_ask is None or best_bid is None:
@@ -214,10 +238,6 @@ def _price(price: Decimal) -> str:
 def _time_of_day(text: str) -> str:
     """`09:15:01` of an MDEntryTime (273), with a date or without."""
     return text.rpartition("-")[2].rpartition("T")[2][:8]
-
-
-def _status_style(state: WatchState) -> str:
-    return "green" if state.status == "online" else "bold yellow"
 
 
 def _padded(line: Text, width: int) -> Text:

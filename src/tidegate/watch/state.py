@@ -60,6 +60,7 @@ class WatchState:
     last_fault: str = ""
     line: str = ""
     lag_ms: int | None = None
+    _told_status: str = ""
 
     def note(self, update: MarketDataUpdate) -> None:
         """Take an update in, after the client has applied it."""
@@ -80,6 +81,11 @@ class WatchState:
             self.line = f"{update.text or 'logged out'}; reconnecting"
 
     @property
+    def is_status_known(self) -> bool:
+        """Whether the venue has told that of the pair and its own."""
+        return self.symbol in self.core.instruments and self.core.session_status != ""
+
+    @property
     def status(self) -> str:
         """The pair's status and, where it is another than online, that of the whole venue."""
         instrument = self.core.instruments.get(self.symbol)
@@ -88,6 +94,13 @@ class WatchState:
         if session in ("", "online"):
             return pair or session or "status unknown"
         return f"venue {session}" if pair in ("", "online") else f"{pair}, venue {session}"
+
+    def status_is_new(self) -> bool:
+        """Whether the status is known and another than at the last call that said so."""
+        if not self.is_status_known or self.status == self._told_status:
+            return False
+        self._told_status = self.status
+        return True
 
     @property
     def checksum(self) -> str:

@@ -129,6 +129,16 @@ _HEADER_ROWS: Final[list[tuple[str, str]]] = [
     ("PossResend", "N"),
 ]
 
+# What the dialect has no use for. On a drop copy, whose page allows for FIX 4.4's whole header and
+# Logon, a client may say it, and it counts for nothing: the rest of the header (627 counts a group
+# of 628 to 630), of the Logon (384 counts one of 372 and 385), and the ranges of the Logon's custom
+# fields.
+IDLE_HEADER_TAGS: Final = frozenset(
+    (57, 90, 91, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 627, 628, 629, 630)
+)
+IDLE_LOGON_TAGS: Final = frozenset((95, 96, 372, 383, 384, 385, 464, 789))
+IDLE_LOGON_RANGES: Final = ((5_000, 5_099), (9_000, 9_999))
+
 _TRAILER_ROWS: Final[list[tuple[str, str]]] = [("CheckSum", "Y")]
 
 # The session layer. RefMsgType (372) is conditional: where the type itself is what could not be

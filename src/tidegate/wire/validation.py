@@ -25,6 +25,9 @@ from tidegate.wire.dictionary import (
     DROP_COPY,
     FIELDS,
     HEADER,
+    IDLE_HEADER_TAGS,
+    IDLE_LOGON_RANGES,
+    IDLE_LOGON_TAGS,
     MARKET_DATA,
     MESSAGES,
     REQUIRED,
@@ -38,6 +41,7 @@ from tidegate.wire.dictionary_fields import REFUSED_BY_REQUESTS
 from tidegate.wire.message import (
     FIELD_UNENDED,
     FIELD_WITHOUT_VALUE,
+    SCANNED,
     TAG_MALFORMED,
     TOO_MANY_FIELDS,
     Message,
@@ -146,6 +150,8 @@ class _Layout:
         self.roaming_tag: i64 = 0
         self.groups: list[list[int]] = []  # the counter's tag, then the members' in their order
         self.open_body = open_body  # a type the venue does not know: any body will do
+        self.takes_idle = False  # the fields that a drop copy takes and makes nothing of
+        self.is_logon = False
 
 
 def _value_rows() -> tuple[bytes, dict[int, int]]:
@@ -225,7 +231,10 @@ def _layouts(application: int) -> list[_Layout]:
     for msg_type, message in MESSAGES.items():
         assert len(msg_type) == 1
         if message.has_place_in(application):
-            layouts[msg_type[0]] = _layout_of(message)
+            layout = _layout_of(message)
+            layout.takes_idle = application == DROP_COPY
+            layout.is_logon = msg_type == b"A"
+            layouts[msg_type[0]] = layout
     return layouts
 
 
@@ -288,9 +297,13 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
         if tag < _TABLE_TAGS:
             slot = slots[tag]
         if slot == 0:
-            if not layout.open_body:
+            if layout.takes_idle and int(tag) in IDLE_HEADER_TAGS:
+                if in_body:
+                    return _fault(TAG_OUT_OF_ORDER, tag)
+            elif layout.open_body or (layout.takes_idle and _is_idle(layout, tag)):
+                in_body = True
+            else:
                 return _unknown_tag(tag)
-            in_body = True
             index += 1
             continue
         bit = bits[slot]
@@ -328,6 +341,15 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
     if missing != 0:
         return _missing_fault(layout, missing)
     return None
+
+
+def _is_idle(layout: _Layout, tag: i64) -> bool:
+    """Whether the message may have the field in its body, though nothing is made of it."""
+    if not layout.is_logon:
+        return False
+    number = int(tag)
+    custom = [first for first, last in IDLE_LOGON_RANGES if first <= number <= last]
+    return number in IDLE_LOGON_TAGS or bool(custom)
 
 
 def _preamble_fault(message: Message) -> Fault | None:
@@ -544,6 +566,15 @@ def _fault(reason: int, tag: i64) -> Fault:
     else:
         text = f"{_TEXTS[reason]}: {_named(number)}"
     return Fault(reason, number, text.encode())
+
+
+def fields_fault(
+    message: Message, scan_result: int, msg_type: bytes, application: int
+) -> Fault | None:
+    """The first fault of a framed message, whatever its scan gave."""
+    if scan_result != SCANNED:
+        return scan_fault(message, scan_result)
+    return check(message, msg_type, application)
 
 
 def scan_fault(message: Message, scan_result: int) -> Fault:

@@ -1,0 +1,106 @@
+"""Tapes that do not come to their end: somebody has enough of one, or the venue dies under it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.app.venue import environment, tidegate
+from tests.liquidity.test_maker import wait_for
+from tests.tapes.room import CONFIG, ORDERS, orders_entered
+from tests.venue_process import VenueProcess
+from tidegate.control.client import ask
+
+HOUR_NS = 3_600 * 10**9
+SENT = re.compile(r"sent: (\d+) new, 0 cancels, 0 amends; 0 not sent")
+UNANSWERED = re.compile(r"(\d+) of them have no answer; what became of them is not known")
+
+
+def start(venue: VenueProcess, path: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable, "-m", "tidegate", "tape", str(path), "--data", str(venue.directory),
+        *arguments,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """What a tape says that was ended before its end."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err.decode()
+    assert b"Traceback" not in err
+    return out.decode(), err.decode()
+
+
+def resting(venue: VenueProcess) -> int:
+    total: int = ask(venue.directory, "orders", {"account": "TAPE"})["total"]
+    return total
+
+
+def with_a_pause(path: Path) -> Path:
+    """Five orders, and one an hour later."""
+    times = [1, 2, 3, 4, 5, HOUR_NS]
+    rows = [f"{time},BTC/USD,A,B,84000,1,{time}\n" for time in times]
+    path.write_text(ORDERS + "".join(rows))
+    return path
+
+
+def test_a_tape_that_is_interrupted_tells_how_far_it_got_and_leaves_nothing_unless_told_to(
+    tmp_path: Path,
+) -> None:
+    path = with_a_pause(tmp_path / "tape.csv")
+    with VenueProcess(tmp_path / "data", config=CONFIG) as venue:
+        for number, arguments, left in (
+            (signal.SIGINT, [], 0),
+            (signal.SIGTERM, ["--keep"], 5),
+        ):
+            process = start(venue, path, *arguments)
+            wait_for(lambda: resting(venue) == 5)
+            process.send_signal(number)
+            out, err = ended(process)
+            assert "5 events in " in out
+            assert "sent: 5 new, 0 cancels, 0 amends" in out
+            assert err.endswith("tidegate: interrupted\n")
+            assert resting(venue) == left
+        assert venue.terminate() == 0
+        assert orders_entered(venue) == 10
+
+
+def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not_known(
+    tmp_path: Path,
+) -> None:
+    """In the middle of a pause at once, and under load."""
+    with VenueProcess(tmp_path / "data", config=CONFIG) as venue:
+        process = start(venue, with_a_pause(tmp_path / "tape.csv"))
+        wait_for(lambda: resting(venue) == 5)
+        venue.kill()
+        out, err = ended(process)
+        assert "sent: 5 new" in out
+        assert UNANSWERED.search(out) is None
+        assert re.search(r"tidegate: session TAPE(-TAKER)? lost its line: Link lost\n$", err)
+
+        venue.restart()
+        assert resting(venue) == 0, "the line was lost, and with it the orders"
+        long = tmp_path / "long.csv"
+        long.write_text(ORDERS + "".join(f"{n},BTC/USD,A,B,84000,1,{n}\n" for n in range(100_000)))
+        process = start(venue, long, "--speed", "max")
+        wait_for(lambda: resting(venue) > 300)
+        venue.kill()
+        out, err = ended(process)
+        assert " lost its line: Link lost\n" in err
+        found, unanswered = SENT.search(out), UNANSWERED.search(out)
+        assert found is not None
+        sent = int(found[1])
+        unknown = int(unanswered[1]) if unanswered is not None else 0
+        assert 300 < sent < 100_000
+        assert unknown <= 256
+        venue.restart()
+        assert venue.terminate() == 0
+        assert sent - unknown <= orders_entered(venue) - 5 <= sent
+    done = tidegate("verify", "--data", venue.directory)
+    assert done.returncode == 0, done.stderr.decode()

@@ -1,0 +1,144 @@
+"""Recordings: of a venue that runs on, that end when somebody says so, that begin later."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.app.venue import environment, tidegate
+from tests.liquidity.test_maker import wait_for
+from tests.tapes.room import CONFIG, ORDERS, orders_entered, tape, trade_at_random, trades_of
+from tests.venue_process import VenueProcess
+from tidegate.journal import OsStorage, segment_positions
+from tidegate.journal.layout import segment_name
+from tidegate.recovery import JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY
+
+SMALL = "snapshot_every_records = 400\nsegment_bytes = 65536\n"
+
+
+def following(venue: VenueProcess, path: Path) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable, "-m", "tidegate", "record", str(path), "--follow", "--data",
+        str(venue.directory),
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def recorded(venue: VenueProcess, path: Path, *arguments: str) -> str:
+    """What is wrong; empty where nothing is."""
+    done = tidegate("record", path, "--data", venue.directory, *arguments)
+    assert done.returncode == (2 if done.stderr else 0), done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done.stderr.decode()
+
+
+def test_a_recording_that_follows_ends_whole_when_it_is_told_to(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    with VenueProcess(tmp_path / "data", config=CONFIG) as venue:
+        lines, table = tmp_path / "follow.csv", tmp_path / "follow.parquet"
+        running = [following(venue, path) for path in (lines, table)]
+        wait_for(lambda: lines.exists() and table.exists())
+        asyncio.run(trade_at_random(venue, seed=2, count=60))
+        whole = tmp_path / "whole.csv"
+        assert recorded(venue, whole) == ""
+        wait_for(lambda: lines.read_bytes() == whole.read_bytes())
+        for process, number in zip(running, (signal.SIGINT, signal.SIGTERM), strict=True):
+            process.send_signal(number)
+        for process, path in zip(running, (lines, table), strict=True):
+            out, err = process.communicate(timeout=30)
+            assert process.returncode == 0, err.decode()
+            assert out == f"{path}: {len(rows_of(whole)) - 1} rows\n".encode()
+            assert err == f"recording to {path}; Ctrl-C ends it\n".encode()
+        assert lines.read_bytes() == whole.read_bytes()
+        found = parquet.read_table(table).to_pylist()
+        assert [list(map(str, row.values())) for row in found] == rows_of(whole)[1:]
+
+
+def test_a_recording_may_begin_later_also_where_older_segments_are_gone(tmp_path: Path) -> None:
+    """It begins with the book as it was, and played into a fresh venue gives the same trades from
+    then on. Icebergs are left out: what one of them shows at a moment no order can say."""
+    with VenueProcess(tmp_path / "data", config=SMALL + CONFIG) as venue:
+        asyncio.run(trade_at_random(venue, seed=5, count=250, icebergs=False))
+        snapshots = venue.directory / SNAPSHOT_DIRECTORY
+        early = sorted(snapshots.glob("*.snap"))[-1]
+        shutil.copy(early, tmp_path)  # the venue keeps two, and makes one when it stops
+        asyncio.run(trade_at_random(venue, seed=6, count=200, icebergs=False))
+        assert venue.terminate() == 0
+    everything = trades_of(venue.directory)
+    shutil.copy(tmp_path / early.name, snapshots)
+    snapshot = int(early.stem)
+    journal = venue.directory / JOURNAL_DIRECTORY
+    bases = segment_positions(OsStorage(), journal)
+    needed = max(base for base in bases if base <= snapshot)
+    assert needed > 0
+    for base in bases[: bases.index(needed)]:
+        (journal / segment_name(base)).unlink()
+    late = tmp_path / "late.csv"
+    text = recorded(venue, late)
+    assert "the journal's older segments are gone: a tape can begin at 20" in text
+    assert not late.exists()
+    earliest = text.partition(" begin at ")[2].partition(" ")[0]
+    assert recorded(venue, late, "--since", earliest) == ""
+    rows = rows_of(late)[1:]
+    assert {row[2] for row in rows if row[0] == rows[0][0]} == {"A"}
+    with VenueProcess(tmp_path / "again", config=CONFIG) as again:
+        done = tape(again, late, "--speed", "max")
+        assert b"rejected: 0\n" in done.stdout, done.stderr.decode()
+        assert again.terminate() == 0
+    repeated = trades_of(again.directory)
+    assert len(repeated) > 20
+    assert everything[-len(repeated) :] == repeated
+
+
+def test_where_a_recording_can_not_begin_or_be_kept_there_is_one_line_and_no_file(
+    tmp_path: Path,
+) -> None:
+    with VenueProcess(tmp_path / "data", config=CONFIG) as venue:
+        resting = tmp_path / "resting.csv"
+        resting.write_text(f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n2,BTC/USD,A,A,84001,2,8\n")
+        assert tape(venue, resting, "--keep").returncode == 0
+        path = tmp_path / "tape.csv"
+        for since, rule in (
+            ("12:00:00", '--since must be "now" or a UTC time such as'),
+            ("yesterday", '--since must be "now" or a UTC time such as'),
+            ("2100-01-01T00:00:00Z", "the journal ends before the time that --since says"),
+        ):
+            assert rule in recorded(venue, path, "--since", since)
+            assert not path.exists()
+        assert recorded(venue, path, "--since", "now") == ""
+        assert [row[2:6] for row in rows_of(path)[1:]] == [
+            ["A", "B", "84000", "1"],
+            ["A", "A", "84001", "2"],
+        ]
+        text = recorded(venue, tmp_path / "none" / "tape.csv")
+        assert text.endswith("tape.csv: No such file or directory\n")
+        assert venue.terminate() == 0
+        assert orders_entered(venue) == 2
+    # A disk that is full is not at hand; a limit on the size of files is.
+    limited = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from tidegate.cli import main\n"
+        "main()\n"
+    )
+    path = tmp_path / "cut.csv"
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "record", str(path), "--data", venue.directory],
+        env=environment(), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.decode()) == (2, f"tidegate: {path}: File too large\n")
