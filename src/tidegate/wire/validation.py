@@ -293,9 +293,7 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
     index: i64 = 3
     while index < count:
         tag = tags[index]
-        slot: i64 = 0
-        if tag < _TABLE_TAGS:
-            slot = slots[tag]
+        slot: i64 = slots[tag] if tag < _TABLE_TAGS else 0
         if slot == 0:
             if layout.takes_idle and int(tag) in IDLE_HEADER_TAGS:
                 if in_body:
@@ -338,9 +336,7 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
         seen |= bit
         index += 1
     missing = layout.required & ~seen
-    if missing != 0:
-        return _missing_fault(layout, missing)
-    return None
+    return _missing_fault(layout, missing) if missing != 0 else None
 
 
 def _is_idle(layout: _Layout, tag: i64) -> bool:
