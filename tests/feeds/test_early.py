@@ -243,7 +243,7 @@ def options(data: Path, names: tuple[str, ...]) -> FeedOptions:
         data=str(data), ports={L2: 4000}, sockets={L2: -1}, bell=-1, certificate="", key="",
         tls="1.3", virtual_clock=True, logon_timeout_s=1, logons_per_second_max=1,
         explain_logons=True, l3_timestamps=False, lone_symbol=True, trading=trading, own=[],
-        drop_copies=[], log_format="", log_level="",
+        key_names=[], drop_copies=[], log_format="", log_level="",
     )  # fmt: skip
 
 

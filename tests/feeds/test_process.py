@@ -226,6 +226,7 @@ def test_operators_sessions_may_log_on_too(tmp_path: Path) -> None:
                 assert new.logon()[58] == "Logon failed: session disabled"
         venue.kill()
         venue.start()
+        caught_up(venue.data)
         assert tidegate("ctl", "session", "enable", "NEW", "--data", venue.data).returncode == 0
         with Reader(venue, "NEW") as new:
             new.subscribe()

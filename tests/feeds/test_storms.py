@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from tests.app.venue import Venue
-from tests.feeds.clients import feeds_process, venue_with_feeds, wait_for
+from tests.feeds.clients import caught_up, feeds_process, venue_with_feeds, wait_for
 from tests.feeds.storm import FIRMS, SYMBOLS, Storm, end, listen_to_all
 from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Ear, Line, agree
 from tidegate.control.client import ask
@@ -68,6 +68,7 @@ def test_a_killed_venue_told_nothing_that_it_lost(tmp_path: Path) -> None:
         for _ in range(4):
             storm.burst()
             _hear(before)
+        _hear_out(venue, before)
         storm.send()
         venue.kill()
         for ear in before:
@@ -99,8 +100,7 @@ def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_pa
             _hear(before)
         cut = listen_to_all(venue, "DESK", tmp_path)
         storm.burst()
-        for ear in cut:
-            ear.finish()
+        _hear_out(venue, cut)
         storm.send()
         for ear in cut:
             ear.cut()
@@ -111,6 +111,7 @@ def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_pa
         for _ in range(3):
             storm.burst()
             _hear(before)
+        _hear_out(venue, before)
         process = feeds_process(venue)
         storm.send()
         os.kill(process, signal.SIGKILL)
@@ -173,6 +174,13 @@ qty_min = "0.02"
 def _hear(ears: list[Ear]) -> None:
     for ear in ears:
         ear.hear_all()
+
+
+def _hear_out(venue: Venue, ears: list[Ear]) -> None:
+    """All that was done until now."""
+    caught_up(venue.data)
+    for ear in ears:
+        ear.finish("so far")
 
 
 def _have_heard(lines: list[Line], least: int) -> None:

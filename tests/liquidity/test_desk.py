@@ -104,7 +104,7 @@ class Room:
         """A bounded poll."""
         async with asyncio.timeout(20):
             while not found():
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
 
     async def is_whole(self) -> None:
         await self.until(lambda: all(len(self.quotes(s)) == LEVELS for s in (Side.BUY, Side.SELL)))

@@ -30,7 +30,7 @@ from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 
 TICK_S: Final = 0.05
-EAGER_S: Final = 0.25  # of replaying before anybody is let in: most are up to date by then
+EAGER_S: Final = 1.0  # of replaying before anybody is let in: mostly the replica is there by then
 STEP_S_MAX: Final = 0.01  # of replaying, where links needed as long: less than fills one of them
 LOGOUT_LOOK_S: Final = 0.02
 
