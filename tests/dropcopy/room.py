@@ -72,7 +72,8 @@ class CopyClient:
         if "141=Y" in fields:
             self.number = self.expected = 1
         self.cut = False
-        self.room.clients.pop(self.link, None)  # what comes there still is not read
+        if self.room.clients.get(self.link) is self:
+            del self.room.clients[self.link]  # what comes there still is not read
         self.nonce += 1
         frame = self.frame("A", fields)
         now_ns = self.room.days.now_ns
@@ -133,6 +134,12 @@ class CopyRoom:
         self.seats: list[CopySeat] = []
         self._wanted: list[tuple[str, str, str]] = []
         self.desk = CopyDesk()
+        self._log = self._open_log()
+
+    def _open_log(self) -> ReportLog:
+        """Of one process, for all of its sessions."""
+        accounts = self.days.venue.directory
+        return ReportLog(self.data / JOURNAL_DIRECTORY, OsStorage(), accounts)
 
     @property
     def end(self) -> Mark:
@@ -154,13 +161,13 @@ class CopyRoom:
         session.application = DROP_COPY
         session.next_outgoing = restored.state.reserved
         reach = Reach(venue.directory, firm, account)
-        log = ReportLog(self.data / JOURNAL_DIRECTORY, OsStorage(), venue.directory)
-        self.desk.seats.append(CopySeat(session, reach, log, restored.state, file))
+        self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
         self.seats = self.desk.seats
 
     def die(self) -> None:
         """kill -9 of the process that serves drop copies; another one comes."""
         self.desk = CopyDesk()
+        self._log = self._open_log()
         self.seats = []
         self.clients.clear()
         self.answers.clear()

@@ -174,6 +174,10 @@ def test_damage_behind_one_reader_ends_that_one_alone(tmp_path: Path) -> None:
     late.lose_line()
     early.logon()
     room.play(300)
+    room.ask()
+    room.save()
+    room.die()  # what it had in memory of the log is gone
+    early.logon()
     before = len(early.booked)
     base = segment_positions(OsStorage(), tmp_path / JOURNAL_DIRECTORY)[1]
     segment = tmp_path / JOURNAL_DIRECTORY / f"{base:020d}.log"
@@ -251,6 +255,16 @@ def test_numbers_go_on_without_a_leap_over_a_stop_in_good_order(tmp_path: Path) 
     assert client.again == 0
 
 
+def test_numbers_that_began_anew_do_not_leap_to_where_they_were(tmp_path: Path) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    room.seats[0].state.reserved = room.seats[0].session.next_outgoing = 5_000_000
+    client.logon()
+    room.save()
+    room.die()
+    assert room.seats[0].session.next_outgoing == NUMBERS_RESERVED
+
+
 def test_a_rollover_that_the_process_has_not_seen_begins_numbers_anew(tmp_path: Path) -> None:
     room = CopyRoom(tmp_path)
     client = room.client("ACME", "ACME", "ACME-1")
@@ -304,7 +318,7 @@ def test_the_newest_numbers_are_kept_and_the_oldest_are_not() -> None:
 def test_many_that_are_behind_take_turns(tmp_path: Path) -> None:
     room = CopyRoom(tmp_path)
     clients = [room.client(f"ACME-{n}", "ACME", "ACME-1") for n in range(20)]
-    room.days.play(500)
+    room.days.play(1_200)
     truth = room.truth("ACME")
     assert len(clients) * len(truth) > MESSAGES_PER_STEP
     for client in clients:
@@ -321,6 +335,44 @@ def test_many_that_are_behind_take_turns(tmp_path: Path) -> None:
     room.follow()
     for client in clients:
         assert client.booked == truth
+
+
+def test_who_comes_later_gets_what_is_in_memory_with_the_time_of_now(tmp_path: Path) -> None:
+    room = CopyRoom(tmp_path)
+    first, second = room.client("ONE", "ACME", "ACME-1"), room.client("TWO", "ACME")
+    first.logon()
+    room.play(40)
+    room.days.now_ns += 5 * NS_PER_S
+    second.logon()
+    room.follow()
+    assert second.booked == first.booked
+    now = utc_timestamp(room.days.now_ns).decode()
+    assert {frame[52] for frame in second.reports()} == {now}
+    assert now not in {frame[52] for frame in first.reports()}
+
+
+def test_what_was_confirmed_in_the_middle_of_a_turn_does_not_come_again(tmp_path: Path) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    for number in range(1, MESSAGES_PER_TURN + 50):
+        body = b"11=%d\x0155=BTC/USD\x0154=1\x0140=2\x0138=0.1\x0144=1000\x0159=1\x01" % number
+        sent_at = b"60=%s\x01" % utc_timestamp(room.days.now_ns)
+        room.days.send("ACME", b"D", body + sent_at)
+    room.days.end_turn()
+    room.desk.end = room.end
+    room.desk.step(room.days.now_ns)
+    room.deliver()
+    assert len(client.booked) == MESSAGES_PER_TURN
+    room.desk.ask_all(room.days.now_ns)
+    room.deliver()
+    client.lose_line()
+    client.received.clear()
+    client.logon()
+    room.follow()
+    assert client.again == 0
+    assert len(client.reports()) == 49
+    assert client.booked == room.truth("ACME")
 
 
 def test_the_whole_header_of_fix_44_is_taken(tmp_path: Path) -> None:
