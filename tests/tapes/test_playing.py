@@ -12,7 +12,15 @@ import pytest
 
 from tests.app.venue import tidegate
 from tests.flow.reconcile import read_books
-from tests.tapes.room import CONFIG, ORDERS, orders_entered, tape, trade_at_random, trades_of
+from tests.tapes.room import (
+    CONFIG,
+    ORDERS,
+    meet_within_one_record,
+    orders_entered,
+    tape,
+    trade_at_random,
+    trades_of,
+)
 from tests.venue_process import VenueProcess
 from tidegate.client import Accepted, NewOrder, Side
 from tidegate.control.client import ask
@@ -33,12 +41,14 @@ def test_a_recording_that_is_played_again_gives_the_same_trades(
 ) -> None:
     if name.endswith(".parquet"):
         pytest.importorskip("pyarrow")
+    asyncio.run(meet_within_one_record(venue))
     asyncio.run(trade_at_random(venue, seed=len(name), count=400))
     path = tmp_path / name
     recorded = tidegate("record", path, "--data", venue.directory)  # while the venue runs
     assert recorded.returncode == 0, recorded.stderr.decode()
     assert venue.terminate() == 0
     first = trades_of(venue.directory)
+    assert [lots // 10**6 for _, _, lots, _ in first[:3]] == [10, 13, 4]
     assert len(first) > 50
     with VenueProcess(tmp_path / "again", config=CONFIG) as again:
         done = tape(again, path, "--speed", "max")
