@@ -82,11 +82,11 @@ def test_everything_goes_by_the_venues_time_and_the_market_is_made_anew_after_a_
         time_ns = PatientClock(venue.data)
         then_ns = time_ns()
         venue.kill()  # and with it the clock that the others go by
-        wait_for(lambda: has_line(lines, " disconnected Link lost; reconnecting"))
+        wait_for(lambda: has_line(lines, " disconnected ", 2))
         assert time_ns() == time_ns() == then_ns
         venue.start()
-        clock(venue, "advance", duration="1m")
-        wait_for(lambda: time_ns() >= then_ns + 60 * 10**9)
+        clock(venue, "advance", duration="5m")  # from where the journal had got to
+        wait_for(lambda: time_ns() > then_ns)
         time_ns.close()
         wait_for(lambda: has_line(lines, " connected ", 3))
         watching.send_signal(signal.SIGINT)
