@@ -12,7 +12,7 @@ from tests.app.venue import Venue, tidegate
 from tests.feeds.clients import caught_up
 from tests.liquidity.test_maker import wait_for
 from tests.watch.test_venue import has_line, to_file
-from tidegate.control.client import ask
+from tidegate.control.client import PatientClock, ask
 
 CONFIG = """
 [venue]
@@ -78,9 +78,16 @@ def test_everything_goes_by_the_venues_time_and_the_market_is_made_anew_after_a_
         wait_for(lambda: has_line(lines, " disconnected Session rollover; reconnecting"))
         wait_for(lambda: has_line(lines, " connected ", 2) and has_line(lines, "checksum ok"))
 
+        clock(venue, "stop")
+        time_ns = PatientClock(venue.data)
+        then_ns = time_ns()
         venue.kill()  # and with it the clock that the others go by
-        wait_for(lambda: has_line(lines, " disconnected Link lost; reconnecting"))
+        wait_for(lambda: has_line(lines, " disconnected ", 2))
+        assert time_ns() == time_ns() == then_ns
         venue.start()
+        clock(venue, "advance", duration="5m")  # from where the journal had got to
+        wait_for(lambda: time_ns() > then_ns)
+        time_ns.close()
         wait_for(lambda: has_line(lines, " connected ", 3))
         watching.send_signal(signal.SIGINT)
         assert watching.wait(30) == 0

@@ -10,11 +10,13 @@ from pathlib import Path
 from tests.app.venue import tidegate
 from tests.venue_process import VenueProcess
 from tidegate.client import (
+    Accepted,
     Amend,
     Cancel,
     Client,
     ExecutionReport,
     LogonOptions,
+    MassCancel,
     NewOrder,
     OrdType,
     Request,
@@ -152,6 +154,27 @@ class _Desk:
 
     def _qty(self) -> Decimal:
         return self._draw.randint(1, 40) / Decimal(100)
+
+
+async def meet_within_one_record(venue: VenueProcess) -> None:
+    """An order trades, rests with what is left, and is met by one that its trade has released."""
+    options = LogonOptions(reset_seq_num=True)
+    acme, beta = venue.client("ACME", options), venue.client("BETA", options)
+    await acme.connect()
+    await beta.connect()
+    stop = NewOrder(
+        symbol="BTC/USD", side=Side.BUY, order_qty="0.31", ord_type=OrdType.STOP_LOSS_LIMIT,
+        stop_px="84001", price="84001.4",
+    )  # fmt: skip
+    bid = NewOrder(symbol="BTC/USD", side=Side.BUY, order_qty="0.13", price="84001.5")
+    ask = NewOrder(symbol="BTC/USD", side=Side.SELL, order_qty="0.17", price="84001")
+    low = NewOrder(symbol="BTC/USD", side=Side.SELL, order_qty="0.1", price="83990")
+    high = NewOrder(symbol="BTC/USD", side=Side.BUY, order_qty="0.1", price="83990")
+    for client, order in ((beta, low), (acme, high), (acme, stop), (acme, bid), (beta, ask)):
+        assert isinstance(await client.place(order), Accepted)
+    for client in (acme, beta):
+        await client.mass_cancel(MassCancel())
+        await client.close()
 
 
 async def trade_at_random(

@@ -14,7 +14,15 @@ import pytest
 
 from tests.app.venue import tidegate
 from tests.flow.reconcile import read_books
-from tests.tapes.room import CONFIG, ORDERS, orders_entered, tape, trade_at_random, trades_of
+from tests.tapes.room import (
+    CONFIG,
+    ORDERS,
+    meet_within_one_record,
+    orders_entered,
+    tape,
+    trade_at_random,
+    trades_of,
+)
 from tests.venue_process import VenueProcess
 from tidegate.client import Accepted, NewOrder, Side
 from tidegate.control.client import ask
@@ -35,6 +43,8 @@ def venue(tmp_path: Path) -> Iterator[VenueProcess]:
 def test_a_recording_that_is_played_again_gives_the_same_trades(
     venue: VenueProcess, tmp_path: Path
 ) -> None:
+    pytest.importorskip("pyarrow")
+    asyncio.run(meet_within_one_record(venue))
     asyncio.run(trade_at_random(venue, seed=8, count=400))
     path = tmp_path / "tape.csv"
     recorded = tidegate("record", path, "--data", venue.directory)  # while the venue runs
@@ -44,6 +54,7 @@ def test_a_recording_that_is_played_again_gives_the_same_trades(
         assert tidegate("record", tmp_path / name, "--data", venue.directory).returncode == 0
         assert events_of(tmp_path / name) == events_of(path)
     first = trades_of(venue.directory)
+    assert [lots // 10**6 for _, _, lots, _ in first[:3]] == [10, 13, 4]
     assert len(first) > 50
     with VenueProcess(tmp_path / "again", config=CONFIG) as again:
         done = tape(again, path, "--speed", "max")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from tests.venue_process import VenueProcess
 from tidegate.journal import OsStorage, segment_positions
 from tidegate.journal.layout import segment_name
 from tidegate.recovery import JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY
+from tidegate.tapes.recorder import TapeRow
+from tidegate.tapes.recording import Interrupt, copy_rows
 
 SMALL = "snapshot_every_records = 400\nsegment_bytes = 65536\n"
 
@@ -66,6 +69,45 @@ def test_a_recording_that_follows_ends_whole_when_it_is_told_to(tmp_path: Path) 
         assert lines.read_bytes() == whole.read_bytes()
         found = parquet.read_table(table).to_pylist()
         assert [list(map(str, row.values())) for row in found] == rows_of(whole)[1:]
+
+
+ROW: TapeRow = (1, "BTC/USD", "A", "B", "84000", "1", "O1", "", "")
+
+
+class Pieces:
+    """A journal of a few pieces, and the file that they go to. The interrupt comes with a piece."""
+
+    def __init__(self, interrupted_at: int) -> None:
+        self.interrupt = Interrupt()
+        self.looks = 0
+        self.rows: list[TapeRow] = []
+        self._interrupted_at = interrupted_at
+
+    def read(self) -> Iterator[list[TapeRow]]:
+        self.looks += 1
+        for _ in range(3):
+            yield [ROW]
+
+    def write(self, rows: Iterable[TapeRow]) -> None:
+        self.rows.extend(rows)
+        if len(self.rows) == self._interrupted_at:
+            self.interrupt.note(signal.SIGINT, None)
+
+    def close(self) -> None: ...
+
+
+def test_an_interrupt_ends_a_long_look_at_once_and_after_a_whole_one_there_is_another() -> None:
+    for interrupted_at, follow, rows, looks in (
+        (2, True, 2, 1),
+        (2, False, 2, 1),
+        (0, False, 3, 1),
+    ):
+        pieces = Pieces(interrupted_at)
+        assert copy_rows(pieces, pieces, pieces.interrupt, follow=follow) == rows
+        assert (len(pieces.rows), pieces.looks) == (rows, looks)
+    late = Pieces(0)
+    late.interrupt.note(signal.SIGTERM, None)  # while it slept
+    assert copy_rows(late, late, late.interrupt, follow=True) == 3
 
 
 def test_a_recording_may_begin_later_also_where_older_segments_are_gone(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,7 +242,7 @@ class Terminal:
         self.came.set()
 
     @property
-    def modes(self) -> list[object]:
+    def modes(self) -> list[Any]:
         """How it is set: what keys do, and whether they are shown."""
         return termios.tcgetattr(self.slave)
 
@@ -271,7 +272,9 @@ def test_a_terminal_shows_the_market_until_a_key_ends_it(tmp_path: Path, keys: b
         terminal = await Terminal.start(tmp_path, "BTC/USD")
         before = terminal.modes
         await terminal.wait_for("84000.1")
-        assert terminal.modes != before  # keys come one by one, and are not shown
+        local, characters = terminal.modes[3], terminal.modes[6]
+        assert not local & (termios.ECHO | termios.ICANON)  # keys come one by one, not shown
+        assert characters[termios.VSUSP] == b"\0"  # nor does Ctrl-Z leave the screen like this
         venue.peer.change(BTC, rest(("C", "1", 840009, 1, 3)))
         venue.flush()
         await terminal.wait_for("checksum ok")

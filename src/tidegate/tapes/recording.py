@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from tidegate.tapes.events import TapeError
 from tidegate.tapes.output import TapeFile, create_tape
-from tidegate.tapes.recorder import FROM_START, JournalTape
+from tidegate.tapes.recorder import FROM_START, JournalTape, TapeRow
 
 FOLLOW_S: Final = 0.2  # between two looks at the journal
 
@@ -32,6 +32,13 @@ class RecordOptions(Struct, frozen=True, kw_only=True):
     symbol: str = ""
     since_ns: int = FROM_START
     follow: bool = False
+
+
+class Readable(Protocol):
+    """What `JournalTape` is here."""
+
+    def read(self) -> Iterator[list[TapeRow]]:
+        """Rows up to the end there is now."""
 
 
 class Interrupt:
@@ -60,7 +67,7 @@ def record(options: RecordOptions) -> Recorded:
         with _interruptible() as interrupt:
             tape = create_tape(options.path)
             try:
-                rows = _copy(journal, tape, interrupt, follow=options.follow)
+                rows = copy_rows(journal, tape, interrupt, follow=options.follow)
             except OSError as error:
                 raise _can_not_write(options.path, error) from None
             finally:
@@ -73,8 +80,9 @@ def record(options: RecordOptions) -> Recorded:
     return Recorded(rows=rows, was_interrupted=interrupt.came)
 
 
-def _copy(journal: JournalTape, tape: TapeFile, interrupt: Interrupt, *, follow: bool) -> int:
-    """Up to the journal's end; with `follow` up to its end when the interrupt has come."""
+def copy_rows(journal: Readable, tape: TapeFile, interrupt: Interrupt, *, follow: bool) -> int:
+    """Up to the journal's end, or the interrupt; with `follow` up to its end at the first look
+    after the interrupt. How many rows that are."""
     count = 0
     while True:
         was_interrupted = interrupt.came
