@@ -229,10 +229,13 @@ def venue_command(override: str | None) -> list[str]:
 
 def rollover_far_away(more: str = "") -> str:
     """A configuration whose daily rollover does not fall into the measurement, and that does not
-    limit how many orders a client sends; `more` are further lines of its table `venue`, and tables
-    behind it."""
+    limit how many orders a client sends, nor makes a market of its own; `more` are further lines of
+    its table `venue`, and tables behind it."""
     hour = "04" if time.gmtime().tm_hour >= 12 else "16"
-    return f'[rates]\ndefault_tier = "none"\n[venue]\nrollover_at = "{hour}:00:00"\n{more}'
+    return (
+        f'liquidity.enabled = false\n[rates]\ndefault_tier = "none"\n'
+        f'[venue]\nrollover_at = "{hour}:00:00"\n{more}'
+    )
 
 
 class TidegateVenue(Target):

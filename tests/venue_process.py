@@ -126,14 +126,16 @@ class VenueProcess:
 
     def _config_arguments(self) -> list[str]:
         """Unless a test brings its own: the built-in configuration, the rollover far away, and
-        no history and no market data but where a test asks for it."""
+        no history, no market data and no market maker but where a test asks for it."""
         if "--config" in self._arguments:
             return []
         path = self.directory.with_name(self.directory.name + ".toml")
         if not path.exists():
             off = "" if "history" in self._config else 'history = "off"\n'
             off += "" if "market_data" in self._config else "market_data = false\n"
-            path.write_text(config_without_rollover(time.time()) + off + self._config)
+            still = "" if "liquidity" in self._config else "liquidity.enabled = false\n"
+            venue = config_without_rollover(time.time()) + off
+            path.write_text(still + venue + self._config)
         return ["--config", str(path)]
 
     def _wait_ready(self) -> dict[str, Any]:

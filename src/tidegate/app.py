@@ -1,36 +1,28 @@
-"""`tidegate up`: from a configuration and a data directory to a venue that accepts logons.
-
-Nothing on the disk is touched before everything that can be wrong outside of it was looked at: the
-configuration, then the ports, then the data directory and its lock.
-"""
+"""`tidegate up`: runs a venue that `preparation` has made ready, with its listeners, its operators'
+commands and the processes beside it, until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import os
 import resource
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import msgspec
 import structlog
 import uvloop
 from rich.console import Console
 
 from tidegate.children import ChildProcess
 from tidegate.clock import Clock, SteadyClock
-from tidegate.config import ConfigError, VenueConfig, load, load_file
-from tidegate.config.convert import is_loopback
-from tidegate.config.services import followers_names
+from tidegate.companions import Commands, feeds_process, history_process, maker_process
+from tidegate.config import ConfigError, VenueConfig
 from tidegate.control.account_commands import account_commands
 from tidegate.control.clock_commands import clock_commands
 from tidegate.control.directory_commands import DirectoryCommands, access_book
@@ -38,41 +30,28 @@ from tidegate.control.fault_commands import fault_commands
 from tidegate.control.fee_commands import fee_commands
 from tidegate.control.market_commands import market_commands
 from tidegate.control.order_commands import order_commands
-from tidegate.control.protocol import Handler
 from tidegate.control.server import ControlServer
 from tidegate.control.session_commands import session_commands
-from tidegate.feeds.options import feed_options
 from tidegate.gateway.access import AccessBook
 from tidegate.gateway.authentication import Authenticator
 from tidegate.gateway.doctor import LogonDoctor
-from tidegate.gateway.listener import STRANGERS_MAX, Listener, PortInUse, bind
+from tidegate.gateway.listener import STRANGERS_MAX, Listener
 from tidegate.gateway.shares import Shares
-from tidegate.history.follow import FollowOptions
-from tidegate.history.target import OFF
-from tidegate.journal import DirectoryInUse, DirectoryLock, Doorbell, JournalError, make_bell
-from tidegate.journal.lock import LOCK_NAME
+from tidegate.journal import JournalError
 from tidegate.lab.clock import ClockWalker, VirtualClock
 from tidegate.lab.faults import FaultPlan
 from tidegate.lab.target import VenueTarget
-from tidegate.liquidity.commands import liquidity_commands
-from tidegate.liquidity.options import maker_options, with_local_maker
+from tidegate.preparation import REFUSALS, Prepared, UpOptions, prepare
 from tidegate.provision import (
-    ProvisionError,
-    Secrets,
-    TlsFiles,
-    data_directory,
-    open_secrets,
     print_ready,
-    provide_tls,
     ready_document,
     remove_ready,
     server_context,
     sub_accounts,
     write_ready,
 )
-from tidegate.recovery import Recovered, Snapshots, recover
+from tidegate.recovery import Recovered, Snapshots
 from tidegate.service import VenueService
-from tidegate.venue.machine import ReplayMismatch, SettingsRefused
 from tidegate.workers import ThreadWorkers
 
 EXIT_FAILED: Final = 1  # the journal failed while the venue ran
@@ -80,64 +59,17 @@ EXIT_REFUSED: Final = 2  # wrong input: nothing was started, nothing was changed
 
 STOP_TEXT: Final = b"Venue is stopping"
 STOP_WAIT_S: Final = 2.0
-HISTORY_STOP_WAIT_S: Final = 6.0  # it has five seconds for what is left
-MAKER_STOP_WAIT_S: Final = 6.0  # it takes its quotes along
-FEEDS_STOP_WAIT_S: Final = 4.0  # its clients have two to answer a Logout
 DESCRIPTORS_WANTED: Final = 16_384
-WITHOUT_FILE: Final = "liquidity.enabled = true"  # the configuration of `up` without --config
 
 _log = structlog.get_logger("tidegate")
-
-Commands = dict[str, Handler]
-
-
-class StartRefused(Exception):
-    """The venue can not start as asked; the text says what is wrong and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpOptions:
-    """What the command line says; None leaves it to the configuration."""
-
-    data: Path
-    config: Path | None = None
-    host: str | None = None
-    port_offset: int | None = None
-    plain: bool = False
-    durability: Literal["process", "disk"] | None = None
-    clock: Literal["system", "virtual"] | None = None
-    log_format: str = "console"
-    log_level: str = "info"
-
-
-# What keeps a venue from starting through no fault of its own code. (A port in use is an OSError.)
-_REFUSALS: Final = (
-    StartRefused,
-    ConfigError,
-    ProvisionError,
-    SettingsRefused,
-    JournalError,
-    ReplayMismatch,
-    OSError,
-)
-
-
-class _NoSecrets:
-    """Stands in for the kept secrets while a configuration is only looked at."""
-
-    def key(self, account: str) -> tuple[str, bytes]:
-        return account, b""
-
-    def secret(self, name: str) -> bytes:
-        return b""
 
 
 def up(options: UpOptions, console: Console) -> int:
     """Run a venue until it is told to stop; the process' exit code."""
     with ExitStack() as stack:
         try:
-            prepared = _prepare(options, stack)
-        except _REFUSALS as error:
+            prepared = prepare(options, stack)
+        except REFUSALS as error:
             return _refused(error)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(prepared, console))
@@ -150,103 +82,6 @@ def _refused(error: Exception) -> int:
     return EXIT_REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    directory: Path
-    config: VenueConfig
-    options: UpOptions
-    tls: TlsFiles
-    sockets: dict[str, socket.socket]  # of trading
-    feeds_sockets: dict[str, socket.socket]
-    bell: int  # the end that is waited for; there with a doorbell
-    doorbell: Doorbell | None
-    recovered: Recovered
-    secrets: Secrets
-
-
-def _prepare(options: UpOptions, stack: ExitStack) -> _Prepared:
-    """Everything up to the point where the venue may accept links."""
-    looked_at = _overridden(_load(options, _NoSecrets()), options)
-    if looked_at.clock == "virtual" and looked_at.profile == "production":
-        raise StartRefused("--clock virtual is for the uat profile only; this is production")
-    if options.plain and not is_loopback(looked_at.host):
-        raise StartRefused(
-            f"--plain serves without TLS and is for loopback addresses only; host is "
-            f"{looked_at.host}"
-        )
-    if looked_at.tls.certificate is not None:
-        provide_tls(options.data, looked_at.host, looked_at.tls)  # only looks at configured files
-    sockets = _bind(options.data, looked_at, stack)
-    directory = data_directory(options.data)
-    stack.enter_context(DirectoryLock.acquire(directory))
-    secrets = open_secrets(directory)
-    config = with_local_maker(_overridden(_load(options, secrets), options), sockets)
-    recovered = recover(
-        directory, durability=config.durability, segment_bytes_max=config.segment_bytes
-    )
-    stack.callback(recovered.journal.close)
-    recovered.venue.check_settings(config.settings.encode())
-    tls = provide_tls(directory, config.host, config.tls)
-    secrets.save()
-    feeds = {name: sockets.pop(name) for name in followers_names() if name in sockets}
-    heard, doorbell = (-1, None) if not feeds else _make_doorbell(directory)
-    return _Prepared(
-        directory, config, options, tls, sockets, feeds, heard, doorbell, recovered, secrets
-    )
-
-
-def _make_doorbell(directory: Path) -> tuple[int, Doorbell]:
-    """What tells another process that the journal has grown, and the end that it hears."""
-    heard, rung = make_bell()
-    return heard, Doorbell(directory, rung)
-
-
-def _load(options: UpOptions, secrets: Any) -> VenueConfig:
-    """The file's configuration, or the built-in one, whose main pairs live: but not by a clock that
-    somebody moves, where nothing is to happen that was not asked for."""
-    if options.config is not None:
-        return load_file(options.config, secrets)
-    return load("" if options.clock == "virtual" else WITHOUT_FILE, secrets)
-
-
-def _overridden(config: VenueConfig, options: UpOptions) -> VenueConfig:
-    """The configuration with what the command line says in its place."""
-    if options.host is not None:
-        config = msgspec.structs.replace(config, host=options.host)
-    if options.durability is not None:
-        config = msgspec.structs.replace(config, durability=options.durability)
-    if options.clock is not None:
-        config = msgspec.structs.replace(config, clock=options.clock)
-    if options.port_offset is not None:
-        config = config.with_port_offset(options.port_offset)
-    return config
-
-
-def _bind(data: Path, config: VenueConfig, stack: ExitStack) -> dict[str, socket.socket]:
-    """Bind every port. Where that fails because the same venue runs already, say so."""
-    sockets: dict[str, socket.socket] = {}
-    for service, port in config.ports.items():
-        try:
-            sockets[service] = stack.enter_context(bind(config.host, port))
-        except PortInUse:
-            _require_unlocked(data)
-            raise
-    return sockets
-
-
-def _require_unlocked(data: Path) -> None:
-    """Raises `DirectoryInUse` where a venue holds the data directory; changes nothing."""
-    try:
-        with (data / LOCK_NAME).open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                text = file.read(32).strip()
-                raise DirectoryInUse(data, pid=int(text) if text.isdigit() else None) from None
-    except (FileNotFoundError, NotADirectoryError):
-        return
-
-
 def _settle_garbage_collector() -> None:
     """Orders and messages are freed by their counts alone; cycles are rare. The collector looks at
     what the process made at the start never again, and at the rest seldom, so that its pauses do
@@ -256,7 +91,7 @@ def _settle_garbage_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _run(prepared: _Prepared, console: Console) -> int:
+async def _run(prepared: Prepared, console: Console) -> int:
     config = prepared.config
     stopped = asyncio.Event()
     _settle_garbage_collector()
@@ -282,8 +117,8 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         return EXIT_FAILED
     faults = _faults(config, service)
     book = _access_book(prepared, service)
-    maker, maker_commands = _maker(prepared, service)
-    doctor = LogonDoctor(service, book.sessions, book.keys) if config.profile == "uat" else None
+    maker, maker_commands = maker_process(prepared, service)
+    doctor = _doctor(config, service, book)
     handlers = (
         session_commands(service, doctor)
         | clock_commands(clock, walker)
@@ -298,7 +133,7 @@ async def _run(prepared: _Prepared, console: Console) -> int:
         fail(error)
     listeners = _listen(prepared, service, book, faults, doctor)
     _tell_ready(prepared, control.path, console)
-    history, feeds = _history(prepared), _feeds(prepared)
+    history, feeds = history_process(prepared), feeds_process(prepared)
     if maker is not None:
         maker.start()
     await stopped.wait()
@@ -323,7 +158,7 @@ async def _ended(process: ChildProcess | None) -> None:
         await asyncio.to_thread(process.stop)
 
 
-def _tell_ready(prepared: _Prepared, control: Path, console: Console) -> None:
+def _tell_ready(prepared: Prepared, control: Path, console: Console) -> None:
     """Say to programs and people how to reach the venue, which listens."""
     config = prepared.config
     document = ready_document(
@@ -343,7 +178,7 @@ def _told(failures: list[BaseException]) -> int:
 
 
 def _service(
-    prepared: _Prepared, clock: Clock, fail: Callable[[BaseException], None]
+    prepared: Prepared, clock: Clock, fail: Callable[[BaseException], None]
 ) -> VenueService:
     return VenueService(
         prepared.recovered.venue,
@@ -359,68 +194,6 @@ def _service(
     )
 
 
-def _feeds(prepared: _Prepared) -> ChildProcess | None:
-    """The process that serves market data and drop copies, started; None without either."""
-    if prepared.doorbell is None:
-        return None
-    options = prepared.options
-    process = ChildProcess(
-        "tidegate.feeds",
-        feed_options(
-            prepared.config,
-            prepared.directory,
-            tls=None if options.plain else prepared.tls,
-            sockets=prepared.feeds_sockets,
-            bell=prepared.bell,
-            log_format=options.log_format,
-            log_level=options.log_level,
-        ),
-        stop_wait_s=FEEDS_STOP_WAIT_S,
-        files=(prepared.bell, *(s.fileno() for s in prepared.feeds_sockets.values())),
-    )
-    process.start()
-    return process
-
-
-def _history(prepared: _Prepared) -> ChildProcess | None:
-    """The process that follows the journal, started; None where the history is off."""
-    config = prepared.config
-    if config.history == OFF:
-        return None
-    process = ChildProcess(
-        "tidegate.history",
-        FollowOptions(
-            data=str(prepared.directory),
-            target=config.history,
-            durability=config.durability,
-            log_format=prepared.options.log_format,
-            log_level=prepared.options.log_level,
-        ),
-        stop_wait_s=HISTORY_STOP_WAIT_S,
-    )
-    process.start()
-    return process
-
-
-def _maker(prepared: _Prepared, service: VenueService) -> tuple[ChildProcess | None, Commands]:
-    """The process of the internal market maker, not started, and the commands about it; None where
-    it is off."""
-    options = maker_options(
-        prepared.config,
-        prepared.directory,
-        ca_file=prepared.tls.ca,
-        plain=prepared.options.plain,
-        log_format=prepared.options.log_format,
-        log_level=prepared.options.log_level,
-    )
-    process = (
-        None
-        if options is None
-        else ChildProcess("tidegate.liquidity", options, stop_wait_s=MAKER_STOP_WAIT_S)
-    )
-    return process, liquidity_commands(service, prepared.config, options, process)
-
-
 def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
     """The machine's clock, or one that stands where time has got to: now, or where the journal
     was moved to before."""
@@ -429,7 +202,7 @@ def _clock(config: VenueConfig, recovered: Recovered) -> Clock:
     return VirtualClock(max(time.time_ns(), recovered.venue.now_ns))
 
 
-def _access_book(prepared: _Prepared, service: VenueService) -> AccessBook:
+def _access_book(prepared: Prepared, service: VenueService) -> AccessBook:
     """Who may log on. What operators have added and can not be used is told in the log."""
     book, left_out = access_book(prepared.config, service.venue, prepared.secrets)
     for name in left_out:
@@ -437,7 +210,7 @@ def _access_book(prepared: _Prepared, service: VenueService) -> AccessBook:
     return book
 
 
-def _operators_commands(prepared: _Prepared, service: VenueService, book: AccessBook) -> Commands:
+def _operators_commands(prepared: Prepared, service: VenueService, book: AccessBook) -> Commands:
     directory = DirectoryCommands(service, prepared.config, book, prepared.secrets)
     return (
         market_commands(service)
@@ -475,8 +248,15 @@ def _stop_for_bugs(service: VenueService) -> Any:
     return handle
 
 
+def _doctor(config: VenueConfig, service: VenueService, book: AccessBook) -> LogonDoctor | None:
+    """Who explains failed logons of trading; None in production."""
+    if config.profile == "production":
+        return None
+    return LogonDoctor(service, book.sessions, book.keys, config.ports)
+
+
 def _listen(
-    prepared: _Prepared,
+    prepared: Prepared,
     service: VenueService,
     book: AccessBook,
     faults: FaultPlan | None,

@@ -111,9 +111,9 @@ def up(
 ) -> None:
     """Run the venue. The first start makes keys, certificates and accounts in the data directory;
     later ones continue where the last one stopped."""
-    from tidegate.app import UpOptions
     from tidegate.app import up as run_up
     from tidegate.logs import configure_logging
+    from tidegate.preparation import UpOptions
 
     configure_logging(form=log_format.value, level=log_level.value)
     options = UpOptions(
@@ -217,13 +217,19 @@ def dictionary(
     quickfix: Annotated[
         bool, typer.Option("--quickfix", help="As a QuickFIX XML data dictionary.")
     ] = False,
+    l3_timestamps: Annotated[
+        bool,
+        typer.Option(
+            "--l3-timestamps", help='For a venue with [market_data] l3_entry_time = "timestamp".'
+        ),
+    ] = False,
 ) -> None:
     """Write the dictionary of the dialect."""
     from tidegate.wire.quickfix_xml import quickfix_dictionary
 
     if not quickfix:
         _wrong("name a form: --quickfix")
-    sys.stdout.write(quickfix_dictionary())
+    sys.stdout.write(quickfix_dictionary(l3_timestamps=l3_timestamps))
 
 
 @app.command()

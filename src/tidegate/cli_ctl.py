@@ -102,7 +102,8 @@ def sessions(
     """State, link, numbers of both sides, holes and queues of each session."""
     parameters = {} if sender is None else {"sender_comp_id": sender}
     if why:
-        failures = asked(data, "failed-logons", parameters)
+        failures = asked(data, "failed-logons", parameters) + _market_data_failures(data, sender)
+        failures.sort(key=lambda failure: str(failure["at"]), reverse=True)
         if as_json:
             print_json(failures)
         else:
@@ -149,6 +150,17 @@ def _session_row(session: dict[str, Any]) -> list[str]:
         str(session["open_orders"]),
         _line_lost(session),
     ]
+
+
+def _market_data_failures(data: Path, sender: str | None) -> list[dict[str, Any]]:
+    """Those that market data's own process knows of; none without it."""
+    from tidegate.feeds.status import FeedsUnreachable, ask
+
+    try:
+        failures: list[dict[str, Any]] = ask(data)["failed_logons"]
+    except FeedsUnreachable:
+        return []
+    return [one for one in failures if sender in (None, one["sender_comp_id"])]
 
 
 def _print_failures(failures: list[dict[str, Any]]) -> None:

@@ -73,7 +73,7 @@ def keys(
         answer,
         ["key", "account", "state", "sessions", "of"],
         lambda row: [
-            row["key"], row["account"], _state(row["enabled"]), ", ".join(row["sessions"]),
+            row["key"], row["account"], _state(row["enabled"]), ", ".join(_opened(row)),
             _origin(row),
         ],
         as_json=as_json,
@@ -227,14 +227,15 @@ def add_key(
     data: DataOption = DATA_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an API key for every session of an account, and show its secret this once."""
+    """Add an API key for every session and drop copy of an account, and show its secret this
+    once."""
     answer = asked(data, "key-add", given(account=account, key=name))
     if as_json:
         print_json(answer)
         return
     print(f"API key:    {answer['key']}")
     print(f"API secret: {answer['api_secret']}")
-    print(f"sessions:   {', '.join(answer['sessions']) or 'none yet'}")
+    print(f"sessions:   {', '.join(_opened(answer)) or 'none yet'}")
     print("The secret is not shown again.")
 
 
@@ -269,6 +270,10 @@ def _state(enabled: bool) -> str:
 
 def _origin(row: dict[str, Any]) -> str:
     return "operator" if row["added"] else "configuration"
+
+
+def _opened(key: dict[str, Any]) -> list[str]:
+    return [*key["sessions"], *(f"{name} (drop copy)" for name in key["drop_copies"])]
 
 
 def _account(row: dict[str, Any]) -> list[str]:

@@ -45,7 +45,8 @@ def market(
     status: Annotated[
         str,
         typer.Argument(
-            help="online, cancel_only, post_only, limit_only, reduce_only or maintenance."
+            help="online, cancel_only, post_only, limit_only, reduce_only, maintenance, hidden "
+            "or delisted."
         ),
     ],
     data: DataOption = DATA_DEFAULT,

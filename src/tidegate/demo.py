@@ -169,7 +169,9 @@ class _Story:
             "Its own process, its own data directory, TLS 1.3 with a certificate it makes itself.",
         )
         config = self._directory.with_name("demo.toml")
-        config.write_text(config_without_rollover(time.time()))
+        # Nobody but the two of the story is to trade.
+        text = "liquidity.enabled = false\n" + config_without_rollover(time.time())
+        config.write_text(text)
         command = [
             sys.executable, "-m", "tidegate", "up", "--config", str(config),
             "--data", str(self._directory), "--port-offset", str(free_port_offset()),

@@ -105,6 +105,10 @@ def test_dictionary() -> None:
     assert root.tag == "fix"
     assert (root.get("major"), root.get("minor")) == ("4", "4")
     assert "--quickfix" in wrong("dictionary")
+    dated = ElementTree.fromstring(output("dictionary", "--quickfix", "--l3-timestamps"))
+    assert [tree.find("fields/field[@number='273']").get("type") for tree in (root, dated)] == [
+        "UTCTIMEONLY", "STRING",
+    ]  # fmt: skip
 
 
 def test_version() -> None:

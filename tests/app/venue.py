@@ -70,7 +70,7 @@ def without_rollover(config: str) -> str:
     """The configuration with the rollover far from now, unless it sets its own: a test that runs
     at 22:00 UTC is not to be logged out. Two times of day are enough, and a later start on the
     same data will mostly find the same one. Nor does anybody follow the journal, for a history or
-    for market data, unless it says so."""
+    for market data, or make a market, unless it says so."""
     line = ""
     if "rollover_at" not in config:
         line += f'rollover_at = "{"04" if time.gmtime().tm_hour >= 12 else "16"}:00:00"\n'
@@ -78,6 +78,8 @@ def without_rollover(config: str) -> str:
         line += 'history = "off"\n'
     if "market_data" not in config:
         line += "market_data = false\n"
+    if "liquidity" not in config:
+        config += "\n[liquidity]\nenabled = false\n"
     if "[venue]\n" in config:
         return config.replace("[venue]\n", f"[venue]\n{line}", 1)
     return f"[venue]\n{line}{config}"

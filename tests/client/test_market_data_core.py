@@ -325,6 +325,26 @@ def test_a_checksum_needs_the_instrument_s_precision_and_ten_levels() -> None:
         assert subscription.book.is_verified is verified
 
 
+def test_another_spelling_of_a_symbol_gets_its_instrument_and_so_its_checksum() -> None:
+    pair = Pair()
+    pair.connect()
+    pair.peer.orders[b"XBT/USD"] = []  # from now on: the list of the logon had no such name
+    (subscription,) = pair.subscribe("XBT/USD")
+    pair.step()
+    kind, request = pair.peer.requests[-1]
+    assert (kind, request[559], request[55], request[263]) == (b"x", b"0", b"XBT/USD", b"1")
+    assert subscription.book is not None
+    assert subscription.book.precision == (1, 8)
+    change = b"320=%s\x01322=2\x01560=0\x01146=1\x0155=BTC/USD\x015032=3\x01" % request[320]
+    pair.peer.send(b"y", change)
+    pair.step()
+    assert pair.core.instruments["XBT/USD"].status == "3"
+    assert pair.core.instruments["BTC/USD"].status == "1"
+    pair.subscribe("XBT/USD", depth=25)
+    pair.step()
+    assert pair.peer.requests[-1][0] == b"V"  # it is known by now
+
+
 def test_an_instrument_list_in_fragments_and_a_refused_status() -> None:
     pair = Pair()
     pair.connect()

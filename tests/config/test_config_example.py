@@ -13,6 +13,7 @@ from tidegate.config.schema import (
     ConfigFile,
     FeesTable,
     LiquidityTable,
+    MarketDataTable,
     RatesTable,
     SessionItems,
     SessionTable,
@@ -75,6 +76,7 @@ def test_defaults_are_those_of_the_schema() -> None:
     uncommented = re.sub(r"^# (nonce_window_ms = )", r"\1", example(), flags=re.MULTILINE)
     tree = tomllib.loads(uncommented)
     assert msgspec.convert(tree["venue"], VenueTable) == VenueTable()
+    assert msgspec.convert(tree["market_data"], MarketDataTable) == MarketDataTable()
     items = msgspec.convert(tree["session_defaults"], SessionItems)
     assert items.nonce_window_ms == VenueTable().nonce_window_ms
     items.nonce_window_ms = None
@@ -90,12 +92,11 @@ def test_defaults_are_those_of_the_schema() -> None:
 
 
 def test_schema_and_header_list_agree() -> None:
-    assert {
-        f"[{name}]"
-        for name in ("venue", "fees", "rates", "margin", "session_defaults", "liquidity")
-    } <= set(TABLES)
+    names = ("venue", "market_data", "fees", "rates", "margin", "session_defaults", "liquidity")
+    assert {f"[{name}]" for name in names} <= set(TABLES)
     assert {field.name for field in msgspec.structs.fields(ConfigFile)} == {
         "venue",
+        "market_data",
         "instrument",
         "fees",
         "rates",

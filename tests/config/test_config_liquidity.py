@@ -1,4 +1,4 @@
-"""`[liquidity]`: off unless it is said, its own firm, and mistakes by key and rule."""
+"""`[liquidity]`: where it is on without a word, its own firm, and mistakes by key and rule."""
 
 from __future__ import annotations
 
@@ -13,11 +13,29 @@ ON = "[liquidity]\nenabled = true\n"
 MARKET = '[[liquidity.market]]\nsymbol = "LTC/USD"\nprice = "90"\n'
 
 
-def test_a_file_has_no_liquidity_unless_it_says_so(secrets: FixedSecrets) -> None:
-    for text in ("", FIRM, MARKET, "[liquidity]\nseed = 5\n"):
-        config = load(text, secrets)
+def test_a_uat_venue_lives_unless_the_file_or_a_moved_clock_says_no(secrets: FixedSecrets) -> None:
+    for text in ("", FIRM, "[liquidity]\nseed = 5\n"):
+        config = load(text, secrets, living=True)
+        assert config.liquidity is not None
+        assert [market.symbol for market in config.liquidity.markets] == list(MAIN_PAIRS)
+    production = f"{PRODUCTION}{PRODUCTION_FIRM}"
+    off = ("[liquidity]\nenabled = false\n", '[venue]\nclock = "virtual"\n', production)
+    for text, living in [(text, True) for text in off] + [("", False), (MARKET, False)]:
+        config = load(text, secrets, living=living)
         assert config.liquidity is None
         assert not {access.firm for access in config.sessions.values()} & {"LIQUIDITY", "TAPE"}
+
+
+def test_a_main_pair_that_the_file_made_too_coarse_is_a_mistake_only_where_a_maker_was_asked_for(
+    secrets: FixedSecrets,
+) -> None:
+    coarse = '[[instrument]]\nsymbol = "BTC/USD"\nqty_min = "1"\n'
+    config = load(coarse, secrets, living=True)
+    assert config.liquidity is not None
+    made = [market.symbol for market in config.liquidity.markets]
+    assert made == [symbol for symbol in MAIN_PAIRS if symbol != "BTC/USD"]
+    (problem,) = problems(f"{ON}{coarse}")
+    assert "BTC/USD as it is here does not fit main_pairs" in problem[2]
 
 
 def test_main_pairs_and_own_accounts_without_a_rate_tier(secrets: FixedSecrets) -> None:
@@ -95,10 +113,13 @@ def test_names_of_the_maker_and_pairs_that_do_not_fit_are_mistakes_while_it_is_o
     firm = FIRM.replace('"ACME"', '"LIQUIDITY"')
     found = [(path, rule) for _, path, rule in problems(ON + firm)]
     assert found == [
-        ("firm[0].name", "name LIQUIDITY is the venue's own while [liquidity] is enabled"),
+        (
+            "firm[0].name",
+            "name LIQUIDITY is the venue's own unless [liquidity] has enabled = false",
+        ),
         (
             "firm[0].session[0].sender_comp_id",
-            "sender_comp_id LIQUIDITY is the venue's own while [liquidity] is enabled",
+            "sender_comp_id LIQUIDITY is the venue's own unless [liquidity] has enabled = false",
         ),
     ]
     assert problems(firm) == []

@@ -1,8 +1,13 @@
 """Market-data sessions: everybody's who trades, and those of the file's own."""
 
+from pathlib import Path
+
+import pytest
+
 from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import check, load
 from tidegate.config.market_data import market_data_sessions
+from tidegate.feeds.options import feed_options
 
 FIRM = """
 [[firm]]
@@ -71,3 +76,32 @@ def test_without_market_data_there_are_neither_ports_nor_sessions(secrets: Fixed
     assert market_data_sessions(config) == []
     (problem,) = check(off + FIRM + SCREENS)
     assert problem.rule == "role market_data_l3 needs market_data = true"
+
+
+@pytest.mark.parametrize(
+    ("table", "l3_timestamps", "lone_symbol"),
+    [
+        ("", False, True),
+        ('[market_data]\nl3_entry_time = "time"\nlone_symbol = true\n', False, True),
+        ('[market_data]\nl3_entry_time = "timestamp"\n', True, True),
+        ("[market_data]\nlone_symbol = false\n", False, False),
+    ],
+)
+def test_where_clients_differ(
+    secrets: FixedSecrets, table: str, l3_timestamps: bool, lone_symbol: bool
+) -> None:
+    """As the process that serves market data is told."""
+    options = feed_options(
+        load(table + FIRM, secrets), Path(), tls=None, sockets={}, bell=0, log_format="",
+        log_level="",
+    )  # fmt: skip
+    assert (options.l3_timestamps, options.lone_symbol) == (l3_timestamps, lone_symbol)
+    assert options.explain_logons
+
+
+def test_mistakes_in_the_table_are_named() -> None:
+    problems = check('[market_data]\nl3_entry_time = "date"\nlone_symbols = true\n' + FIRM)
+    assert [problem.line for problem in problems] == [2, 3]
+    assert "l3_entry_time" in problems[0].rule
+    assert "timestamp" in problems[0].rule
+    assert "lone_symbol" in problems[1].rule

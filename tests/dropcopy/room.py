@@ -9,11 +9,13 @@ from tests.history.days import Days
 from tests.peers.socket_peer import Frame, parse, take_frames
 from tests.scenario.settings import session as trading_session
 from tidegate.feeds.dropcopy.desk import CopyDesk
-from tidegate.feeds.dropcopy.reports import Mark, Reach
-from tidegate.feeds.dropcopy.seat import CopySeat, LogAccess
+from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.reports import ReportLog
+from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import LogFollower, OsStorage
-from tidegate.model.settings import SessionSettings
+from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.session.machine import Session
@@ -27,6 +29,7 @@ TARGET = "KRAKEN-DC"
 def settings_of(name: str) -> SessionSettings:
     settings = trading_session(name, "")
     settings.target_comp_id = TARGET
+    settings.duplicate_logon = DUPLICATE_DISPLACE
     return settings
 
 
@@ -49,6 +52,7 @@ class CopyClient:
         self.answers = True
         self.reads = True
         self.link = 0
+        self.nonce = 0
         self.number = 1
         self.expected = 1
         self.cut = False
@@ -68,9 +72,11 @@ class CopyClient:
         if "141=Y" in fields:
             self.number = self.expected = 1
         self.cut = False
-        self.room.seats[self.index].state.is_up = True  # as the service does, before the answer
-        self.room.seats[self.index].save()
-        self.link = self.room.desk.logon(self.index, self.frame("A", fields), self.room.days.now_ns)
+        self.room.clients.pop(self.link, None)  # what comes there still is not read
+        self.nonce += 1
+        frame = self.frame("A", fields)
+        now_ns = self.room.days.now_ns
+        self.link = self.room.desk.logon(self.index, frame, self.name, self.nonce, now_ns)
         self.room.clients[self.link] = self
         self.room.deliver()
 
@@ -141,13 +147,14 @@ class CopyRoom:
     def _seat(self, name: str, firm: str, account: str) -> None:
         self.desk.end = self.end
         file = StateFile(self.data, (name, TARGET))
-        restored = file.restore(self.end.sequence)
+        venue = self.days.venue
+        restored = file.restore(self.end.sequence, self.days.now_ns, venue.rollover.at_ns)
         index = len(self.seats)
         session = Session(self.desk, self.desk.tools, index, settings_of(name), initiator=False)
         session.application = DROP_COPY
         session.next_outgoing = restored.state.reserved
-        reach = Reach(self.days.venue.directory, firm, account)
-        log = LogAccess(self.data / JOURNAL_DIRECTORY, OsStorage())
+        reach = Reach(venue.directory, firm, account)
+        log = ReportLog(self.data / JOURNAL_DIRECTORY, OsStorage(), venue.directory)
         self.desk.seats.append(CopySeat(session, reach, log, restored.state, file))
         self.seats = self.desk.seats
 
@@ -159,6 +166,16 @@ class CopyRoom:
         self.answers.clear()
         for wanted in self._wanted:
             self._seat(*wanted)
+
+    def stop(self) -> None:
+        """The process ends in good order; another one comes."""
+        self.desk.log_out_all(b"Venue is stopping", self.days.now_ns)
+        self.deliver()
+        for client in list(self.clients.values()):
+            client.send("5")
+        for seat in self.seats:
+            seat.settle()
+        self.die()
 
     def save(self) -> None:
         for seat in self.seats:

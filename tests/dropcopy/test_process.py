@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,14 +13,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from tests.app.venue import SOURCE, Venue, environment, tidegate
 from tests.dropcopy.clients import Booker, body, login, venue_with_copies
 from tests.feeds.clients import feeds_process, rest, trader, wait_for
-from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed
+from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, utc_now
 from tidegate.client import SqliteReports
+from tidegate.feeds.dropcopy.outbound import FULL_BYTES
+from tidegate.feeds.status import ask
 
 EXAMPLE = SOURCE.parent / "examples" / "drop_copy.py"
 
@@ -112,23 +117,96 @@ def test_a_nonce_is_good_once_and_in_its_window(tmp_path: Path) -> None:
         assert "is damaged" in venue.log_text()
 
 
-def test_operators_may_disable_key_and_account(tmp_path: Path) -> None:
-    with venue_with_copies(tmp_path / "data") as venue, Booker(venue) as copy:
+def ctl(venue: Venue, *words: str) -> Any:
+    done = tidegate("ctl", *words, "--data", venue.data, "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def answer(venue: Venue, name: str, **changes: str) -> str:
+    """What a logon is told; empty where it was let in."""
+    with Peer(replace(login(venue, name), **changes)) as peer:  # type: ignore[arg-type]
+        return peer.logon("98=0|108=30|141=Y").get(58)
+
+
+def test_operators_may_disable_key_and_firm(tmp_path: Path) -> None:
+    with venue_with_copies(tmp_path / "data") as venue:
+        with Booker(venue) as copy:
+            copy.begin()
+            ctl(venue, "key", "disable", "one")
+            assert copy.until(lambda frame: frame.type == "5")[58] == "API key disabled"
+        assert answer(venue, "COPY") == "Logon failed: invalid credentials"
+        ctl(venue, "key", "enable", "one")
+        wait_for(lambda: answer(venue, "COPY") == "")
+        with Booker(venue) as copy, trader(venue, "ACME") as acme:
+            copy.begin()
+            rest(acme, 1, 1, side=1, price=20_000)
+            ctl(venue, "account", "disable", "ACME-1")
+            assert copy.until(lambda frame: frame.get(150) == "4")[11] == "1"
+            ctl(venue, "account", "enable", "ACME-1")
+            rest(acme, 2, 1, side=1, price=20_000)
+            ctl(venue, "firm", "disable", "ACME")
+            assert copy.until(lambda frame: frame.type == "5")[58] == "Session disabled"
+            assert copy.received[-2][11] == "2"
+            assert copy.received[-2][150] == "4", "told what became of its orders"
+        assert answer(venue, "COPY") == "Logon failed: session disabled"
+
+
+def test_a_key_that_operators_add_opens_the_drop_copies_of_its_account(tmp_path: Path) -> None:
+    with venue_with_copies(tmp_path / "data") as venue:
+        added = ctl(venue, "key", "add", "ACME-1", "--name", "new")
+        assert added["drop_copies"] == ["COPY", "FAR", "OFF"]
+        key = {"api_key": "new", "api_secret": added["api_secret"]}
+        wait_for(lambda: answer(venue, "COPY", **key) == "")
+        with trader(venue, "ACME") as acme, Peer(replace(login(venue, "COPY"), **key)) as copy:
+            rest(acme, 1, 1, side=1, price=20_000)
+            assert copy.logon("98=0|108=30|141=Y").type == "A"
+            assert copy.until(lambda frame: frame.type == "8")[11] == "1"
+        # It reads no other account's reports, so not those of a firm of two accounts.
+        assert answer(venue, "COPY-ALL", **key) == "Logon failed: invalid credentials"
+        assert answer(venue, "COPY") == "", "the key of the configuration goes on"
+        venue.kill()
+        venue.start()
+        assert answer(venue, "COPY", **key) == ""
+        rows = {row["key"]: row["drop_copies"] for row in ctl(venue, "keys")["rows"]}
+        configured = {"one": ["COPY", "FAR", "OFF"], "two": ["COPY-ALL"]}
+        assert rows == configured | {"new": ["COPY", "FAR", "OFF"]}
+
+
+def test_operators_see_how_far_each_drop_copy_is(tmp_path: Path) -> None:
+    with (
+        venue_with_copies(tmp_path / "data") as venue,
+        trader(venue, "ACME") as acme,
+        Booker(venue) as copy,
+    ):
         copy.begin()
-        for words in (("key", "disable", "one"), ("account", "disable", "ACME-1")):
-            done = tidegate("ctl", *words, "--data", venue.data)
-            assert done.returncode == 0, done.stderr.decode()
-        assert copy.until(lambda frame: frame.type == "5")[58] == "Session disabled"
-        with Booker(venue) as again:
-            assert again.logon()[58] == "Logon failed: session disabled"
-        done = tidegate("ctl", "account", "enable", "ACME-1", "--data", venue.data)
-        assert done.returncode == 0, done.stderr.decode()
+        rest(acme, 1, 3, side=1, price=20_000)
 
-        def answer() -> str:
-            with Booker(venue) as again:
-                return again.logon()[58]
+        def described(name: str = "COPY") -> dict[str, Any]:
+            copies = ask(venue.data)["drop_copies"]
+            (found,) = [one for one in copies if one["sender_comp_id"] == name]
+            return dict(found)
 
-        wait_for(lambda: answer() == "Logon failed: invalid credentials")
+        wait_for(lambda: described()["unconfirmed"] == 3)
+        behind = described()
+        assert (behind["state"], behind["service"]) == ("active", "spot_drop_copy")
+        assert (behind["firm"], behind["account"]) == ("ACME", "ACME-1")
+        assert (behind["unsent_bytes"], behind["stalled"]) == (0, False)
+        assert behind["peer"].startswith("127.0.0.1:")
+        assert behind["behind_bytes"] > 0
+        copy.book_until(3)
+        copy.book_until_asked()
+        wait_for(lambda: described()["unconfirmed"] == 0)
+        there = described()
+        assert there["behind_bytes"] == 0
+        assert there["cursor"] == behind["cursor"] + behind["behind_bytes"]
+        never = described("COPY-ALL")
+        assert (never["state"], never["account"], never["cursor"]) == ("disconnected", None, None)
+        text = tidegate("ctl", "feeds", "--data", venue.data).stdout.decode()
+        (row,) = [line for line in text.splitlines() if "COPY KRAKEN-DC" in line]
+        assert "ACME-1" in row
+        assert "0 bytes" in row
+        assert "firm ACME" in text
 
 
 def test_there_is_no_port_without_a_session(tmp_path: Path) -> None:
@@ -205,8 +283,22 @@ def test_a_reader_that_does_not_read_costs_nothing_and_loses_nothing(tmp_path: P
         copy.begin()
         for first in range(1, 6_000, 1_000):
             rest(acme, first, 1_000, side=1, price=20_000, qty="0.0001")
+        acme.send("q", f"11=90000|530=6|60={utc_now()}")  # more than the kernel holds
+        for _ in range(6_000):
+            acme.until(lambda frame: frame.get(150) == "4")
         acme.round_trip(100_000)
-        copy.book_until(6_002)
+
+        def described() -> dict[str, Any]:
+            (found,) = [c for c in ask(venue.data)["drop_copies"] if c["state"] == "active"]
+            return dict(found)
+
+        wait_for(lambda: described()["stalled"])
+        assert described()["behind_bytes"] > described()["unsent_bytes"]
+        assert described()["unsent_bytes"] < 2 * FULL_BYTES
+        # From here on it is to be quick: with so small a window each piece of 2 kB would wait for
+        # both processes to get a core.
+        copy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+        copy.book_until(12_002)
         copy.book_until_asked()
         assert copy.again == 0
 

@@ -342,7 +342,8 @@ def test_business_messages_are_refused(tmp_path: Path) -> None:
     for msg_type, fields in (("D", "11=1|55=BTC/USD"), ("V", "262=1|263=1"), ("8", "17=1")):
         client.send(msg_type, fields)
         answer = client.received[-1]
-        assert (answer.type, answer[380], answer[372]) == ("j", "3", msg_type)
+        refused = (answer.type, answer[373], answer[371], answer[372])
+        assert refused == ("3", "11", "35", msg_type)
     client.send("j", "45=1|372=8|380=0")
     client.send("1", "112=well")
     assert client.received[-1].get(112) == "well"

@@ -52,7 +52,8 @@ class Pair:
     @property
     def releases(self) -> bool:
         """Whether anything but cancels and expiry happens."""
-        return not self.halted and self.status not in {market.CANCEL_ONLY, market.MAINTENANCE}
+        closed = {market.CANCEL_ONLY, market.MAINTENANCE, market.HIDDEN, market.DELISTED}
+        return not self.halted and self.status not in closed
 
     @property
     def mark(self) -> int:

@@ -110,7 +110,8 @@ def caught_up(data: Path) -> None:
 
     def is_there() -> bool:
         try:
-            return bool(ask(data)["behind_bytes"] == 0)
+            found = ask(data)
+            return bool(found["ready"] and found["behind_bytes"] == 0)
         except FeedsUnreachable:
             return False
 

@@ -115,14 +115,23 @@ class Client:
 class Room:
     """`days` is the venue that trades. `follow` lets the desk see what is durable by now."""
 
-    def __init__(self, data: Path, seed: int = 1, days: Days | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        seed: int = 1,
+        days: Days | None = None,
+        *,
+        lone_symbol: bool = True,
+        is_open: bool = True,
+    ) -> None:
         """With `days`, somebody who begins to follow in the middle of them."""
         self.days = days or Days(data, seed)
         heard, rung = make_bell()
         self.doorbell = Doorbell(data, rung)
         self.ring()
         self.follower = Follower(data, DoorbellReader(data, heard), MarketData())
-        self.desk = Desk(self.follower.observer.market_data, Answers(self.follower.venue))
+        answers = Answers(self.follower.venue, lone_symbol=lone_symbol, is_open=is_open)
+        self.desk = Desk(self.follower.observer.market_data, answers)
         self.clients: dict[int, Client] = {}  # by link
 
     def client(self, name: str, level: int = 2, **changes: int) -> Client:

@@ -77,6 +77,39 @@ def test_each_symbol_of_a_request_gets_a_refresh_of_its_own(room: Room) -> None:
     assert len(client.writes) == 1, "in one piece"
 
 
+def test_older_spellings_are_taken_and_kept(room: Room) -> None:
+    """As an order's reports, messages have the symbol that was asked for; the list has the one of
+    today."""
+    client = logged_on(room, "ACME")
+    client.ask("r", "XBT/USD", "BTC/USD")
+    assert [(f.type, f[55]) for f in client.received] == [("W", "XBT/USD"), ("W", "BTC/USD")]
+    assert room.desk.seats[client.index].symbol_count == 2
+    room.play(150)
+    old, new = (client.books["r", symbol] for symbol in ("XBT/USD", "BTC/USD"))
+    assert old.ranked("0") == new.ranked("0") != []
+    assert {frame[55] for frame in client.trades} == {"XBT/USD", "BTC/USD"}
+    client.forget()
+    client.send(("x", "320=L|559=0|55=XBT/USD|263=1"))
+    assert (client.received[0][560], client.received[0][55]) == ("0", "BTC/USD")
+    room.days.control(NOBODY, SET_STATUS, SetStatus("BTC/USD", CANCEL_ONLY))
+    room.days.end_turn()
+    room.follow()
+    assert client.received[1][5032] == "3"
+    client.stop("r")
+    assert room.desk.subscription_count == 0
+
+
+def test_a_strict_venue_takes_no_symbol_without_its_group(tmp_path: Path) -> None:
+    client = logged_on(Room(tmp_path / "data", lone_symbol=False), "ACME")
+    client.send(("V", f"262=a|263=1|264=10|{BOTH_SIDES}|55=BTC/USD"))
+    (reject,) = client.received
+    assert (reject.type, reject[45], reject[372], reject[371], reject[373], reject[58]) == (
+        "3", "2", "V", "146", "1", "Missing mandatory field: NoRelatedSym (146)",
+    )  # fmt: skip
+    client.ask("a", "BTC/USD")
+    assert client.types() == "3W"
+
+
 def test_subscribers_share_all_but_their_own_fields(room: Room) -> None:
     clients = [logged_on(room, name) for name in ("ACME", "BETA")]
     for client in clients:
@@ -157,6 +190,16 @@ def test_too_many_refusals_end_the_session(room: Room) -> None:
     assert client.types() == "AWYYY5"
     assert client.received[-1][58] == "Too many errors"
     assert client.cut
+    assert room.desk.subscription_count == 0
+
+
+def test_whoever_is_asked_to_log_out_begins_nothing(room: Room) -> None:
+    client = logged_on(room, "ACME")
+    room.desk.log_out_all(ROLLOVER_TEXT, room.days.now_ns)
+    room.deliver()
+    client.ask("late", "BTC/USD")
+    client.send(("x", "320=late|559=4|263=1"), ("1", "112=still there"))
+    assert client.types() == "50"
     assert room.desk.subscription_count == 0
 
 
@@ -248,6 +291,15 @@ def test_a_resend_request_is_answered_by_one_gap_fill(room: Room) -> None:
     )  # fmt: skip
     room.play(20)
     assert client.received[1].number == newest + 1
+
+
+def test_gap_fills_are_given_however_often_they_are_asked_for(room: Room) -> None:
+    """They cost nothing, other than what trading sends again."""
+    client = logged_on(room, "ACME")
+    room.desk.seats[client.index].session.next_outgoing = 10_000_000
+    for _ in range(10):
+        client.send(("2", "7=1|16=0"))
+    assert [(f.type, f[36]) for f in client.received] == [("4", "10000000")] * 10
 
 
 def test_who_says_nothing_is_asked_and_given_up(room: Room) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +17,7 @@ from tests.feeds.clients import (
     L2,
     L3,
     Reader,
+    caught_up,
     feeds_process,
     overview,
     rest,
@@ -51,10 +54,18 @@ sender_comp_id = "BETA"
 """
 
 
+RULES = """
+[market_data]
+l3_entry_time = "timestamp"
+lone_symbol = false
+"""
+
+
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     data = tmp_path_factory.mktemp("feeds") / "data"
-    with venue_with_feeds(data, FIRMS, plain=False) as venue:
+    with venue_with_feeds(data, RULES + FIRMS, plain=False) as venue:
+        caught_up(data)
         yield venue
         assert venue.stop() == 0
         assert "Traceback" not in venue.log_text()
@@ -85,6 +96,28 @@ def test_subscribers_of_both_ports_have_the_book_that_was_traded(venue: Venue) -
             assert by_level.levels() == by_order.levels()
 
 
+def test_where_clients_differ_the_configuration_says_how(venue: Venue) -> None:
+    with (
+        trader(venue, "ACME") as acme,
+        Reader(venue, "ACME") as by_level,
+        Reader(venue, "BETA", L3) as by_order,
+    ):
+        by_level.subscribe()
+        by_order.subscribe()
+        rest(acme, 10_000, 1, side=2, price=50_000)
+        times = []
+        for reader in (by_level, by_order):
+            reader.apply_until(lambda frame: frame.type == "X")
+            assert "50000.0" in reader.levels()["1"]
+            (time,) = [entry[273] for entry in reader.book.ranked("1") if entry[270] == "50000.0"]
+            times.append(time)
+        assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}", times[0])
+        assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d\.\d{6}", times[1])
+        assert times[1][9:21] == times[0]
+        by_level.send("V", "262=lone|263=1|264=10|267=2|269=0|269=1|55=BTC/USD")
+        by_level.apply_until(lambda frame: frame.type == "3" and frame[371] == "146")
+
+
 @pytest.mark.parametrize(
     ("name", "service", "target", "text"),
     [
@@ -102,6 +135,44 @@ def test_who_may_not_is_told_so(
         reader.login = replace(reader.login, target_comp_id=target)
         assert reader.logon("98=0|108=30|141=Y")[58] == text
         assert reader.read_to_end() == []
+
+
+def test_refused_logons_are_explained_to_operators(venue: Venue) -> None:
+    wrong = [
+        (L2, "ACME", "KRAKEN-TRD"),
+        (L3, "SCREENS", "KRAKEN-MD"),
+        (L3, "FAR", "KRAKEN-MD"),
+        ("spot_trading", "ACME", "KRAKEN-MD"),
+        (L2, "NOBODY", "KRAKEN-MD"),
+    ]
+    for service, name, target in wrong:
+        with Reader(venue, name, service) as reader:
+            reader.login = replace(reader.login, target_comp_id=target)
+            assert reader.logon("98=0|108=30|141=Y").type == "5"
+    with Reader(venue, "ACME") as first, Reader(venue, "ACME") as second:
+        assert first.logon("98=0|108=30|141=Y").type == "A"
+        second.send("A", "98=0|108=30|141=Y")
+        assert second.receive()[58] == "Session already active"
+    done = tidegate("ctl", "sessions", "--why", "--json", "--data", venue.data)
+    failures = json.loads(done.stdout)[: len(wrong) + 1]
+    ports = venue.ready["ports"]
+    l2, l3, trading = ports[L2], ports[L3], ports["spot_trading"]
+    assert [failure["reason"] for failure in reversed(failures)] == [
+        f"TargetCompID (56) KRAKEN-TRD is that of port {trading} (spot_trading)",
+        f"SCREENS to KRAKEN-MD logs on at port {l2} ({L2})",
+        "127.0.0.1 is in none of the session's networks: 10.0.0.0/8",
+        f"TargetCompID (56) KRAKEN-MD is that of port {l2} ({L2}) and port {l3} ({L3})",
+        "no session has SenderCompID (49) 'NOBODY'",
+        "Session already active",
+    ]
+    assert [(c["check"], c["outcome"]) for c in failures[3]["checks"]][:3] == [
+        ("comp_ids", "passed"), ("address", "failed"), ("tls", "not reached"),
+    ]  # fmt: skip
+    assert "signature" not in [check["check"] for check in failures[3]["checks"]]
+    only = tidegate("ctl", "sessions", "NOBODY", "--why", "--data", venue.data).stdout.decode()
+    assert "NOBODY > KRAKEN-MD" in only
+    assert "FAR" not in only
+    assert venue.log_text().count("logon_explained") >= len(wrong) + 1
 
 
 def test_a_session_of_its_own_needs_no_trading_session(venue: Venue) -> None:
@@ -155,6 +226,7 @@ def test_operators_sessions_may_log_on_too(tmp_path: Path) -> None:
                 assert new.logon()[58] == "Logon failed: session disabled"
         venue.kill()
         venue.start()
+        caught_up(venue.data)
         assert tidegate("ctl", "session", "enable", "NEW", "--data", venue.data).returncode == 0
         with Reader(venue, "NEW") as new:
             new.subscribe()

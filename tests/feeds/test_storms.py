@@ -9,10 +9,11 @@ import signal
 from pathlib import Path
 
 from tests.app.venue import Venue
-from tests.feeds.clients import feeds_process, venue_with_feeds
+from tests.feeds.clients import caught_up, feeds_process, venue_with_feeds, wait_for
 from tests.feeds.storm import FIRMS, SYMBOLS, Storm, end, listen_to_all
 from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Ear, Line, agree
 from tidegate.control.client import ask
+from tidegate.feeds import status as feeds
 
 BURSTS = 48
 
@@ -67,6 +68,7 @@ def test_a_killed_venue_told_nothing_that_it_lost(tmp_path: Path) -> None:
         for _ in range(4):
             storm.burst()
             _hear(before)
+        _hear_out(venue, before)
         storm.send()
         venue.kill()
         for ear in before:
@@ -87,14 +89,29 @@ def test_a_killed_venue_told_nothing_that_it_lost(tmp_path: Path) -> None:
     _have_heard(lines, 40)
 
 
-def test_a_killed_feed_leaves_no_gap_for_whoever_comes_again(tmp_path: Path) -> None:
-    """Trading goes on meanwhile; the next process begins where the journal is."""
+def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_path: Path) -> None:
+    """Subscriptions are gone with the line, and new ones begin with the book as it is. Trading goes
+    on meanwhile; the next process begins where the journal is."""
     with venue_with_feeds(tmp_path / "data", FIRMS) as venue:
         storm = Storm(venue, seed=8)
         before = listen_to_all(venue, "ACME", tmp_path)
         for _ in range(5):
             storm.burst()
             _hear(before)
+        cut = listen_to_all(venue, "DESK", tmp_path)
+        storm.burst()
+        _hear_out(venue, cut)
+        storm.send()
+        for ear in cut:
+            ear.cut()
+        wait_for(lambda: len(feeds.ask(venue.data)["sessions"]) == len(before))
+        of_ears = len(SYMBOLS) * (len(L2_DEPTHS) + len(L3_DEPTHS))
+        assert feeds.ask(venue.data)["subscriptions"] == of_ears
+        before += listen_to_all(venue, "DESK", tmp_path)
+        for _ in range(3):
+            storm.burst()
+            _hear(before)
+        _hear_out(venue, before)
         process = feeds_process(venue)
         storm.send()
         os.kill(process, signal.SIGKILL)
@@ -110,9 +127,10 @@ def test_a_killed_feed_leaves_no_gap_for_whoever_comes_again(tmp_path: Path) -> 
         storm.close()
         end(venue, after)
         assert venue.stop() == 0
-    lines = [Line(ear) for ear in [*before, *after]]
+    lines = [Line(ear) for ear in [*cut, *before, *after]]
     agree(venue.data, lines)
-    _have_heard(lines, 40)
+    _have_heard(lines[:2], 5)
+    _have_heard(lines[2:], 30)
 
 
 def test_books_stay_right_where_another_configuration_changes_instruments(tmp_path: Path) -> None:
@@ -156,6 +174,13 @@ qty_min = "0.02"
 def _hear(ears: list[Ear]) -> None:
     for ear in ears:
         ear.hear_all()
+
+
+def _hear_out(venue: Venue, ears: list[Ear]) -> None:
+    """All that was done until now."""
+    caught_up(venue.data)
+    for ear in ears:
+        ear.finish("so far")
 
 
 def _have_heard(lines: list[Line], least: int) -> None:

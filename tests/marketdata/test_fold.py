@@ -252,6 +252,29 @@ def test_an_instrument_may_change_while_orders_rest(market_data: MarketData) -> 
     assert market_data.snapshot(book_shape(BTC, 2, 25)) == before
 
 
+def test_orders_may_have_a_time_with_a_date() -> None:
+    """Levels and trades never have."""
+    market_data = MarketData(l3_timestamps=True)
+    market_data.add_instrument(make_instrument("BTC/USD", 1, "0.1", "0.00000001", "0"))
+    market_data.show(BTC, 1, b"OA", SELL, 840101, 50_000_000, NOW_NS - 299_000_000, 1)
+    market_data.settle()
+    for shape in (book_shape(BTC, 3, 0), book_shape(BTC, 2, 10), trades_shape(BTC)):
+        market_data.watch(shape)
+    assert shown(market_data.snapshot(book_shape(BTC, 3, 0))[0]) == (
+        "268=1|269=1|278=OA|270=84010.1|271=0.50000000|273=20261103-09:15:00.811000|"
+        "5060=2026-11-03T09:15:00.811000069Z|5273=2026-11-03T09:15:00.811000069Z|"
+    )
+    market_data.show(BTC, 2, b"OB", BUY, 840099, 120_000_000, NOW_NS, 2)
+    market_data.trade(
+        BTC, trade_id=b"7", price=840101, lots=1, taker_side=BUY, taker_ord_type=LIMIT,
+        time_ns=NOW_NS,
+    )  # fmt: skip
+    texts = {level: text for level, _, text in tails(market_data)}
+    assert "|273=20261103-09:15:01.110000|5060=2026-11-03T09:15:01.110000069Z|" in texts[3]
+    assert "|273=09:15:01.110|" in texts[2]
+    assert "|273=09:15:01.110|" in texts[0]
+
+
 # --- what it costs -------------------------------------------------------------------------------
 
 

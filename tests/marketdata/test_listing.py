@@ -20,6 +20,8 @@ from tidegate.marketdata.requests import SNAPSHOT, SecurityListReject, SecurityL
 from tidegate.model.instruments import built_in_instruments, make_instrument
 from tidegate.model.market_state import (
     CANCEL_ONLY,
+    DELISTED,
+    HIDDEN,
     LIMIT_ONLY,
     MAINTENANCE,
     ONLINE,
@@ -123,12 +125,12 @@ def test_an_update_is_of_those_who_asked_for_it() -> None:
     ("status", "expected"),
     [
         (ONLINE, 1), (MAINTENANCE, 2), (CANCEL_ONLY, 3), (POST_ONLY, 4), (LIMIT_ONLY, 5),
-        (REDUCE_ONLY, 7),
+        (REDUCE_ONLY, 7), (HIDDEN, 0), (DELISTED, 6),
     ],
 )  # fmt: skip
 def test_status_of_a_pair(status: int, expected: int) -> None:
     assert pair_status(market(status)) == expected
-    halted = 2 if status == MAINTENANCE else 3
+    halted = expected if status in (MAINTENANCE, HIDDEN, DELISTED) else 3
     assert pair_status(market(status, halted=True)) == halted
 
 
@@ -137,6 +139,7 @@ def test_status_of_a_pair(status: int, expected: int) -> None:
     [
         ([], 0),
         ([MAINTENANCE, MAINTENANCE], 1),
+        ([HIDDEN, DELISTED], 1),
         ([MAINTENANCE, ONLINE], 2),
         ([LIMIT_ONLY, POST_ONLY], 2),
         ([REDUCE_ONLY], 2),

@@ -23,6 +23,7 @@ from tidegate.marketdata.requests import (
     read_trading_session_request,
 )
 from tidegate.marketdata.shapes import book_shape, trades_shape
+from tidegate.model.instruments import built_in_instruments, make_instrument
 from tidegate.model.limits import (
     L2_SYMBOLS_PER_SESSION,
     L3_SYMBOLS_PER_SESSION,
@@ -33,7 +34,9 @@ from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
 from tidegate.wire.validation import check
 
-KNOWN = {b"BTC/USD": 1, b"ETH/USD": 2, **{b"S%d/USD" % number: 3 for number in range(240)}}
+BTC, ETH = [one for one in built_in_instruments() if one.symbol in ("BTC/USD", "ETH/USD")]
+OTHERS = [make_instrument(f"S{number}/USD", 2, "0.01", "1", "1") for number in range(240)]
+KNOWN = {one.symbol_text: one for one in (BTC, ETH, *OTHERS)} | {b"XBT/USD": BTC}
 HEAD = "34=2|49=ACME|56=KRAKEN-MD|52=20261103-09:15:01.000|"
 L2 = "262=A|263=1|264=25|265=1|266=Y|267=3|269=0|269=1|269=2|146=1|55=BTC/USD|"
 L3 = "262=A|263=1|264=10|266=N|267=2|269=0|269=1|146=1|55=BTC/USD|"
@@ -68,7 +71,7 @@ def taken(fields: str, level: int = 2, **given: Any) -> MarketDataRequest:
 def test_books_and_trades_of_several_symbols() -> None:
     request = taken(L2.replace("146=1|", "146=3|55=ETH/USD|55=BTC/USD|"))
     assert (request.md_req_id, request.subscribe) == (b"A", True)
-    assert request.symbols == [b"ETH/USD", b"BTC/USD"]  # one that is named twice counts once
+    assert list(request.symbols) == [b"ETH/USD", b"BTC/USD"]  # one that is named twice counts once
     assert request.shapes(b"ETH/USD") == [
         book_shape(b"ETH/USD", 2, 25),
         trades_shape(b"ETH/USD"),
@@ -79,9 +82,17 @@ def test_the_group_of_symbols_may_stand_anywhere_and_one_symbol_without_it() -> 
     for fields in (
         "146=1|55=BTC/USD|262=A|263=1|264=1|267=2|269=1|269=0|",
         "262=A|55=BTC/USD|263=1|264=1|267=2|269=1|269=0|",
+        "262=A|263=1|264=1|267=2|269=1|146=1|55=BTC/USD|269=0|",
+        "262=A|263=1|264=1|267=2|269=1|146=1|55=BTC/USD|269=0|146=1|55=BTC/USD|",
     ):
         assert taken(fields).shapes(b"BTC/USD") == [book_shape(b"BTC/USD", 2, 1)]
-        assert taken(fields).symbols == [b"BTC/USD"]
+        assert list(taken(fields).symbols) == [b"BTC/USD"]
+
+
+def test_an_older_spelling_is_the_same_book() -> None:
+    request = taken(L2.replace("146=1|", "146=2|55=XBT/USD|"))
+    assert request.symbols == {b"XBT/USD": BTC, b"BTC/USD": BTC}
+    assert request.shapes(b"XBT/USD") == request.shapes(b"BTC/USD")
 
 
 @pytest.mark.parametrize("depth", [0, 1, 10, 25, 100, 500, 1000])
@@ -120,11 +131,14 @@ REJECTS = [
     ("146=1|55=BTC/USD|", "146=0|", b"0", b"No symbol requested"),
     ("262=A", "262=TAKEN", b"1", b"Duplicate MDReqID"),
     ("263=1", "263=0", b"4", b"Unsupported subscription request type: 0"),
+    ("263=1", "263=9", b"4", b"Unsupported subscription request type: 9"),
     ("264=25", "264=2", b"5", b"Unsupported market depth: 2"),
     ("264=25", "264=-1", b"5", b"Unsupported market depth: -1"),
     ("264=25", "264=10000", b"5", b"Unsupported market depth: 10000"),
     ("265=1", "265=0", b"6", b"Unsupported MD update type: 0"),
+    ("265=1", "265=2", b"6", b"Unsupported MD update type: 2"),
     ("269=2", "269=4", b"8", b"Unsupported MD entry type: 4"),
+    ("269=2", "269=Z", b"8", b"Unsupported MD entry type: Z"),
     ("267=3|269=0|", "267=2|", b"8", b"Bid and offer must be requested together"),
     ("267=3|269=0|269=1|", "267=2|269=0|", b"8", b"Bid and offer must be requested together"),
     ("267=3|269=0|269=1|269=2|", "267=0|", b"8", b"No MD entry type requested"),
@@ -157,18 +171,19 @@ def test_rejects_on_the_port_of_orders() -> None:
 )
 def test_symbols_of_a_session_are_counted(fields: str, level: int, limit: int) -> None:
     text = b"Too many symbols: more than %d on one session" % limit
-    assert taken(fields, level, symbol_count=limit - 1).symbols == [b"BTC/USD"]
+    assert list(taken(fields, level, symbol_count=limit - 1).symbols) == [b"BTC/USD"]
     assert refused(fields, level, symbol_count=limit) == (b"A", text)
     two = fields.replace("146=1|", "146=2|55=ETH/USD|")
     assert refused(two, level, symbol_count=limit - 1) == (b"A", text)
     same = fields.replace("146=1|", "146=2|55=BTC/USD|")
-    assert taken(same, level, symbol_count=limit - 1).symbols == [b"BTC/USD"]
+    assert list(taken(same, level, symbol_count=limit - 1).symbols) == [b"BTC/USD"]
 
 
 def test_symbols_by_the_hundred_in_one_request() -> None:
     symbols = [f"S{number}/USD" for number in range(230)]
     many = "146=230|" + "".join(f"55={symbol}|" for symbol in symbols)
-    assert taken(L2.replace("146=1|55=BTC/USD|", many)).symbols == [s.encode() for s in symbols]
+    request = taken(L2.replace("146=1|55=BTC/USD|", many))
+    assert list(request.symbols) == [s.encode() for s in symbols]
     assert refused(L3.replace("146=1|55=BTC/USD|", many), 3)[0] == b"A"
 
 
@@ -215,6 +230,10 @@ def test_lists(fields: str, expected: tuple[Any, ...]) -> None:
         ("320=S|559=1|55=BTC/USD|", b"SecurityType (167) is required with 559=1"),
         ("320=S|559=2|", b"Unsupported security list request type: 2"),
         ("320=S|559=3|", b"Unsupported security list request type: 3"),
+        ("320=S|559=9|", b"Unsupported security list request type: 9"),
+        ("320=S|559=1|167=BOND|", b"Unsupported security type: BOND"),
+        (f"320=S|559=1|167={'B' * 70}|", b"Unsupported security type: " + b"B" * 64),
+        ("320=S|559=4|263=7|", b"Unsupported subscription request type: 7"),
         (f"320={'S' * 65}|559=4|", b"SecurityReqID is longer than 64 characters"),
     ],
 )
@@ -257,6 +276,7 @@ def test_status_requests() -> None:
         ("335=T|336=EVENING|263=1|", b"", 1),
         (f"335={'T' * 65}|336=SESSION|263=0|", b"", 100),
         ("335=T|336=SESSION|263=2|", b"T", 101),
+        ("335=T|336=SESSION|263=9|", b"", 101),
         ("335=T|336=SESSION|263=0|", b"T", 102),
         ("335=T|336=SESSION|263=1|", b"T", 102),
         ("335=T|336=SESSION|263=1|", b"OTHER", 103),

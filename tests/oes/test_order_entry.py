@@ -366,6 +366,8 @@ ALL = (True, True, True, True, True, True, True)  # the orders of the test below
         (market_state.ONLINE, ALL),
         (market_state.CANCEL_ONLY, (False,) * 7),
         (market_state.MAINTENANCE, (False,) * 7),
+        (market_state.HIDDEN, (False,) * 7),
+        (market_state.DELISTED, (False,) * 7),
         (market_state.POST_ONLY, (False, True, False, False, False, False, True)),
         (market_state.LIMIT_ONLY, (True, True, False, False, False, True, True)),
         (market_state.REDUCE_ONLY, (False, False, False, False, True, True, False)),
@@ -375,6 +377,8 @@ def test_what_a_market_status_takes(status: int, takes: tuple[bool, ...]) -> Non
     rules = {
         market_state.CANCEL_ONLY: rejects.MARKET_CANCEL_ONLY,
         market_state.MAINTENANCE: rejects.MARKET_MAINTENANCE,
+        market_state.HIDDEN: rejects.MARKET_MAINTENANCE,
+        market_state.DELISTED: rejects.MARKET_MAINTENANCE,
         market_state.POST_ONLY: rejects.MARKET_POST_ONLY,
         market_state.LIMIT_ONLY: rejects.MARKET_LIMIT_ONLY,
         market_state.REDUCE_ONLY: rejects.MARKET_REDUCE_ONLY,

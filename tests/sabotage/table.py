@@ -42,8 +42,8 @@ SABOTAGES = (
             ),
             (
                 "service.py",
-                "            self._publish(position)\n            self._stay_awake",
-                "            self._stay_awake",
+                "        else:\n            self._publish(position)\n",
+                "        else:\n",
             ),
         ),
     ),

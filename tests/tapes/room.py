@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.app.venue import tidegate
-from tests.flow.reconcile import read_books
 from tests.venue_process import VenueProcess
 from tidegate.client import (
     Accepted,
@@ -59,23 +58,29 @@ class _Trades(VenueObserver):
 
 def trades_of(data: Path) -> list[Trade]:
     """All trades in a journal, in order."""
-    venue, trades = Venue(), _Trades()
-    venue.observe(trades)
+    trades = _Trades()
+    _replay(data, trades)
+    return trades.found
+
+
+def orders_entered(data: Path) -> int:
+    """How many orders the venue of a journal has taken, whether it runs or not."""
+    return _replay(data, _Trades()).engine.next_order_number - 1
+
+
+def _replay(data: Path, observer: VenueObserver) -> Venue:
+    venue = Venue()
+    venue.observe(observer)
     follower = LogFollower(data / JOURNAL_DIRECTORY, storage=OsStorage())
     while batches := follower.read(1 << 20):
         for batch in batches:
             venue.replay(batch.payload, batch.payload_position)
     follower.close()
-    return trades.found
+    return venue
 
 
 def tape(venue: VenueProcess, file: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return tidegate("tape", file, "--data", venue.directory, *arguments)
-
-
-def orders_entered(venue: VenueProcess) -> int:
-    """The venue must be stopped."""
-    return read_books(venue.directory).venue.engine.next_order_number - 1
 
 
 class _Desk:

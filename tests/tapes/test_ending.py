@@ -68,7 +68,7 @@ def test_a_tape_that_is_interrupted_tells_how_far_it_got_and_leaves_nothing_unle
             assert err.endswith("tidegate: interrupted\n")
             assert resting(venue) == left
         assert venue.terminate() == 0
-        assert orders_entered(venue) == 10
+        assert orders_entered(venue.directory) == 10
 
 
 def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not_known(
@@ -101,6 +101,6 @@ def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not
         assert unknown <= 256
         venue.restart()
         assert venue.terminate() == 0
-        assert sent - unknown <= orders_entered(venue) - 5 <= sent
+        assert sent - unknown <= orders_entered(venue.directory) - 5 <= sent
     done = tidegate("verify", "--data", venue.directory)
     assert done.returncode == 0, done.stderr.decode()

@@ -169,7 +169,7 @@ def test_where_a_recording_can_not_begin_or_be_kept_there_is_one_line_and_no_fil
         text = recorded(venue, tmp_path / "none" / "tape.csv")
         assert text.endswith("tape.csv: No such file or directory\n")
         assert venue.terminate() == 0
-        assert orders_entered(venue) == 2
+        assert orders_entered(venue.directory) == 2
     # A disk that is full is not at hand; a limit on the size of files is.
     limited = (
         "import resource, signal\n"

@@ -248,6 +248,7 @@ def test_tests_do_not_sleep_to_wait() -> None:
     pollers = {"tests/app/venue.py", "tests/venue_process.py", "tests/overload/run_overload.py"}
     pollers |= {"tests/torture/supervisor.py", "tests/overload/prober.py"}
     pollers |= {"tests/overload/misbehaving.py", "tests/app/test_kill_waiting_orders.py"}
+    pollers |= {"tests/liquidity/test_desk.py"}
     sleeping = [
         at(path, node)
         for path in OWN

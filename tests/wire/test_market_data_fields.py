@@ -88,14 +88,20 @@ def test_groups_are_explained() -> None:
         (SUBSCRIBE, "262=", "55=BTC/USD|262=", (13, 146, f"{TWICE}: NoRelatedSym (146)")),
         (SUBSCRIBE, "269=0|269=1|269=2|", "", (16, 267, f"{COUNT}: NoMDEntryTypes (267)")),
         (SUBSCRIBE, "267=3|269=0|", "269=0|267=3|", (15, 269, f"{GROUP}: MDEntryType (269)")),
-        (SUBSCRIBE, "263=1", "263=3", (5, 263, "Invalid value for tag 263: SubscriptionReq")),
-        (SUBSCRIBE, "265=1", "265=2", (5, 265, "Invalid value for tag 265: MDUpdateType")),
+        (SUBSCRIBE, "263=1", "263=12", (6, 263, f"{FORMAT}: SubscriptionRequestType (263)")),
+        (SUBSCRIBE, "265=1", "265=x", (6, 265, f"{FORMAT}: MDUpdateType (265)")),
         (SUBSCRIBE, "266=Y", "266=1", (6, 266, f"{FORMAT}: AggregatedBook (266)")),
-        (SUBSCRIBE, "269=2", "269=D", (5, 269, "Invalid value for tag 269: MDEntryType")),
+        (SUBSCRIBE, "269=2", "269=10", (6, 269, f"{FORMAT}: MDEntryType (269)")),
         (SUBSCRIBE, "264=25", "264=all", (6, 264, f"{FORMAT}: MarketDepth (264)")),
         (SUBSCRIBE, "264=25", "264=25|11=1", (2, 11, "Tag not defined for this message type")),
         (INCREMENT, "268=2|279=2|", "268=2|", (15, 269, f"{GROUP}: MDEntryType (269)")),
         (INCREMENT, "09:15:01.110|279", "9:15:01.110|279", (6, 273, f"{FORMAT}: MDEntryTime")),
+        (
+            INCREMENT,
+            "09:15:01.110|279",
+            "20261131-09:15:01|279",
+            (6, 273, f"{FORMAT}: MDEntryTime"),
+        ),
         (INCREMENT, "5041=4294967295", "5041=-1", (6, 5041, f"{FORMAT}: BookChecksum (5041)")),
         (INSTRUMENTS, "146=2|", "146=1|", (16, 146, f"{COUNT}: NoRelatedSym (146)")),
         (INSTRUMENTS, "5032=3|", "5032=8|", (5, 5032, "Invalid value for tag 5032: Asset")),
@@ -117,6 +123,67 @@ def test_one_symbol_may_stand_without_its_group() -> None:
     assert checked(first) is None
     fault = checked(INSTRUMENTS.replace("146=2|", ""))
     assert fault == (15, 55, f"{GROUP}: Symbol (55)")
+
+
+SYMBOLS = "146=2|55=BTC/USD|55=ETH/USD|"
+TYPES = "267=3|269=0|269=1|269=2|"
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        SYMBOLS + TYPES,
+        f"267=3|{SYMBOLS}269=0|269=1|269=2|",
+        f"267=3|269=0|{SYMBOLS}269=1|269=2|",
+        f"267=3|269=0|{SYMBOLS}269=1|{SYMBOLS}269=2|{SYMBOLS}",  # as if it were of each entry
+    ],
+)
+def test_the_group_of_symbols_may_stand_within_the_other_one(groups: str) -> None:
+    assert TYPES + SYMBOLS in SUBSCRIBE
+    assert checked(SUBSCRIBE.replace(TYPES + SYMBOLS, groups)) is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "fault"),
+    [
+        (f"267=2|269=0|{SYMBOLS}269=1|269=2|", (16, 267)),  # it is no entry of the other group
+        (f"267=3|269=0|{SYMBOLS}{SYMBOLS}269=1|269=2|", (16, 267)),
+        (f"{TYPES}{SYMBOLS}{SYMBOLS}", (13, 146)),
+        (f"{SYMBOLS}267=3|269=0|{SYMBOLS}269=1|269=2|", (13, 146)),
+        (f"267=3|269=0|269=1|269=2|{SYMBOLS}264=25|{SYMBOLS}", (13, 264)),
+        ("267=3|269=0|146=3|55=BTC/USD|55=ETH/USD|269=1|269=2|", (16, 146)),
+        ("267=3|269=0|55=BTC/USD|269=1|269=2|", (16, 267)),
+        ("267=3|146=1|269=0|269=1|269=2|", (16, 146)),
+        ("146=2|55=BTC/USD|267=3|269=0|269=1|269=2|55=ETH/USD|", (16, 146)),
+    ],
+)
+def test_groups_within_groups_that_are_wrong(groups: str, fault: tuple[int, int]) -> None:
+    found = checked(SUBSCRIBE.replace(TYPES + SYMBOLS, groups))
+    assert found is not None
+    assert found[:2] == fault
+
+
+@pytest.mark.parametrize(
+    ("body", "old", "new"),
+    [
+        (SUBSCRIBE, "263=1", "263=9"),
+        (SUBSCRIBE, "265=1", "265=77"),
+        (SUBSCRIBE, "269=2", "269=Z"),
+        ("35=x|34=3|49=A|56=B|52=20261103-09:15:01|320=S|559=1|167=CASH|", "559=1", "559=9"),
+        ("35=x|34=3|49=A|56=B|52=20261103-09:15:01|320=S|559=1|167=CASH|", "167=CASH", "167=BOND"),
+    ],
+)
+def test_what_requests_are_refused_for_is_no_fault_of_the_message(
+    body: str, old: str, new: str
+) -> None:
+    """The dialect has refusals of its own for it, which name the request."""
+    assert body.count(old) == 1
+    assert checked(body.replace(old, new)) is None
+
+
+@pytest.mark.parametrize("time", ["09:15:01", "20261103-09:15:01.110069", "20240229-23:59:60"])
+def test_times_of_entries_may_have_a_date(time: str) -> None:
+    assert checked(INCREMENT.replace("273=09:15:01.110", f"273={time}")) is None
 
 
 # --- who knows which messages --------------------------------------------------------------------

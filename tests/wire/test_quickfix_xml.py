@@ -50,6 +50,21 @@ def test_traffic_is_valid(dictionary: object, body: str) -> None:
     assert check(again, msg_type_of(body), application) is None
 
 
+def test_a_dictionary_for_times_with_a_date_takes_both_forms(tmp_path: Path) -> None:
+    """As Level 2 and Level 3 of one venue have them. The type is looked at here, because QuickFIX/J
+    judges values within groups by it, and this QuickFIX does not."""
+    text = quickfix_dictionary(l3_timestamps=True)
+    types = [
+        ElementTree.fromstring(one).find("fields/field[@name='MDEntryTime']").get("type")  # type: ignore[union-attr]
+        for one in (quickfix_dictionary(), text)
+    ]
+    assert types == ["UTCTIMEONLY", "STRING"]
+    (tmp_path / "T.xml").write_text(text)
+    wide = quickfix.DataDictionary(str(tmp_path / "T.xml"))
+    for body in (INCREMENT, INCREMENT.replace("273=", "273=20261103-"), ORDER):
+        validated(wide, body)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from tidegate.model.limits import FIELDS_MAX
 from tidegate.model.time import parse_utc_timestamp
 from tidegate.wire import formats, validation
-from tidegate.wire.dictionary import FIELDS, MESSAGES
+from tidegate.wire.dictionary import (
+    DROP_COPY,
+    FIELDS,
+    HEADER,
+    IDLE_HEADER_TAGS,
+    MARKET_DATA,
+    MESSAGES,
+    TRADING,
+)
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.validation import Fault, check, is_fix44_type, is_supported_type, scan_fault
 
@@ -412,6 +420,25 @@ def test_any_fields_give_a_verdict(fields: list[tuple[int, bytes]]) -> None:
     fault = check(message, b"D")
     assert fault is not None  # it has no trailer, if nothing else
     assert 0 < fault.reason <= 16
+
+
+def test_a_drop_copy_takes_all_of_fix_44s_header_and_logon_and_makes_nothing_of_it() -> None:
+    assert len(HEADER) + len(IDLE_HEADER_TAGS) == 30
+    idle = "115=A|57=x|90=1|91=x|347=UTF-8|369=1|627=2|628=P|630=1|628=Q|"
+    logon = "35=A|" + HEAD + idle + "98=0|108=30|95=1|96=x|383=9|384=2|372=8|372=0|385=S|464=Y|"
+    for application, wanted in ((DROP_COPY, None), (TRADING, 115), (MARKET_DATA, 115)):
+        fault = check(scanned(frame(logon + "5099=x|9000=y|9999=z|")), b"A", application)
+        assert (fault.ref_tag if fault is not None else None) == wanted
+    for body, fault_told in (
+        ("35=A|" + HEAD + "98=0|108=30|5100=x|", (3, 5100)),
+        ("35=A|" + HEAD + "98=0|108=30|55=x|", (2, 55)),
+        ("35=A|" + HEAD + "98=0|115=x|108=30|", (14, 115)),
+        ("35=0|" + HEAD + idle + "9000=x|", (3, 9000)),
+        ("35=0|" + HEAD + idle + "95=1|", (2, 95)),
+    ):
+        fault = check(scanned(frame(body)), msg_type_of(body), DROP_COPY)
+        assert fault is not None
+        assert (fault.reason, fault.ref_tag) == fault_told
 
 
 NEAR_TIMES = st.one_of(

@@ -35,8 +35,9 @@ class LogonRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the venue listens. `tls` is TLS 1.3, verified against `ca_file` or, without one, what
-    the system trusts; `server_name` is what the certificate must name, the host unless given."""
+    """Where the venue listens. `tls` is TLS 1.3, verified against `ca_file`, which may hold the
+    venue's certificate itself, or, without one, what the system trusts; `server_name` is what the
+    certificate must name, the host unless given."""
 
     host: str
     port: int
@@ -50,6 +51,7 @@ class Endpoint:
             return None
         context = ssl.create_default_context(cafile=self.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is in the file is trusted
         return context
 
 
@@ -93,6 +95,7 @@ class Connection:
         self._logged_on_s = 0.0  # of the loop's clock
         self._attempts = 0  # to connect again, since a session that lasted
         self._is_closing = False
+        self._failure: Exception | None = None  # of the core, which is not to go on
 
     @property
     def is_logged_on(self) -> bool:
@@ -108,6 +111,7 @@ class Connection:
         if self._reconnect_task is not None and not self._reconnect_task.done():
             raise RuntimeError("the client is connecting by itself")
         self._is_closing = False
+        self._failure = None
         return await self._open()
 
     async def _open(self) -> LoggedOn:
@@ -147,13 +151,17 @@ class Connection:
         try:
             while not core.is_cut:
                 await self._room.wait()
-                data = await reader.read(_READ_BYTES)
+                try:
+                    data = await reader.read(_READ_BYTES)
+                except OSError:
+                    break  # a line that broke: what there is to say is said below
                 if not data:
                     break
                 core.receive(data, self._clock_ns())
                 self.pump()
-        except OSError:
-            pass  # a line that broke: what there is to say is said below
+        except Exception as error:
+            self._is_closing = True
+            self._failure = error
         except asyncio.CancelledError:
             self._is_closing = True  # the loop ends, and nobody would see to another line
             raise
@@ -221,9 +229,12 @@ class Connection:
     # --- events ---------------------------------------------------------------------------------
 
     async def next_event(self) -> ClientEvent | None:
-        """The next event; None when the line is gone, none is left and no reconnect will come."""
+        """The next event; None when the line is gone, none is left and no reconnect will come. Or
+        it raises what the core could not go on for, as where a store of reports fails."""
         while not self._events:
             if self._is_over():
+                if self._failure is not None:
+                    raise self._failure
                 return None
             self._events_changed.clear()
             await self._events_changed.wait()

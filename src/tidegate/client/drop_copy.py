@@ -35,8 +35,8 @@ RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class ReportStore(Protocol):
-    """Where reports are booked. What it raises ends the client: a report that can not be booked
-    must not be answered for."""
+    """Where reports are booked. What it raises ends the client, whose `next_event` raises it: a
+    report that can not be booked must not be answered for."""
 
     def book(self, report: ExecutionReport) -> bool:
         """Keep a report; False where its ExecID (17) was booked before."""
@@ -96,8 +96,12 @@ class DropCopyCore(SessionCore):
         self.repeated = 0  # reports that had been booked before
 
     def receive(self, data: bytes, time_ns: int) -> None:
-        super().receive(data, time_ns)
-        self._store.commit()  # what is answered to these bytes leaves behind this
+        try:
+            super().receive(data, time_ns)
+            self._store.commit()  # what is answered to these bytes leaves behind this
+        except BaseException:
+            self._output.clear()  # nor does it ever, where the store has failed
+            raise
 
     def _take(self, message: Message, msg_type: bytes, time_ns: int) -> bool:
         if msg_type == b"8":

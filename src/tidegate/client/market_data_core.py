@@ -66,8 +66,9 @@ _HEAD_BYTES: Final = 40  # of a frame; MsgType (35) is among them
 
 
 class MarketDataCore(SessionCore):
-    """See the module. `instruments` is by symbol and `session_status` a `TradSesStatus`, empty
-    while it is not known; both are asked for at every logon and as of the last event applied."""
+    """See the module. `instruments` is by symbol, also as a subscription spells it, and
+    `session_status` a `TradSesStatus`, empty while it is not known; both are asked for at every
+    logon and as of the last event applied."""
 
     def __init__(
         self,
@@ -88,6 +89,8 @@ class MarketDataCore(SessionCore):
         self._by_req_id: dict[str, Subscription] = {}
         self._req_id_by_number: dict[int, str] = {}  # of this logon's requests, for their rejects
         self._requests = 0
+        self._is_listed = False  # the whole list has come
+        self._spelling_by_req_id: dict[str, str] = {}
         self._is_missing = False
 
     # --- what is wanted -------------------------------------------------------------------------
@@ -116,6 +119,7 @@ class MarketDataCore(SessionCore):
         self._set_precisions()
         for subscription in wanted:
             self._start(subscription, time_ns)
+        self._list_spellings(time_ns)
         return wanted
 
     def unsubscribe(self, subscription: Subscription, time_ns: int) -> None:
@@ -161,6 +165,8 @@ class MarketDataCore(SessionCore):
         super().established(session, time_ns)
         self._by_req_id.clear()
         self._req_id_by_number.clear()
+        self._is_listed = False
+        self._spelling_by_req_id.clear()
         self._is_missing = False
         self._send(
             InstrumentListRequest(
@@ -216,8 +222,7 @@ class MarketDataCore(SessionCore):
         if isinstance(event, MessagesMissed):
             return self._missed()
         if isinstance(event, InstrumentList):
-            self.instruments.update((one.symbol, one) for one in event.instruments)
-            self._set_precisions()
+            self._take_list(event, time_ns)
         elif isinstance(event, TradingSessionStatus):
             self.session_status = event.status or self.session_status
         elif isinstance(event, Disconnected | LoggedOut):
@@ -225,6 +230,32 @@ class MarketDataCore(SessionCore):
             self._clear_books()
         # An execution report has no place in such a session; whoever sends one is not believed.
         return [event] if isinstance(event, MarketDataUpdate) else []
+
+    def _take_list(self, event: InstrumentList, time_ns: int) -> None:
+        spelling = self._spelling_by_req_id.get(event.security_req_id)
+        for one in event.instruments:
+            self.instruments[one.symbol if spelling is None else spelling] = one
+        self._set_precisions()
+        if event.is_last and spelling is None:
+            self._is_listed = True
+            self._list_spellings(time_ns)
+
+    def _list_spellings(self, time_ns: int) -> None:
+        """What the list does not have may be another spelling of what it has, which the venue takes
+        and answers under: ask which."""
+        known = self.instruments.keys() | set(self._spelling_by_req_id.values())
+        for symbol in dict.fromkeys(one.symbol for one in self.subscriptions if not one.is_over):
+            if self._is_listed and self.is_logged_on and symbol not in known:
+                req_id = self._fresh_id(symbol)
+                self._spelling_by_req_id[req_id] = symbol
+                self._send(
+                    InstrumentListRequest(
+                        security_req_id=req_id,
+                        symbol=symbol,
+                        subscription_request_type=SubscriptionRequestType.SUBSCRIBE,
+                    ),
+                    time_ns,
+                )
 
     def _refresh(
         self, event: MarketDataSnapshot | MarketDataIncrement, time_ns: int

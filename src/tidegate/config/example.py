@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 _EXAMPLE: Final = """\
-# A Tidegate venue, with every option there is. Values in [venue] and [session_defaults] are the
-# defaults. Times are UTC. Amounts, prices and percentages are decimal numbers in quotes.
+# A Tidegate venue, with every option there is. Values in [venue], [market_data] and
+# [session_defaults] are the defaults. Times are UTC. Amounts, prices and percentages are decimal
+# numbers in quotes.
 
 [venue]
 profile = "uat"                  # "uat" generates keys; "production" wants every key given
@@ -38,6 +39,13 @@ market_data = true               # serve market data, to every trading session's
 history = "sqlite"               # where orders, fills and postings can be queried: "sqlite" is
                                  # history.db in the data directory; "off"; or a database URL,
                                  # "postgresql://user:password@host/name"
+
+# Market data, where clients of the dialect differ (docs/market-data.md).
+[market_data]
+l3_entry_time = "time"           # MDEntryTime (273) of single orders: "time" is HH:MM:SS.mmm,
+                                 # "timestamp" is YYYYMMDD-HH:MM:SS.uuuuuu
+lone_symbol = true               # a request for one market may name it without NoRelatedSym (146);
+                                 # false refuses that
 
 # What a session has unless it says otherwise. Everything here may stand in a session too.
 [session_defaults]
@@ -117,10 +125,9 @@ short_max = "300"                # new pairs: "0", no bound
 symbol = "BTC/USD"
 qty_min = "0.0001"
 
-# The internal market maker: a client like any other, with an account of its own. Without a
-# configuration file it is enabled; with one, only where the file says so (docs/liquidity.md).
+# The internal market maker: a client like any other, with accounts of its own (docs/liquidity.md).
 [liquidity]
-enabled = false
+# enabled = true                 # default: in the uat profile, unless the clock is virtual
 seed = 1                         # of everything it draws: the same seed gives the same quotes
 main_pairs = true                # BTC/USD, ETH/USD, SOL/USD, BTC/USDT and ETH/BTC without a word
 messages_per_second = 50         # the most it sends, over all markets

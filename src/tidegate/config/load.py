@@ -29,45 +29,51 @@ FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 _POSITION: Final = re.compile(r" \((?:at line (\d+), column \d+|at end of document)\)$")
 
 
-def check(text: str, *, base: Path | None = None) -> list[ConfigProblem]:
+def check(text: str, *, base: Path | None = None, living: bool = False) -> list[ConfigProblem]:
     """Every mistake in the TOML `text`, by line; none means that `load` will take it.
 
     `base` is the directory that file names in it are relative to. Without it, whether those files
     exist is not looked at. A text that is not TOML has one problem: its parser stops there.
     """
-    return _examine(text, base)[1]
+    return _examine(text, base, living=living)[1]
 
 
 def check_file(path: Path) -> list[ConfigProblem]:
-    """As `check`, for a file. One that cannot be read is a problem in line 0."""
+    """As `check`, for a file that a venue is to run with. One that cannot be read is a problem in
+    line 0."""
     text, problems = _read(path)
-    return problems or check(text, base=path.parent)
+    return problems or check(text, base=path.parent, living=True)
 
 
-def load(text: str, secrets: SecretSource, *, base: Path | None = None) -> VenueConfig:
+def load(
+    text: str, secrets: SecretSource, *, base: Path | None = None, living: bool = False
+) -> VenueConfig:
     """The configuration in the TOML `text`; the empty text is the built-in one.
+
+    `living` is whether the main pairs have a market maker where the text does not say: in the uat
+    profile only, and by the machine's clock, not by one that somebody moves.
 
     Asks `secrets` for what the file leaves to be generated. Raises `ConfigError` with all problems
     if there are any, before asking.
     """
-    file, problems = _examine(text, base)
+    file, problems = _examine(text, base, living=living)
     if problems:
         raise ConfigError(problems)
     return build(file, secrets, base)
 
 
-def load_file(path: Path, secrets: SecretSource) -> VenueConfig:
+def load_file(path: Path, secrets: SecretSource, *, living: bool = False) -> VenueConfig:
     """As `load`, for a file, which the names of other files in it are relative to."""
     text, problems = _read(path)
     if problems:
         raise ConfigError(problems)
-    return load(text, secrets, base=path.parent)
+    return load(text, secrets, base=path.parent, living=living)
 
 
 def history_target(path: Path) -> str:
     """What `[venue] history` of a file says, without asking for secrets. Raises `ConfigError`."""
     text, problems = _read(path)
-    file, found = _examine(text, path.parent)
+    file, found = _examine(text, path.parent, living=False)
     if problems or found:
         raise ConfigError(problems or found)
     return file.venue.history
@@ -89,7 +95,9 @@ def _read(path: Path) -> tuple[str, list[ConfigProblem]]:
         return "", [ConfigProblem(0, "", f"{path} cannot be read: {reason}")]
 
 
-def _examine(text: str, base: Path | None) -> tuple[ConfigFile, list[ConfigProblem]]:
+def _examine(
+    text: str, base: Path | None, *, living: bool
+) -> tuple[ConfigFile, list[ConfigProblem]]:
     tree, problem = _parse(text)
     if problem is not None:
         return ConfigFile(), [problem]
@@ -108,6 +116,9 @@ def _examine(text: str, base: Path | None) -> tuple[ConfigFile, list[ConfigProbl
     tiers = check_rates(file.rates.file, file.rates.default_tier, findings, base)
     FirmRules(file, findings, tiers).check()
     check_faults(file, findings)
+    if file.liquidity.enabled is None:
+        venue = file.venue
+        file.liquidity.enabled = living and venue.profile == "uat" and venue.clock == "system"
     check_liquidity(file, findings)
     if file.liquidity.enabled:
         own = liquidity_firms(assets_of(file), uat=file.venue.profile == "uat")

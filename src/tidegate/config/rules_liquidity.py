@@ -50,7 +50,8 @@ def check_liquidity(file: ConfigFile, findings: Findings) -> None:
             _check_market(given, instruments[given.symbol], path, findings)
     if file.liquidity.enabled:
         _check_names(file, findings)
-        if findings.sound(("liquidity", "main_pairs")):
+        said = findings.lines.given(("liquidity", "enabled"))
+        if said and findings.sound(("liquidity", "main_pairs")):
             _check_main_pairs(file, instruments, findings)
 
 
@@ -60,12 +61,10 @@ _NUMBERS: Final = ("price", "step_percent", "size", "spread_percent", "side")
 def _check_market(
     given: LiquidityMarketTable, instrument: Instrument, path: KeyPath, findings: Findings
 ) -> None:
-    try:
-        market_making(completed(given), instrument)
-    except ValueError as error:
-        name = str(error).split()[0]
-        place: KeyPath = (*path, name)
-        findings.add(place if findings.lines.given(place) else path, str(error))
+    misfit = _misfit(completed(given), instrument)
+    if misfit:
+        place: KeyPath = (*path, misfit.split()[0])
+        findings.add(place if findings.lines.given(place) else path, misfit)
 
 
 def _check_main_pairs(
@@ -73,15 +72,14 @@ def _check_main_pairs(
 ) -> None:
     """A pair that the file has changed may be too coarse for the price or size it has here."""
     own = {given.symbol for given in file.liquidity.market}
-    for symbol, table in market_tables(file).items():
+    for symbol, table in _main_tables(file).items():
         if symbol not in instruments or symbol in own:
             continue
-        try:
-            market_making(table, instruments[symbol])
-        except ValueError as error:
+        misfit = _misfit(table, instruments[symbol])
+        if misfit:
             findings.add(
                 ("liquidity", "main_pairs"),
-                f"{symbol} as it is here does not fit main_pairs ({error}): give it a "
+                f"{symbol} as it is here does not fit main_pairs ({misfit}): give it a "
                 f"[[liquidity.market]] of its own",
             )
 
@@ -98,7 +96,8 @@ def _check_names(file: ConfigFile, findings: Findings) -> None:
         for place, name in names:
             if name in _OWN_NAMES:
                 findings.add(
-                    place, f"{place[-1]} {name} is the venue's own while [liquidity] is enabled"
+                    place,
+                    f"{place[-1]} {name} is the venue's own unless [liquidity] has enabled = false",
                 )
 
 
@@ -118,12 +117,31 @@ def liquidity_settings(file: ConfigFile) -> LiquiditySettings | None:
 
 
 def market_tables(file: ConfigFile) -> dict[str, LiquidityMarketTable]:
-    """The tables of all markets to make, by symbol; the main pairs first."""
-    tables: dict[str, LiquidityMarketTable] = {}
-    if file.liquidity.main_pairs:
-        traded = [pair.symbol for pair, _ in merged_instruments(file) if pair is not None]
-        tables = {symbol: main_table(symbol) for symbol in MAIN_PAIRS if symbol in traded}
+    """The tables of all markets to make, by symbol; the main pairs first. One that the file has
+    made too coarse goes without: where the maker was asked for, that is a mistake and was told."""
+    instruments = _instruments(file, None)
+    tables = {
+        symbol: table
+        for symbol, table in _main_tables(file).items()
+        if not _misfit(table, instruments[symbol])
+    }
     return tables | {given.symbol: completed(given) for given in file.liquidity.market}
+
+
+def _main_tables(file: ConfigFile) -> dict[str, LiquidityMarketTable]:
+    if not file.liquidity.main_pairs:
+        return {}
+    traded = [pair.symbol for pair, _ in merged_instruments(file) if pair is not None]
+    return {symbol: main_table(symbol) for symbol in MAIN_PAIRS if symbol in traded}
+
+
+def _misfit(table: LiquidityMarketTable, instrument: Instrument) -> str:
+    """Why such a market can not be made; empty where it can."""
+    try:
+        market_making(table, instrument)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def completed(given: LiquidityMarketTable) -> LiquidityMarketTable:

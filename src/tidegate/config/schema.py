@@ -116,6 +116,13 @@ class VenueTable(Struct, forbid_unknown_fields=True, kw_only=True):
     market_data: bool = True
 
 
+class MarketDataTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[market_data]`: where clients of the dialect differ."""
+
+    l3_entry_time: Literal["time", "timestamp"] = "time"
+    lone_symbol: bool = True
+
+
 class InstrumentTable(Struct, forbid_unknown_fields=True, kw_only=True):
     """`[[instrument]]`: a new pair, or another value for some field of a built-in one."""
 
@@ -301,9 +308,10 @@ class LiquidityMarketTable(Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class LiquidityTable(Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[liquidity]`: the internal market maker. `main_pairs` are a few that it knows by itself."""
+    """`[liquidity]`: the internal market maker. `main_pairs` are a few that it knows by itself.
+    `enabled` is said by `load` where the file does not say it."""
 
-    enabled: bool = False
+    enabled: bool | None = None
     seed: LiquiditySeed = 1
     main_pairs: bool = True
     messages_per_second: Annotated[int, Meta(ge=1, le=10_000)] = 50
@@ -314,6 +322,7 @@ class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
     venue: VenueTable = field(default_factory=VenueTable)
+    market_data: MarketDataTable = field(default_factory=MarketDataTable)
     instrument: list[InstrumentTable] = []
     fees: FeesTable = field(default_factory=FeesTable)
     rates: RatesTable = field(default_factory=RatesTable)
@@ -326,6 +335,7 @@ class ConfigFile(Struct, forbid_unknown_fields=True, kw_only=True):
 
 TABLES: Final[dict[str, type[Struct]]] = {
     "[venue]": VenueTable,
+    "[market_data]": MarketDataTable,
     "[[instrument]]": InstrumentTable,
     "[fees]": FeesTable,
     "[fees.tiers]": FeeTierTable,

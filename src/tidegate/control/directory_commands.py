@@ -34,7 +34,7 @@ from tidegate.control.operators import (
     sessions_named,
 )
 from tidegate.control.protocol import ControlError, Handler, parameters_in_words
-from tidegate.gateway.access import AccessBook
+from tidegate.gateway.access import AccessBook, opens_drop_copy
 from tidegate.model.settings import AccountSettings
 from tidegate.oes.directory import Account
 from tidegate.provision.secrets import AddedSession, Secrets, SecretsError, new_key_name
@@ -345,7 +345,21 @@ class DirectoryCommands:
             "enabled": key.name not in self._venue.operated.disabled_keys,
             "added": not self._book.has_configured_key(key.name),
             "sessions": [sender for sender, _ in key.sessions],
+            "drop_copies": self._drop_copies(key),
         }
+
+    def _drop_copies(self, key: ApiKey) -> list[str]:
+        """The SenderCompIDs of the drop copies that it opens."""
+        settings = self._venue.settings
+        return [
+            copy.access.sender_comp_id
+            for copy in self._config.drop_copies
+            if key.name in copy.access.key_names
+            or (
+                not self._book.has_configured_key(key.name)
+                and opens_drop_copy(settings, key.account, copy.access)
+            )
+        ]
 
 
 def _refuse_names(given: dict[str, Any], names: tuple[str, ...], what: str) -> None:

@@ -1,12 +1,17 @@
 """What a market-data session asks for, and is answered: subscriptions to books and trades, the list
-of instruments, the status of trading. What the requests say is read in `marketdata.requests`."""
+of instruments, the status of trading. What the requests say is read in `marketdata.requests`.
+
+Until the replica is where the venue is, there is nothing to tell. Who asks for the list or the
+status then is told so, and is sent it later where that was asked for; requests for books wait.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.feeds.seats import Seat
 from tidegate.marketdata.listing import (
+    SESSION_UNKNOWN,
     ListedInstrument,
     security_list_bodies,
     security_list_reject_body,
@@ -16,16 +21,19 @@ from tidegate.marketdata.listing import (
     trading_session_reject_body,
 )
 from tidegate.marketdata.requests import (
+    LIST_UNAVAILABLE,
     SUBSCRIBE,
     UNSUBSCRIBE,
     MarketDataReject,
     SecurityListReject,
+    SecurityListRequest,
     TradingSessionReject,
     market_data_reject_body,
     read_market_data_request,
     read_security_list_request,
     read_trading_session_request,
 )
+from tidegate.model.limits import EARLY_REQUEST_BYTES_MAX, REQUEST_ID_BYTES_MAX
 from tidegate.model.rejects import MESSAGE_TYPE, refuse
 from tidegate.session.machine import Session
 from tidegate.session.states import ACTIVE
@@ -33,6 +41,9 @@ from tidegate.venue.machine import Venue
 from tidegate.venue.reports import write_business_reject
 from tidegate.wire import tags
 from tidegate.wire.message import Message
+from tidegate.wire.validation import REQUIRED_TAG_MISSING, Fault
+
+NOT_YET: Final = b"Market data is not available yet"
 
 if TYPE_CHECKING:
     from tidegate.feeds.desk import Desk
@@ -40,10 +51,13 @@ if TYPE_CHECKING:
 
 class Answers:
     """Answers by what `venue` knows, a replica that is only looked at. Instruments are those that
-    its settings name."""
+    its settings name. `lone_symbol` lets a request for market data name one symbol without
+    NoRelatedSym (146). Without `is_open` the replica is behind, until `open`."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, *, lone_symbol: bool = True, is_open: bool = True) -> None:
         self._venue = venue
+        self._lone_symbol = lone_symbol
+        self.is_open = is_open
         self._last_response = 0
         self._listed: dict[bytes, bytes] = {}  # what was told last, by symbol
         self._status = 0
@@ -53,7 +67,10 @@ class Answers:
         """An application message, well formed."""
         msg_type = message.get(tags.MSG_TYPE)
         if msg_type == b"V":
-            self._market_data(desk, seat, message, time_ns)
+            if self.is_open:
+                self._market_data(desk, seat, message, time_ns)
+            else:
+                _hold(seat, message, time_ns)
         elif msg_type == b"x":
             self._security_list(seat, message, time_ns)
         elif msg_type == b"g":
@@ -69,10 +86,13 @@ class Answers:
     # --- requests --------------------------------------------------------------------------------
 
     def _market_data(self, desk: Desk, seat: Seat, message: Message, time_ns: int) -> None:
+        if not self._lone_symbol and not message.has(tags.NO_RELATED_SYM):
+            _refuse_lone_symbol(seat.session, message, time_ns)
+            return
         request = read_market_data_request(
             message,
             level=seat.level,
-            known=self._listed,
+            known=self._venue.directory.instrument_by_symbol,
             md_req_ids=seat.subscriptions,
             symbol_count=seat.symbol_count,
         )
@@ -82,8 +102,8 @@ class Answers:
         elif not request.subscribe:
             desk.unsubscribe(seat, request.md_req_id)
         else:
-            for symbol in request.symbols:
-                desk.subscribe(seat, request.md_req_id, symbol, request.shapes(symbol))
+            for spelling in request.symbols:
+                desk.subscribe(seat, request.md_req_id, spelling, request.shapes(spelling))
 
     def _security_list(self, seat: Seat, message: Message, time_ns: int) -> None:
         request = read_security_list_request(message, security_req_ids=seat.lists)
@@ -97,6 +117,19 @@ class Answers:
             return
         if request.subscription == SUBSCRIBE:
             seat.lists[request.security_req_id] = request
+        if self.is_open:
+            self._tell_list(seat, request, time_ns)
+            return
+        unavailable = SecurityListReject(LIST_UNAVAILABLE, NOT_YET)
+        body = security_list_reject_body(
+            request.security_req_id, self._response_id(time_ns), unavailable
+        )
+        _send(seat.session, b"y", body, time_ns)
+
+    def _tell_list(self, seat: Seat, request: SecurityListRequest, time_ns: int) -> None:
+        instrument = self._venue.directory.instrument_by_symbol.get(request.symbol)
+        if instrument is not None:  # under an older spelling, maybe
+            request.symbol = instrument.symbol_text
         bodies = security_list_bodies(request, self._response_id(time_ns), self._instruments())
         for body in bodies:
             _send(seat.session, b"y", body, time_ns)
@@ -113,10 +146,33 @@ class Answers:
             return
         if request.subscribe:
             seat.status_id = request.trad_ses_req_id
-        body = trading_session_body(request.trad_ses_req_id, self._status)
-        _send(seat.session, b"h", body, time_ns)
+        self._tell_status(seat, request.trad_ses_req_id, time_ns)
+
+    def _tell_status(self, seat: Seat, trad_ses_req_id: bytes, time_ns: int) -> None:
+        status = self._status if self.is_open else SESSION_UNKNOWN
+        _send(seat.session, b"h", trading_session_body(trad_ses_req_id, status), time_ns)
 
     # --- news ------------------------------------------------------------------------------------
+
+    def open(self, desk: Desk, time_ns: int) -> None:
+        """The replica has caught up: answer what could not be answered before."""
+        self.is_open = True
+        self.take_markets()
+        for seat in desk.seats:
+            held = seat.held
+            seat.held = []
+            seat.held_bytes = 0
+            if seat.session.state != ACTIVE:
+                continue
+            if seat.status_id:
+                self._tell_status(seat, seat.status_id, time_ns)
+            for request in seat.lists.values():
+                self._tell_list(seat, request, time_ns)
+            message = desk.tools.message
+            for frame in held:
+                if seat.session.state == ACTIVE:  # too many refusals may end it
+                    message.scan(frame)
+                    self._market_data(desk, seat, message, time_ns)
 
     def tell_markets(self, seats: list[Seat], time_ns: int) -> None:
         """Instruments, or the status of their markets, may have changed: tell who gets that."""
@@ -133,8 +189,7 @@ class Answers:
             if session.state != ACTIVE:
                 continue
             if seat.status_id and status != self._status:
-                body = trading_session_body(seat.status_id, self._status)
-                _send(session, b"h", body, time_ns)
+                self._tell_status(seat, seat.status_id, time_ns)
             for request in seat.lists.values():
                 for one in news:
                     if selects(request, one):
@@ -159,6 +214,27 @@ class Answers:
         """A SecurityResponseID (322) that no other answer of this process has."""
         self._last_response = max(self._last_response + 1, time_ns)
         return b"%d" % self._last_response
+
+
+def _hold(seat: Seat, message: Message, time_ns: int) -> None:
+    """Keep a request for market data until there are books; more of them than a client needs are
+    refused."""
+    if seat.held_bytes + len(message.data) <= EARLY_REQUEST_BYTES_MAX:
+        seat.held.append(message.data)
+        seat.held_bytes += len(message.data)
+        return
+    number = message.integer(tags.MSG_SEQ_NUM)
+    shown = message.get(tags.MD_REQ_ID)[:REQUEST_ID_BYTES_MAX]
+    body = b"45=%d\x0158=%s\x01372=V\x01379=%s\x01380=4\x01" % (number, NOT_YET, shown)
+    _refuse(seat.session, b"j", body, time_ns)
+
+
+def _refuse_lone_symbol(session: Session, message: Message, time_ns: int) -> None:
+    """What the dictionary would say if it knew of no leniency."""
+    text = b"Missing mandatory field: NoRelatedSym (146)"
+    fault = Fault(REQUIRED_TAG_MISSING, tags.NO_RELATED_SYM, text)
+    session.reject(message.integer(tags.MSG_SEQ_NUM), b"V", fault, b"field", time_ns)
+    session.count_error(time_ns)
 
 
 def _send(session: Session, msg_type: bytes, body: bytes, time_ns: int) -> None:

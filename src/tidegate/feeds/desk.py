@@ -22,7 +22,7 @@ from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
 from tidegate.session.machine import MessageTools, Session
 from tidegate.session.reasons import DISPLACED, SESSION_DISABLED
 from tidegate.session.resend import gap_fill
-from tidegate.session.states import DISCONNECTED
+from tidegate.session.states import ACTIVE, DISCONNECTED
 from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
 from tidegate.wire.shared import SharedMessage
@@ -91,6 +91,13 @@ class Desk(SessionHost):
         session.logon(link, frame, time_ns)
         return link
 
+    def refusal(self, link: int) -> bytes:
+        """Why a link that has just logged on is not its session's; empty where it is."""
+        for event in self.events:
+            if event.link == link and event.happening != b"logon":
+                return event.reason
+        return b""
+
     def frames(self, index: int, link: int, frames: list[bytes], time_ns: int) -> None:
         """Framed messages of a link, in order; those of a link that is not the session's (any more)
         count for nothing."""
@@ -125,6 +132,10 @@ class Desk(SessionHost):
             seat.session.reset()
 
     # --- market data -----------------------------------------------------------------------------
+
+    def open(self, time_ns: int) -> None:
+        """There are books from now on: see `Answers`."""
+        self.answers.open(self, time_ns)
 
     def publish(self, updates: list[Update], time_ns: int) -> None:
         """Send updates of the fold to whoever gets them."""
@@ -260,9 +271,11 @@ class Desk(SessionHost):
         if line is not None:
             sending_time = self.tools.timestamps.text(time_ns)
             self._write(line, gap_fill(session.comp_ids, begin, end + 1, sending_time))
+        session.resend_budget.spent = 0  # it costs the same, whatever is asked for
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
-        self.answers.answer(self, self.seats[session.index], message, time_ns)
+        if session.state == ACTIVE:  # whoever is asked to log out begins nothing any more
+            self.answers.answer(self, self.seats[session.index], message, time_ns)
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
         return  # the wire has said it, and there is no log of refusals here
@@ -280,6 +293,8 @@ class Desk(SessionHost):
         self._unsubscribe_all(seat)
         seat.lists = {}
         seat.status_id = b""
+        seat.held = []
+        seat.held_bytes = 0
         line = self._lines.get(link)
         if line is not None:
             line.cut = True

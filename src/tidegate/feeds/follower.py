@@ -1,6 +1,5 @@
-"""Brings a replica of the venue to where the journal is durable, and no further.
-
-At the start at once, before anybody is let in; from then on in steps of bounded length.
+"""Brings a replica of the venue to where the journal is durable, and no further: in steps of
+bounded length. Nothing is told of what was durable at the start, the books begin there.
 """
 
 from __future__ import annotations
@@ -23,24 +22,26 @@ STEP_S: Final = 0.002  # of replaying, before links get their turn
 
 
 class Follower:
-    """`observer` collects what the replica tells. Raises `ReplicaRefused` and `JournalError`."""
+    """`observer` collects what the replica tells, from when `is_ready`. Raises `ReplicaRefused` and
+    `JournalError`."""
 
     def __init__(
-        self, data_directory: Path, doorbell: DoorbellReader, market_data: MarketData
+        self,
+        data_directory: Path,
+        doorbell: DoorbellReader,
+        market_data: MarketData,
+        *,
+        at_once: bool = True,
     ) -> None:
-        """Catch up with what is durable now."""
+        """Catch up with what is durable now: here, or with the first steps."""
         self.doorbell = doorbell
-        self._replica = Replica(data_directory, doorbell.log_position)
+        self._start = doorbell.log_position
+        self._replica = Replica(data_directory, self._start)
         self._read: deque[Batch] = deque()
-        end = doorbell.log_position
-        while self._replica.position < end:
-            batches = self._replica.follower.read(READ_BYTES_MAX, end)
-            if not batches:
-                break
-            for batch in batches:
-                self._replica.replay(batch)
         self.observer = BookObserver(self._replica.venue, market_data)
-        self.observer.begin()
+        self.is_ready = False
+        while at_once and not self.is_ready:
+            self.step(lambda: None)
 
     @property
     def venue(self) -> Venue:
@@ -62,20 +63,26 @@ class Follower:
         return self._replica.sequence
 
     def step(self, applied: Callable[[], None], step_s: float = STEP_S) -> bool:
-        """Replay for so long, and one turn at least, calling `applied` behind each. False where
-        everything that is durable is replayed: the doorbell rings for what comes."""
+        """Replay for so long, and one turn at least, calling `applied` when it has become ready and
+        behind each turn from then on. False where everything that is durable is replayed: the
+        doorbell rings for what comes."""
         deadline = time.monotonic() + step_s
         batches = self._read
         while True:
+            end = self.doorbell.log_position
             if not batches:
-                end = self.doorbell.log_position
                 batches.extend(self._replica.follower.read(READ_BYTES_MAX, end))
-                if not batches:
-                    if self.doorbell.sleep_at(end):
-                        return False
-                    continue
+            if not self.is_ready and (self._replica.position >= self._start or not batches):
+                self.is_ready = True
+                self.observer.begin()
+                applied()
+            if not batches:
+                if self.doorbell.sleep_at(end):
+                    return False
+                continue
             self._replica.replay(batches.popleft())
-            applied()
+            if self.is_ready:
+                applied()
             if time.monotonic() >= deadline:
                 return True
 

@@ -11,6 +11,7 @@ import msgspec
 from tidegate.config import VenueConfig
 from tidegate.feeds.dropcopy.options import CopySession, copy_sessions
 from tidegate.model.codec import Encoder
+from tidegate.model.settings import SessionSettings
 from tidegate.provision import TlsFiles
 
 
@@ -23,22 +24,29 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     tls: Literal["required", "any"]
 
 
-class OwnSession(Admission, frozen=True, kw_only=True):
-    """A market-data session of the configuration's own. `settings` are `SessionSettings`, as
-    hexadecimal of their canonical bytes."""
+class TradingSession(Admission, frozen=True, kw_only=True):
+    """A trading session of the configuration. `settings` are `SessionSettings`, as hexadecimal of
+    their canonical bytes."""
+
+    settings: str
+
+
+class OwnSession(TradingSession, frozen=True, kw_only=True):
+    """A market-data session of the configuration's own."""
 
     service: str
     firm: str
     enabled: bool
-    settings: str
 
 
 class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`sockets` are listening sockets by service, `bell` is the reader's end of the doorbell: all
-    of them descriptors that the process inherits. Without `certificate` and `key` links are in
-    clear text."""
+    """`ports` are the numbers of all services, `sockets` listening sockets of this process', `bell`
+    is the reader's end of the doorbell: these are descriptors that the process inherits. Without
+    `certificate` and `key` links are in clear text. `l3_timestamps` and `lone_symbol` are
+    `[market_data]` of the configuration, `key_names` all its API keys."""
 
     data: str
+    ports: dict[str, int]
     sockets: dict[str, int]
     bell: int
     certificate: str
@@ -47,9 +55,13 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     virtual_clock: bool
     logon_timeout_s: int
     logons_per_second_max: int
-    trading: list[Admission]
+    explain_logons: bool
+    l3_timestamps: bool
+    lone_symbol: bool
+    trading: list[TradingSession]
     own: list[OwnSession]
     drop_copies: list[CopySession]
+    key_names: list[str]
     log_format: str
     log_level: str
 
@@ -65,33 +77,34 @@ def feed_options(
     log_level: str,
 ) -> FeedOptions:
     """What a configuration comes to for that process; without `tls` it serves clear text."""
+    settings = {(one.sender_comp_id, one.target_comp_id): one for one in config.settings.sessions}
     trading = [
-        Admission(
+        TradingSession(
             sender_comp_id=access.sender_comp_id,
             target_comp_id=access.target_comp_id,
             networks=[str(network) for network in access.networks],
             tls=access.tls,
+            settings=_encoded(settings[session_id]),
         )
-        for access in config.sessions.values()
+        for session_id, access in config.sessions.items()
     ]
-    own = []
-    for session in config.market_data:
-        encoder = Encoder()
-        session.settings.save(encoder)
-        own.append(
-            OwnSession(
-                sender_comp_id=session.access.sender_comp_id,
-                target_comp_id=session.access.target_comp_id,
-                networks=[str(network) for network in session.access.networks],
-                tls=session.access.tls,
-                service=session.access.service,
-                firm=session.access.firm,
-                enabled=session.access.enabled,
-                settings=encoder.value().hex(),
-            )
+    own = [
+        OwnSession(
+            sender_comp_id=session.access.sender_comp_id,
+            target_comp_id=session.access.target_comp_id,
+            networks=[str(network) for network in session.access.networks],
+            tls=session.access.tls,
+            service=session.access.service,
+            firm=session.access.firm,
+            enabled=session.access.enabled,
+            settings=_encoded(session.settings),
         )
+        for session in config.market_data
+    ]
+    rules = config.template.market_data
     return FeedOptions(
         data=str(directory),
+        ports=config.ports,
         sockets={name: bound.fileno() for name, bound in sockets.items()},
         bell=bell,
         certificate=str(tls.certificate) if tls is not None else "",
@@ -100,9 +113,19 @@ def feed_options(
         virtual_clock=config.clock == "virtual",
         logon_timeout_s=config.logon_timeout_s,
         logons_per_second_max=config.logons_per_second_max,
+        explain_logons=config.profile == "uat",
+        l3_timestamps=rules.l3_entry_time == "timestamp",
+        lone_symbol=rules.lone_symbol,
         trading=trading,
         own=own,
         drop_copies=copy_sessions(config),
+        key_names=list(config.keys),
         log_format=log_format,
         log_level=log_level,
     )
+
+
+def _encoded(settings: SessionSettings) -> str:
+    encoder = Encoder()
+    settings.save(encoder)
+    return encoder.value().hex()

@@ -1,8 +1,9 @@
 """The process that serves market data: started by `tidegate up`, and again when it ends.
 
 It inherits listening sockets and the reader's end of the doorbell, so a restart keeps the ports,
-and who connects meanwhile waits in line. It accepts nobody before its replica is where the journal
-is. What keeps it from following is told, and ends it: the next start may find it better.
+and who connects meanwhile waits in line. Where its replica has far to go, market-data sessions may
+log on before it is there; they are told that there is nothing yet (`Answers`). Drop copies wait.
+What keeps it from following is told, and ends it: the next start may find it better.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import ctypes
 import gc
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,24 +24,18 @@ import structlog
 import uvloop
 
 from tidegate.children import Parent
-from tidegate.config.services import drop_copy_names
 from tidegate.feeds.answers import Answers
 from tidegate.feeds.desk import Desk
-from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.follower import Follower
 from tidegate.feeds.options import FeedOptions
+from tidegate.feeds.ports import FeedPorts
 from tidegate.feeds.roster import Roster
 from tidegate.feeds.service import FeedService
 from tidegate.feeds.status import StatusServer
 from tidegate.feeds.times import FeedTime
-from tidegate.gateway.authentication import Authenticator, LogonCheck, SessionCheck
-from tidegate.gateway.listener import Listener
-from tidegate.gateway.port import LinkHost
-from tidegate.gateway.shares import Shares
 from tidegate.journal import DoorbellReader, JournalError
 from tidegate.logs import configure_logging
 from tidegate.marketdata.fold import MarketData
-from tidegate.provision import TlsFiles, server_context
 from tidegate.replica import ReplicaRefused
 
 NICE: Final = 5  # behind trading, before the history
@@ -49,6 +43,9 @@ EXIT_FAILED: Final = 1
 STOP_TEXT: Final = b"Venue is stopping"
 LOGOUT_WAIT_S: Final = 2.0
 DURABLE_LOOK_S: Final = 0.01  # between two looks whether anything of the journal is durable yet
+
+# What keeps a replica from following through no fault of this code.
+_REFUSALS: Final = (ReplicaRefused, JournalError, OSError)
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -65,15 +62,12 @@ def main(file: int) -> int:
     configure_logging(form=options.log_format, level=options.log_level)
     _give_way()
     try:
-        follower = _caught_up(parent, options)
-    except (ReplicaRefused, JournalError, OSError) as error:
-        _log.warning("feeds_refused", reason=str(error))
-        return EXIT_FAILED
+        follower = _follower(parent, options)
+    except _REFUSALS as error:
+        return _refused(error)
     if follower is None:
         return 0
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    _settle_garbage_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(parent, options, follower))
 
@@ -93,15 +87,29 @@ def _die_with_parent() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _caught_up(parent: Parent, options: FeedOptions) -> Follower | None:
-    """A replica of what is durable; None where the parent went away before anything was."""
+def _refused(error: Exception) -> int:
+    _log.warning("feeds_refused", reason=str(error))
+    return EXIT_FAILED
+
+
+def _settle_garbage_collector() -> None:
+    """As the venue's: what is there by now is never looked at again, and the rest seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _follower(parent: Parent, options: FeedOptions) -> Follower | None:
+    """A replica as of the newest snapshot; None where the parent went away before anything was
+    durable."""
     directory = Path(options.data)
     doorbell = DoorbellReader(directory, options.bell)
     while doorbell.log_position == 0:
         parent.wait(DURABLE_LOOK_S)
         if parent.is_gone:
             return None
-    return Follower(directory, doorbell, MarketData())
+    market_data = MarketData(l3_timestamps=options.l3_timestamps)
+    return Follower(directory, doorbell, market_data, at_once=False)
 
 
 async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> int:
@@ -120,40 +128,50 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_end_for_bugs(fail))
     loop.add_reader(parent.file, look)
-    market_data = follower.observer.market_data
-    desk = Desk(market_data, Answers(follower.venue))
+    answers = Answers(follower.venue, lone_symbol=options.lone_symbol, is_open=False)
+    desk = Desk(follower.observer.market_data, answers)
     time = FeedTime(follower.doorbell, follower.venue.now_ns, virtual=options.virtual_clock)
     service = FeedService(desk, follower, Roster(options), time, fail)
-    copies = DropCopyService(
-        options.drop_copies,
-        Path(options.data),
-        follower,
-        FeedTime(follower.doorbell, follower.venue.now_ns, virtual=options.virtual_clock),
-        fail,
-    )
-    service.advanced = copies.advanced if options.drop_copies else None
-    status = StatusServer(Path(options.data), service)
+    ports = FeedPorts(service, options)
+    status = StatusServer(Path(options.data), service, ports)
     service.start()
-    if options.drop_copies:
-        copies.start()
-    listeners = _listen(service, copies, options)
+    ports.listen()
     status.start()
     _log.info("feeds_serve", position=follower.position, sessions=len(desk.seats))
+    await _first_of(stopped, service.opened)
+    if not stopped.is_set():
+        _settle_garbage_collector()
+        _log.info("feeds_caught_up", position=follower.position)
+        ports.listen_for_copies(follower, fail)
     await stopped.wait()
     loop.remove_reader(parent.file)
-    for listener in listeners:
-        listener.stop_accepting()
+    ports.stop_accepting()
     status.stop()
     for error in failures:
-        _log.error("feeds_failed", reason=str(error), exc_info=error)
+        _tell(error)
     if not failures:
-        await asyncio.gather(
-            service.stop(STOP_TEXT, LOGOUT_WAIT_S), copies.stop(STOP_TEXT, LOGOUT_WAIT_S)
-        )
-    for listener in listeners:
-        listener.abort_links()
+        stops = [service.stop(STOP_TEXT, LOGOUT_WAIT_S)]
+        if ports.copies is not None:
+            stops.append(ports.copies.stop(STOP_TEXT, LOGOUT_WAIT_S))
+        await asyncio.gather(*stops)
+    ports.abort_links()
     follower.close()
     return EXIT_FAILED if failures else 0
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+def _tell(error: Exception) -> None:
+    """What has ended the process."""
+    if isinstance(error, _REFUSALS):
+        _refused(error)
+    else:
+        _log.error("feeds_failed", reason=str(error), exc_info=error)
 
 
 def _end_for_bugs(fail: Callable[[Exception], None]) -> Any:
@@ -168,32 +186,3 @@ def _end_for_bugs(fail: Callable[[Exception], None]) -> Any:
             fail(error)
 
     return handle
-
-
-def _listen(service: FeedService, copies: DropCopyService, options: FeedOptions) -> list[Listener]:
-    tls = None
-    if options.certificate:
-        files = TlsFiles(certificate=Path(options.certificate), key=Path(options.key), ca=None)
-        tls = server_context(files, options.tls)
-    shares = Shares()
-    listeners: list[Listener] = []
-    for name, descriptor in options.sockets.items():
-        host: LinkHost
-        check: LogonCheck
-        if name in drop_copy_names():
-            host = copies
-            check = Authenticator(copies, name, copies.sessions, copies.keys)
-        else:
-            host = port = service.port(name)
-            check = SessionCheck(port, name, port.sessions)
-        listener = Listener(
-            host,
-            check,
-            tls=tls,
-            logon_timeout_s=options.logon_timeout_s,
-            logons_per_second_max=options.logons_per_second_max,
-            shares=shares,
-        )
-        listener.start(socket.socket(fileno=descriptor))
-        listeners.append(listener)
-    return listeners

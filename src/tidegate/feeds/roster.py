@@ -17,7 +17,7 @@ import structlog
 from tidegate.config import convert
 from tidegate.config.services import Service, market_data_services
 from tidegate.config.values import SessionAccess, SessionId
-from tidegate.feeds.options import Admission, FeedOptions, OwnSession
+from tidegate.feeds.options import Admission, FeedOptions, OwnSession, TradingSession
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.settings import SessionSettings
 from tidegate.provision import ProvisionError, open_secrets
@@ -44,14 +44,29 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Roster:
-    """`entries` looks at the venue as it is; call it again when its settings have changed."""
+    """`entries` looks at the venue as it is; call it again when its settings have changed.
+    `configured` are those of the configuration, for as long as nobody knows what operators have
+    done since."""
 
     def __init__(self, options: FeedOptions) -> None:
         self._directory = Path(options.data)
         self._services = [s for s in market_data_services() if s.name in options.sockets]
         self._own = options.own
-        self._admissions = {(a.sender_comp_id, a.target_comp_id): a for a in options.trading}
+        self._trading = options.trading
+        self._ports = options.ports
+        self._admissions: dict[SessionId, Admission] = {
+            (one.sender_comp_id, one.target_comp_id): one for one in options.trading
+        }
         self._lost: set[SessionId] = set()  # told of once
+
+    def configured(self) -> list[Entry]:
+        found = [
+            self._entry(service, trading, _settings_of(trading))
+            for trading in self._trading
+            for service in self._services
+        ]
+        found += [self._own_entry(own, service) for own, service in self._own_places()]
+        return list({entry.place: entry for entry in found}.values())
 
     def entries(self, venue: Venue) -> list[Entry]:
         found: dict[tuple[str, SessionId], Entry] = {}
@@ -60,14 +75,17 @@ class Roster:
             if admission is None:
                 continue
             for service in self._services:
-                entry = _entry(service, admission, settings)
+                entry = self._entry(service, admission, settings)
                 found[entry.place] = entry
-        for own in self._own:
-            for service in self._services:
-                if service.name == own.service:
-                    entry = _own_entry(service, own, venue)
-                    found[entry.place] = entry
+        for own, service in self._own_places():
+            entry = self._own_entry(own, service)
+            if own.firm in venue.operated.disabled_firms:
+                entry.settings.enabled = False
+            found[entry.place] = entry
         return list(found.values())
+
+    def _own_places(self) -> list[tuple[OwnSession, Service]]:
+        return [(o, s) for o in self._own for s in self._services if s.name == o.service]
 
     def _admission(self, venue: Venue, settings: SessionSettings) -> Admission | None:
         session_id = (settings.sender_comp_id, settings.target_comp_id)
@@ -93,30 +111,27 @@ class Roster:
         self._admissions[session_id] = admission
         return admission
 
+    def _entry(self, service: Service, admission: Admission, trading: SessionSettings) -> Entry:
+        encoder = Encoder()
+        trading.save(encoder)
+        settings = SessionSettings.load(Decoder(encoder.value()))
+        settings.target_comp_id = service.target_comp_id
+        access = _access(service, self._ports[service.name], admission, "", settings)
+        return Entry(service.name, _LEVELS[service.role], access, settings)
 
-def _entry(service: Service, admission: Admission, trading: SessionSettings) -> Entry:
-    encoder = Encoder()
-    trading.save(encoder)
-    settings = SessionSettings.load(Decoder(encoder.value()))
-    settings.target_comp_id = service.target_comp_id
-    return Entry(
-        service.name,
-        _LEVELS[service.role],
-        _access(service, admission, "", settings),
-        settings,
-    )
+    def _own_entry(self, own: OwnSession, service: Service) -> Entry:
+        settings = _settings_of(own)
+        settings.enabled = own.enabled
+        access = _access(service, self._ports[service.name], own, own.firm, settings)
+        return Entry(service.name, _LEVELS[service.role], access, settings)
 
 
-def _own_entry(service: Service, own: OwnSession, venue: Venue) -> Entry:
-    settings = SessionSettings.load(Decoder(bytes.fromhex(own.settings)))
-    settings.enabled = own.enabled and own.firm not in venue.operated.disabled_firms
-    return Entry(
-        service.name, _LEVELS[service.role], _access(service, own, own.firm, settings), settings
-    )
+def _settings_of(session: TradingSession) -> SessionSettings:
+    return SessionSettings.load(Decoder(bytes.fromhex(session.settings)))
 
 
 def _access(
-    service: Service, admission: Admission, firm: str, settings: SessionSettings
+    service: Service, port: int, admission: Admission, firm: str, settings: SessionSettings
 ) -> SessionAccess:
     return SessionAccess(
         firm=firm,
@@ -126,7 +141,7 @@ def _access(
         sender_comp_id=settings.sender_comp_id,
         target_comp_id=settings.target_comp_id,
         service=service.name,
-        port=service.port,
+        port=port,
         broker=False,
         enabled=True,  # the session's settings say whether it is
         networks=tuple(convert.network(text) for text in admission.networks),

@@ -57,7 +57,8 @@ class Line:
 
 class Seat:
     """A session at one port, with what it gets. `level` is that of the port. Subscriptions are by
-    MDReqID (262), `lists`, of instruments, by SecurityReqID (320)."""
+    MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are requests that wait
+    until there are books."""
 
     def __init__(self, session: Session, level: int) -> None:
         self.session = session
@@ -66,6 +67,8 @@ class Seat:
         self.symbol_count = 0
         self.lists: dict[bytes, SecurityListRequest] = {}
         self.status_id: bytes = b""  # TradSesReqID (335) of who is told of changes
+        self.held: list[bytes] = []
+        self.held_bytes = 0
         self.refresh_count = 0  # full refreshes after its link was full
 
 

@@ -30,6 +30,7 @@ from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 
 TICK_S: Final = 0.05
+EAGER_S: Final = 1.0  # of replaying before anybody is let in: mostly the replica is there by then
 STEP_S_MAX: Final = 0.01  # of replaying, where links needed as long: less than fills one of them
 LOGOUT_LOOK_S: Final = 0.02
 
@@ -64,6 +65,7 @@ class FeedService:
         self._rolling_over = False
         self._stopping = False
         self._failed = False
+        self.opened = asyncio.Event()  # the replica has caught up
         self.advanced: Callable[[], None] | None = None  # told behind each turn that was replayed
 
     def port(self, service: str) -> FeedPort:
@@ -75,12 +77,12 @@ class FeedService:
         return port
 
     def start(self) -> None:
-        """Begin to follow. The replica is up to date, and listeners may accept."""
-        self._take_roster(self.now_ns())
-        self._rolling_over = self.follower.rollover.is_on
+        """Begin to follow; listeners may accept. Where the replica has far to go, sessions are
+        those of the configuration until it is there, and get no market data."""
+        self._take_roster(self._roster.configured(), self.now_ns())
         self._loop.add_reader(self.follower.doorbell.bell, self._rung)
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self._follow()
+        self._step(EAGER_S)
 
     async def stop(self, text: bytes, wait_s: float) -> None:
         """Log everybody out and wait for the answers."""
@@ -103,10 +105,15 @@ class FeedService:
         """The link of that number, if it is up."""
         return self._outputs.get(link)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether sessions are those that there are, and get market data."""
+        return self.opened.is_set()
+
     def logons_refused(self) -> bool:
         """Also when the rollover has lasted long enough, until the journal says that it is over:
         then everybody is cut."""
-        return self._stopping or self.follower.rollover.is_on
+        return self._stopping or self._rolling_over
 
     # --- links ------------------------------------------------------------------------------------
 
@@ -196,16 +203,24 @@ class FeedService:
             self._loop.call_soon(self._go_on)
         self.schedule()
 
+    def _open(self, now_ns: int) -> None:
+        """The replica is where the venue was at the start."""
+        self.opened.set()
+        self._take_roster(self._roster.entries(self.follower.venue), now_ns)
+        self.desk.open(now_ns)
+
     def _applied(self) -> None:
-        """A turn of the venue was replayed."""
+        """The replica has caught up, or a turn of the venue was replayed."""
         follower = self.follower
         now_ns = self.now_ns()
+        if not self.is_open:
+            self._open(now_ns)
         updates = follower.observer.take()
         if updates:
             self.desk.publish(updates, now_ns)
         if follower.observer.markets_are_new:
             follower.observer.markets_are_new = False
-            self._take_roster(now_ns)
+            self._take_roster(self._roster.entries(follower.venue), now_ns)
             self.desk.tell_markets(now_ns)
         is_on = follower.rollover.is_on
         if is_on != self._rolling_over:
@@ -219,9 +234,9 @@ class FeedService:
 
     # --- sessions ---------------------------------------------------------------------------------
 
-    def _take_roster(self, now_ns: int) -> None:
-        """Who may log on now, by the venue's settings and what operators have changed."""
-        entries = {entry.place: entry for entry in self._roster.entries(self.follower.venue)}
+    def _take_roster(self, found: list[Entry], now_ns: int) -> None:
+        """Who may log on now."""
+        entries = {entry.place: entry for entry in found}
         for index, place in enumerate(self.places):
             entry = entries.pop(place, None)
             if entry is None:
@@ -298,7 +313,7 @@ class FeedPort:
         return self._feeds.logon(session, output, frame)
 
     def logon_refusal(self, link: int) -> bytes:
-        return b""  # nobody explains logons here
+        return self._feeds.desk.refusal(link)
 
     def writer(
         self, session: int, link: int, transport: LinkTransport, shares: Shares

@@ -6,6 +6,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
+from tidegate.model.settings import VenueSettings
 
 
 class AccessBook:
@@ -48,3 +49,12 @@ class AccessBook:
 
     def _note(self, key: ApiKey, session_id: SessionId) -> None:
         self.keys[key.name] = replace(key, sessions=(*key.sessions, session_id))
+
+
+def opens_drop_copy(settings: VenueSettings, account: str, access: SessionAccess) -> bool:
+    """Whether a key that operators have added for an account opens a drop copy: one of that
+    account, or of its firm while it has no other account."""
+    if access.account:
+        return access.account == account
+    own = [one.account for one in settings.accounts if one.firm == access.firm and not one.parent]
+    return own == [account]

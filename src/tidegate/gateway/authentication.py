@@ -25,6 +25,7 @@ from tidegate.session.logon import (
     LogonRequest,
     logon_fault,
 )
+from tidegate.wire.dictionary import TRADING
 from tidegate.wire.signature import logon_password
 
 PASSWORD_FIELD: Final = b"\x01554="
@@ -73,7 +74,10 @@ def without_password(frame: bytes) -> bytes:
 
 
 class LogonCheck(Protocol):
-    """Says whether a Logon may go to the core."""
+    """Says whether a Logon may go to the core. `application` is what its sessions are for, as the
+    dictionary has it."""
+
+    application: int
 
     def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:
         """`address` is the peer's IP address, `tls` whether the link is encrypted."""
@@ -88,7 +92,9 @@ class SessionCheck:
         directory: SessionDirectory,
         service: str,
         sessions: Mapping[SessionId, SessionAccess],
+        application: int = TRADING,
     ) -> None:
+        self.application = application
         self._directory = directory
         self._service = service
         self._sessions = sessions
@@ -129,8 +135,9 @@ class Authenticator(SessionCheck):
         service: str,
         sessions: Mapping[SessionId, SessionAccess],
         keys: Mapping[str, ApiKey],
+        application: int = TRADING,
     ) -> None:
-        super().__init__(venue, service, sessions)
+        super().__init__(venue, service, sessions, application)
         self._venue = venue
         self._keys = keys
 

@@ -16,13 +16,14 @@ from typing import Any, Final
 
 import structlog
 
+from tidegate.config.services import SERVICES
 from tidegate.config.values import ApiKey, SessionAccess, SessionId
 from tidegate.gateway import authentication as checks
 from tidegate.gateway.authentication import CHECKS, Verdict
-from tidegate.gateway.port import VenuePort
+from tidegate.gateway.port import Consulted
 from tidegate.gateway.signature_mistakes import Recipe, found_mistake
 from tidegate.model.time import NS_PER_MS, parse_utc_timestamp, shown_time
-from tidegate.session.logon import LogonRequest
+from tidegate.session.logon import FAILED_NOT_YET, LogonRequest
 from tidegate.wire.signature import signed_text
 
 FAILURES_KEPT_MAX: Final = 100
@@ -31,6 +32,7 @@ TEXT_MAX: Final = 256  # of anything that a client sent
 
 SESSION: Final = "session"  # what the session itself checks, once the gateway has let a logon in
 ALL_CHECKS: Final = (*CHECKS, SESSION)
+UNSIGNED_CHECKS: Final = (*CHECKS[: CHECKS.index(checks.API_KEY)], SESSION)
 
 _log = structlog.get_logger("tidegate.gateway")
 
@@ -118,7 +120,8 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Case:
     """What there is to know about one logon: the request, the outcome of the gateway's checks, the
-    session and key it names, and the times of the moment."""
+    session and key it names, and the times of the moment. `places` are services elsewhere that have
+    that TargetCompID; `signed` says whether there are credentials to check."""
 
     request: LogonRequest
     verdict: Verdict
@@ -131,20 +134,29 @@ class Case:
     last_nonce: int
     other_secrets: tuple[bytes, ...]
     key_enabled: bool = True
+    places: tuple[str, ...] = ()
+    signed: bool = True
 
 
 class LogonDoctor:
-    """Explains failed logons in the log and keeps the newest `FAILURES_KEPT_MAX`."""
+    """Explains failed logons in the log and keeps the newest `FAILURES_KEPT_MAX`. `ports` are the
+    numbers of all services, those of other doctors too; `signed` is false where Logons carry no
+    credentials."""
 
     def __init__(
         self,
-        venue: VenuePort,
+        venue: Consulted,
         sessions: Mapping[SessionId, SessionAccess],
         keys: Mapping[str, ApiKey],
+        ports: Mapping[str, int],
+        *,
+        signed: bool = True,
     ) -> None:
         self._venue = venue
         self._sessions = sessions
         self._keys = keys
+        self._ports = ports
+        self._signed = signed
         self._failures: deque[Failure] = deque(maxlen=FAILURES_KEPT_MAX)
         self._second = 0
         self._thorough_in_second = 0
@@ -204,7 +216,18 @@ class LogonDoctor:
             last_nonce=self._venue.last_nonce(request.username) if key is not None else 0,
             other_secrets=tuple(other.secret for n, other in self._keys.items() if n != name),
             key_enabled=self._venue.key_enabled(request.username),
+            places=self._places(request.target_comp_id.decode("latin-1")),
+            signed=self._signed,
         )
+
+    def _places(self, target_comp_id: str) -> tuple[str, ...]:
+        """Where a client with that TargetCompID should have gone, unless it is right here."""
+        here = {access.service for access in self._sessions.values()}
+        found = [one for one in SERVICES if one.target_comp_id == target_comp_id]
+        if any(service.name in here for service in found):
+            return ()
+        names = [service.name for service in found if service.name in self._ports]
+        return tuple(f"port {self._ports[name]} ({name})" for name in names)
 
 
 def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) -> Failure:
@@ -212,7 +235,8 @@ def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) 
     let in. Without `thorough` the table of mistakes is not gone through."""
     request, verdict = case.request, case.verdict
     failed = verdict.failed or SESSION
-    reached = ALL_CHECKS.index(failed)
+    own_checks = ALL_CHECKS if case.signed else UNSIGNED_CHECKS
+    reached = own_checks.index(failed)
     detail = session_reason.decode("latin-1") if failed == SESSION else _detail(case, failed)
     outcomes = tuple(
         CheckOutcome(check, "passed")
@@ -220,7 +244,7 @@ def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) 
         else CheckOutcome(check, "failed", detail)
         if place == reached
         else CheckOutcome(check, "not reached")
-        for place, check in enumerate(ALL_CHECKS)
+        for place, check in enumerate(own_checks)
     )
     finding = _signature(case, thorough=thorough)
     if finding is not None and finding.mistake:
@@ -285,6 +309,10 @@ def _comp_ids_detail(case: Case) -> str:
     sender, target = _text(request.sender_comp_id), _text(request.target_comp_id)
     if case.access is not None:
         return f"{sender} to {target} logs on at port {case.access.port} ({case.access.service})"
+    if case.verdict.text == FAILED_NOT_YET:
+        return "market data has just started and does not know yet whom operators have added"
+    if case.places:
+        return f"TargetCompID (56) {target} is that of {' and '.join(case.places)}"
     if case.other_targets:
         return f"{sender} is known, with TargetCompID (56) {', '.join(case.other_targets)}"
     return f"no session has SenderCompID (49) {sender!r}"

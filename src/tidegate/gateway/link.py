@@ -220,7 +220,7 @@ class Link(asyncio.Protocol):
                 self._close_silently("no FIX")
             return False
         frame = self._frames.popleft()
-        request = read_logon(frame)
+        request = read_logon(frame, self._authenticator.application)
         if request is None or self._venue.logons_refused():
             self._close_silently("not a Logon" if request is None else "rollover", request)
             return False

@@ -88,6 +88,18 @@ class CredentialDirectory(SessionDirectory, Protocol):
         """The last nonce that was accepted from a key, 0 before the first."""
 
 
+class Consulted(Protocol):
+    """What explaining a failed Logon takes; parts of `LinkHost` and `CredentialDirectory`."""
+
+    def now_ns(self) -> int: ...
+
+    def wall_ns(self) -> int: ...
+
+    def key_enabled(self, api_key: bytes) -> bool: ...
+
+    def last_nonce(self, api_key: bytes) -> int: ...
+
+
 class VenuePort(LinkHost, CredentialDirectory, FrameSource, Protocol):
     """The running venue: its one loop, with the journal behind it."""
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tidegate.config import VenueConfig
 from tidegate.config.liquidity import LIQUIDITY_FIRM, MAKER, TAKER, LiquiditySettings
 from tidegate.model.settings import ROLLOVER_NEVER
+from tidegate.provision.tls import TlsFiles, certified_name
 
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -35,14 +36,15 @@ class MakerSession(Struct, frozen=True, kw_only=True):
 
 
 class MakerOptions(Struct, frozen=True, kw_only=True):
-    """The first line. `ca_file` is empty where the system's trust is to be used; `rollover_s` is -1
-    for never; `virtual_clock` is whether the venue's time must be asked for."""
+    """The first line. `certificate` is the file of the venue's certificate, the only one to trust,
+    and empty for plain TCP; `server_name` is a name that it is for; `rollover_s` is -1 for never;
+    `virtual_clock` is whether the venue's time must be asked for."""
 
     data: str
     host: str
     port: int
-    tls: bool
-    ca_file: str
+    certificate: str
+    server_name: str
     maker: MakerSession
     taker: MakerSession
     rollover_s: int
@@ -56,12 +58,11 @@ def maker_options(
     config: VenueConfig,
     directory: Path,
     *,
-    ca_file: Path | None,
-    plain: bool,
+    tls: TlsFiles | None,
     log_format: str,
     log_level: str,
 ) -> MakerOptions | None:
-    """None where the maker is off."""
+    """None where the maker is off. Without `tls` it connects in plain."""
     if config.liquidity is None:
         return None
     sessions = {one.sender_comp_id: one for one in config.sessions.values()}
@@ -70,8 +71,10 @@ def maker_options(
         data=str(directory),
         host=_LOOPBACK_OF.get(config.host, config.host),
         port=sessions[MAKER].port,
-        tls=not plain,
-        ca_file="" if plain or ca_file is None else str(ca_file.absolute()),
+        # Not by the authority: a certificate of the operator's own need not be for this address,
+        # nor its authority known on this machine.
+        certificate="" if tls is None else str(tls.certificate.absolute()),
+        server_name="" if tls is None else certified_name(tls),
         maker=_session(config, MAKER),
         taker=_session(config, TAKER),
         rollover_s=config.settings.rollover_s if rollover else -1,

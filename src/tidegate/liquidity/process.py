@@ -124,8 +124,9 @@ def _client(options: MakerOptions, session: MakerSession, clock_ns: Callable[[],
         Endpoint(
             options.host,
             options.port,
-            tls=options.tls,
-            ca_file=Path(options.ca_file) if options.ca_file else None,
+            tls=bool(options.certificate),
+            ca_file=Path(options.certificate) if options.certificate else None,
+            server_name=options.server_name,
         ),
         Credentials(
             session.sender_comp_id, session.target_comp_id, session.api_key, session.api_secret

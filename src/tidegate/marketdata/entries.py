@@ -1,7 +1,8 @@
 """The entries of market data messages as bytes, each rendered once however many messages hold it.
 
 Texts are the dialect's: prices and sizes with all of their decimals, zero as `0.0`, MDEntryTime
-(273) as a time of day. An entry here lacks MDUpdateAction (279), which stands before it in 35=X.
+(273) as a time of day, or that of single orders as date and time where the venue says so. An entry
+here lacks MDUpdateAction (279), which stands before it in 35=X.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ from librt.strings import BytesWriter
 from tidegate.marketdata.levels import PublicLevel, PublicOrder
 from tidegate.model.orders import MARKET
 from tidegate.model.scaled import LOT_DECIMALS
-from tidegate.model.time import NS_PER_MS, NS_PER_S, iso_timestamp, utc_time_only
+from tidegate.model.time import (
+    NS_PER_MS,
+    NS_PER_S,
+    iso_timestamp,
+    utc_time_only,
+    utc_timestamp_us,
+)
 from tidegate.wire.render import put_fixed, put_padded
 
 NEW: Final = b"279=0\x01"
@@ -26,10 +33,11 @@ _ZULU: Final = 90  # Z
 
 class Entries:
     """Renders the entries of one symbol. The texts of the millisecond and the second asked for last
-    are kept: what changes together shares them."""
+    are kept: what changes together shares them. `l3_timestamps` gives orders a time with a date."""
 
-    def __init__(self, price_decimals: int) -> None:
+    def __init__(self, price_decimals: int, *, l3_timestamps: bool = False) -> None:
         self.price_decimals = price_decimals
+        self._l3_timestamps = l3_timestamps
         self._writer = BytesWriter()
         self._millisecond = -1
         self._time_text: bytes = b""
@@ -63,7 +71,10 @@ class Entries:
             writer.write(b"\x01271=")
             put_fixed(writer, order.lots, LOT_DECIMALS)
             writer.write(b"\x01273=")
-            writer.write(self._time(order.changed_ns))
+            changed_ns = order.changed_ns
+            writer.write(
+                utc_timestamp_us(changed_ns) if self._l3_timestamps else self._time(changed_ns)
+            )
             writer.write(b"\x015060=")
             self._put_iso(order.changed_ns)
             writer.write(b"\x015273=")

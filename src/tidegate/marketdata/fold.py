@@ -18,10 +18,12 @@ class MarketData:
     times in nanoseconds since 1970.
 
     A symbol that was not added is an error of the caller (`KeyError`), and so are `watch` and
-    `snapshot` between a change and the flush that tells it.
+    `snapshot` between a change and the flush that tells it. `l3_timestamps` has MDEntryTime (273)
+    of single orders as date and time with microseconds, in place of a time of day.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, l3_timestamps: bool = False) -> None:
+        self._l3_timestamps = l3_timestamps
         self._books: dict[bytes, PublicBook] = {}
         self._dirty: list[PublicBook] = []  # in the order in which they were told of
 
@@ -29,7 +31,9 @@ class MarketData:
         """A pair that is new, or that has changed in anything but its symbol and its decimals."""
         book = self._books.get(instrument.symbol_text)
         if book is None:
-            self._books[instrument.symbol_text] = PublicBook(instrument)
+            self._books[instrument.symbol_text] = PublicBook(
+                instrument, l3_timestamps=self._l3_timestamps
+            )
         else:
             book.adopt(instrument)
 

@@ -20,6 +20,8 @@ from tidegate.model.instruments import Instrument
 from tidegate.model.limits import NAME_BYTES_MAX, REQUEST_ID_BYTES_MAX
 from tidegate.model.market_state import (
     CANCEL_ONLY,
+    DELISTED,
+    HIDDEN,
     LIMIT_ONLY,
     MAINTENANCE,
     ONLINE,
@@ -35,11 +37,13 @@ SPOT: Final = b"CASH"  # SecurityType (167)
 
 # AssetPairStatus (5032)
 PAIR_STATUS: Final[dict[int, int]] = {
+    HIDDEN: 0,
     ONLINE: 1,
     MAINTENANCE: 2,
     CANCEL_ONLY: 3,
     POST_ONLY: 4,
     LIMIT_ONLY: 5,
+    DELISTED: 6,
     REDUCE_ONLY: 7,
 }
 
@@ -82,9 +86,12 @@ class ListedInstrument:
 
 def pair_status(state: MarketState) -> int:
     """AssetPairStatus (5032) of a pair."""
-    if state.halted and state.status != MAINTENANCE:
-        return PAIR_STATUS[CANCEL_ONLY]
-    return PAIR_STATUS[state.status]
+    return PAIR_STATUS[_effective(state)]
+
+
+def _effective(state: MarketState) -> int:
+    """The status of a pair, a halt considered."""
+    return CANCEL_ONLY if state.halted and state.status < MAINTENANCE else state.status
 
 
 def session_status(states: list[MarketState]) -> int:
@@ -93,16 +100,13 @@ def session_status(states: list[MarketState]) -> int:
     cancels, and maintenance where none does."""
     if not states:
         return SESSION_UNKNOWN
-    found = [pair_status(state) for state in states]
-    cancel_only = PAIR_STATUS[CANCEL_ONLY]
-    maintenance = PAIR_STATUS[MAINTENANCE]
-    post_only = PAIR_STATUS[POST_ONLY]
+    found = [_effective(state) for state in states]
     for status in found:
-        if status != cancel_only and status != maintenance and status != post_only:
+        if status != CANCEL_ONLY and status != POST_ONLY and status < MAINTENANCE:
             return SESSION_ONLINE
-    if post_only in found:
+    if POST_ONLY in found:
         return SESSION_POST_ONLY
-    return SESSION_CANCEL_ONLY if cancel_only in found else SESSION_MAINTENANCE
+    return SESSION_CANCEL_ONLY if CANCEL_ONLY in found else SESSION_MAINTENANCE
 
 
 def selects(request: SecurityListRequest, listed: ListedInstrument) -> bool:

@@ -7,7 +7,7 @@ are cut to the longest that would have been taken.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from tidegate.marketdata.shapes import (
@@ -19,6 +19,7 @@ from tidegate.marketdata.shapes import (
     book_shape,
     trades_shape,
 )
+from tidegate.model.instruments import Instrument
 from tidegate.model.limits import (
     L2_SYMBOLS_PER_SESSION,
     L3_SYMBOLS_PER_SESSION,
@@ -49,11 +50,14 @@ UNSUBSCRIBE: Final = 50  # 2
 LIST_VALID: Final = 0
 LIST_INVALID: Final = 1
 LIST_EMPTY: Final = 2
+LIST_UNAVAILABLE: Final = 4
 
 # SecurityListRequestType (559)
 BY_SYMBOL: Final = b"0"
 BY_SECURITY_TYPE: Final = b"1"
 EVERYTHING: Final = b"4"
+
+SECURITY_TYPES: Final = (b"CASH", b"FUT", b"OPT", b"TS")  # SecurityType (167); not all are here
 
 # TradSesStatusRejReason (567)
 UNKNOWN_TRADING_SESSION: Final = 1
@@ -74,22 +78,24 @@ class MarketDataReject:
 
 
 class MarketDataRequest:
-    """What a session subscribes to under one MDReqID, or no longer: each symbol once, in the order
-    of the request, with the book of that depth, with trades, or with both. Where `subscribe` is
-    false the rest is empty: the whole subscription ends, or nothing where there is none."""
+    """What a session subscribes to under one MDReqID, or no longer: with the book of that depth,
+    with trades, or with both. `symbols` has each spelling of a symbol once, in the order of the
+    request, and the instrument that it means. Where `subscribe` is false the rest is empty: the
+    whole subscription ends, or nothing where there is none."""
 
     def __init__(self, md_req_id: bytes, *, subscribe: bool) -> None:
         self.md_req_id = md_req_id
         self.subscribe = subscribe
-        self.symbols: list[bytes] = []
+        self.symbols: dict[bytes, Instrument] = {}
         self.level = LEVEL_2
         self.depth = 0
         self.book = False
         self.trades = False
 
-    def shapes(self, symbol: bytes) -> list[Shape]:
+    def shapes(self, spelling: bytes) -> list[Shape]:
         """The shapes to watch for one of the symbols. The first one's snapshot is what the client
         gets to begin with."""
+        symbol = self.symbols[spelling].symbol_text
         found: list[Shape] = []
         if self.book:
             found.append(book_shape(symbol, self.level, self.depth))
@@ -108,13 +114,14 @@ def read_market_data_request(
     message: Message,
     *,
     level: int,
-    known: Collection[bytes],
+    known: Mapping[bytes, Instrument],
     md_req_ids: Collection[bytes],
     symbol_count: int,
 ) -> MarketDataRequest | MarketDataReject:
     """Reads a MarketDataRequest (35=V) that came to a port of that `level`. `known` are the
-    symbols there are, `md_req_ids` those under which the session is subscribed, `symbol_count` the
-    symbols of all these subscriptions. The end of a subscription is never refused."""
+    instruments there are, by every spelling of their symbols, `md_req_ids` those under which the
+    session is subscribed, `symbol_count` the symbols of all these subscriptions. The end of a
+    subscription is never refused."""
     md_req_id = message.get(tags.MD_REQ_ID)
     request_type = message.char(tags.SUBSCRIPTION_REQUEST_TYPE)
     request = MarketDataRequest(md_req_id, subscribe=request_type == SUBSCRIBE)
@@ -172,15 +179,19 @@ def _read_contents(
 
 
 def _read_symbols(
-    message: Message, request: MarketDataRequest, known: Collection[bytes], symbol_count: int
+    message: Message,
+    request: MarketDataRequest,
+    known: Mapping[bytes, Instrument],
+    symbol_count: int,
 ) -> MarketDataReject | None:
     """The symbols; one that is named twice counts once."""
-    seen: dict[bytes, bool] = {}
+    seen: dict[bytes, Instrument] = {}
     for symbol in _values(message, tags.SYMBOL):
-        if symbol not in known:
+        instrument = known.get(symbol)
+        if instrument is None:
             shown = symbol[:NAME_BYTES_MAX]
             return MarketDataReject(UNKNOWN_SYMBOL, b"Unknown symbol: %s" % shown)
-        seen[symbol] = True
+        seen[symbol] = instrument
     if not seen:
         return MarketDataReject(UNKNOWN_SYMBOL, b"No symbol requested")
     by_level = request.level == LEVEL_2
@@ -188,7 +199,7 @@ def _read_symbols(
     if symbol_count + len(seen) > limit:
         text = b"Too many symbols: more than %d on one session" % limit
         return MarketDataReject(UNSUPPORTED_SCOPE, text)
-    request.symbols = list(seen)
+    request.symbols = seen
     return None
 
 
@@ -218,14 +229,28 @@ def read_security_list_request(
     """Reads a SecurityListRequest (35=x). `security_req_ids` are those under which the session gets
     updates; one of them may come again, and takes the place of the one before."""
     security_req_id = message.get(tags.SECURITY_REQ_ID)
-    request = SecurityListRequest(
-        security_req_id, message.char(tags.SUBSCRIPTION_REQUEST_TYPE) or SNAPSHOT
-    )
-    if request.subscription == UNSUBSCRIBE:
+    subscription = message.char(tags.SUBSCRIPTION_REQUEST_TYPE) or SNAPSHOT
+    request = SecurityListRequest(security_req_id, subscription)
+    if subscription == UNSUBSCRIBE:
         return request
+    if subscription != SNAPSHOT and subscription != SUBSCRIBE:
+        text = b"Unsupported subscription request type: %c" % subscription
+        return SecurityListReject(LIST_INVALID, text)
     if len(security_req_id) > REQUEST_ID_BYTES_MAX:
         text = b"SecurityReqID is longer than %d characters" % REQUEST_ID_BYTES_MAX
         return SecurityListReject(LIST_INVALID, text)
+    reject = _read_selection(message, request)
+    if reject is not None:
+        return reject
+    if subscription == SUBSCRIBE and security_req_id not in security_req_ids:
+        if len(security_req_ids) >= LIST_SUBSCRIPTIONS_PER_SESSION:
+            text = b"Too many subscriptions: more than %d on one session"
+            return SecurityListReject(LIST_INVALID, text % LIST_SUBSCRIPTIONS_PER_SESSION)
+    return request
+
+
+def _read_selection(message: Message, request: SecurityListRequest) -> SecurityListReject | None:
+    """Which instruments are meant."""
     request_type = message.get(tags.SECURITY_LIST_REQUEST_TYPE)
     if request_type == BY_SYMBOL:
         request.symbol = message.get(tags.SYMBOL)
@@ -235,14 +260,13 @@ def read_security_list_request(
         request.security_type = message.get(tags.SECURITY_TYPE)
         if not request.security_type:
             return SecurityListReject(LIST_INVALID, b"SecurityType (167) is required with 559=1")
+        if request.security_type not in SECURITY_TYPES:
+            shown = request.security_type[:NAME_BYTES_MAX]
+            return SecurityListReject(LIST_INVALID, b"Unsupported security type: %s" % shown)
     elif request_type != EVERYTHING:
         text = b"Unsupported security list request type: %s" % request_type
         return SecurityListReject(LIST_INVALID, text)
-    if request.subscription == SUBSCRIBE and security_req_id not in security_req_ids:
-        if len(security_req_ids) >= LIST_SUBSCRIPTIONS_PER_SESSION:
-            text = b"Too many subscriptions: more than %d on one session"
-            return SecurityListReject(LIST_INVALID, text % LIST_SUBSCRIPTIONS_PER_SESSION)
-    return request
+    return None
 
 
 class TradingSessionReject:

@@ -38,6 +38,7 @@ POSITIONS_MAX: Final = 1_000  # of an account, unless configured
 L2_SYMBOLS_PER_SESSION: Final = 500  # of all its subscriptions together
 L3_SYMBOLS_PER_SESSION: Final = 200
 LIST_SUBSCRIPTIONS_PER_SESSION: Final = 16  # to the list of instruments
+EARLY_REQUEST_BYTES_MAX: Final = 128 * 1024  # of a session, while there are no books yet
 REQUEST_ID_BYTES_MAX: Final = 64  # of MDReqID, SecurityReqID and TradSesReqID
 
 # venue

@@ -22,7 +22,9 @@ CANCEL_ONLY: Final = 1
 POST_ONLY: Final = 2
 LIMIT_ONLY: Final = 3
 REDUCE_ONLY: Final = 4
-MAINTENANCE: Final = 5
+MAINTENANCE: Final = 5  # from here on nothing but a cancel can happen
+HIDDEN: Final = 6
+DELISTED: Final = 7
 
 STATUS_NAMES: Final = {
     ONLINE: "online",
@@ -31,6 +33,8 @@ STATUS_NAMES: Final = {
     LIMIT_ONLY: "limit_only",
     REDUCE_ONLY: "reduce_only",
     MAINTENANCE: "maintenance",
+    HIDDEN: "hidden",
+    DELISTED: "delisted",
 }
 
 BAND_OF_INSTRUMENT: Final = -1  # no operator has set another
@@ -52,7 +56,7 @@ class MarketState:
     @property
     def trades(self) -> bool:
         """Whether anything but a cancel can happen."""
-        return not self.halted and self.status != CANCEL_ONLY and self.status != MAINTENANCE
+        return not self.halted and self.status != CANCEL_ONLY and self.status < MAINTENANCE
 
     @property
     def mark_price(self) -> int:
@@ -85,7 +89,7 @@ def status_rule(
     status = state.status
     if status == ONLINE:
         return None
-    if status == MAINTENANCE:
+    if status >= MAINTENANCE:
         return MARKET_MAINTENANCE
     if status == CANCEL_ONLY:
         return MARKET_CANCEL_ONLY

@@ -147,7 +147,7 @@ MARKET_MAINTENANCE: Final = _order_entry(
     "market_maintenance",
     _NOT_AVAILABLE,
     "EService:Unavailable",
-    "The pair is in maintenance; cancels go on.",
+    "The pair is in maintenance, hidden or delisted; cancels go on.",
 )
 MARKET_CANCEL_ONLY: Final = _order_entry(
     "market_cancel_only",

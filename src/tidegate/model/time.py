@@ -76,6 +76,12 @@ def utc_time_only(time_ns: int) -> bytes:
     return b"%02d:%02d:%02d.%03d" % (hour, minute, second, millisecond)
 
 
+def utc_timestamp_us(time_ns: int) -> bytes:
+    """FIX `UTCTimestamp` with microseconds: `20261103-09:15:00.000000`. Times are cut, not
+    rounded."""
+    return b"%s%03d" % (utc_timestamp(time_ns), time_ns // 1_000 % 1_000)
+
+
 def iso_timestamp(time_ns: int) -> bytes:
     """ISO 8601 in UTC with nanoseconds: `2026-11-03T09:15:00.000000000Z`."""
     seconds, nanosecond = divmod(time_ns, NS_PER_S)

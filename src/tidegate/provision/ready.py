@@ -173,9 +173,12 @@ def print_ready(
 
 
 def _print_market_data(console: Console, sessions: list[dict[str, Any]]) -> None:
-    """Who may log on where, a line for each port: mostly everybody, everywhere."""
+    """Who may log on where, a line for each port: mostly everybody, everywhere. The market maker's
+    own are for programs of the venue."""
     names: dict[tuple[str, int, str], list[str]] = {}
     for session in sessions:
+        if session["firm"] == LIQUIDITY_FIRM:
+            continue
         key = (session["role"], session["port"], session["target_comp_id"])
         names.setdefault(key, []).append(session["sender_comp_id"])
     for (role, port, target), senders in names.items():

@@ -87,6 +87,17 @@ def server_context(files: TlsFiles, minimum: Literal["1.3", "1.2"]) -> ssl.SSLCo
     return context
 
 
+def certified_name(files: TlsFiles) -> str:
+    """A name or address that the server certificate is for; empty where it has none."""
+    certificate = _read_certificate(files.certificate)
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ""
+    hosts = [name.replace("*", "venue", 1) for name in names.get_values_for_type(x509.DNSName)]
+    return [*hosts, *map(str, names.get_values_for_type(x509.IPAddress)), ""][0]
+
+
 def certificate_names(host: str, more: tuple[str, ...]) -> tuple[str, ...]:
     """Names and addresses the server certificate is for, each once. A host that means every
     address is none that a client could connect to."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.wire import tags
+from tidegate.wire.dictionary import TRADING
 from tidegate.wire.message import SCANNED, Message
 from tidegate.wire.render import frame_of
 from tidegate.wire.validation import check
@@ -26,6 +27,7 @@ FAILED_HEARTBEAT: Final = b"Logon failed: HeartBtInt (108) must be %d to %d seco
 FAILED_DISABLED: Final = b"Logon failed: session disabled"
 FAILED_TOO_MANY: Final = b"Logon failed: too many logons"
 FAILED_TLS: Final = b"Logon failed: TLS required"
+FAILED_NOT_YET: Final = b"Logon failed: market data is not available yet"
 _CREDENTIALS: Final = (tags.USERNAME, tags.PASSWORD, tags.NONCE)
 
 ALREADY_ACTIVE: Final = b"Session already active"
@@ -38,7 +40,7 @@ RESET_IS_NO_DUPLICATE: Final = b"ResetSeqNumFlag (141) and PossDupFlag (43) cont
 class LogonRequest:
     """A Logon's fields. Texts are as on the wire; absent ones are empty, numbers -1."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, application: int = TRADING) -> None:
         self.msg_type = message.get(tags.MSG_TYPE)
         self.begin_string = message.get(tags.BEGIN_STRING)
         self.msg_seq_num_text = message.get(tags.MSG_SEQ_NUM)
@@ -51,16 +53,17 @@ class LogonRequest:
         self.username = message.get(tags.USERNAME)
         self.password = message.get(tags.PASSWORD)
         self.nonce = message.get(tags.NONCE)
-        self.fault = check(message, LOGON)  # of the fields, whatever they say
+        self.fault = check(message, LOGON, application)  # of the fields, whatever they say
 
 
-def read_logon(frame: bytes) -> LogonRequest | None:
-    """The Logon in a frame; None where the frame is no scannable Logon with MsgType in third
-    place, which is answered by closing the link without a word."""
+def read_logon(frame: bytes, application: int = TRADING) -> LogonRequest | None:
+    """The Logon in a frame, for a session of that kind (see the dictionary); None where the frame
+    is no scannable Logon with MsgType in third place, which is answered by closing the link without
+    a word."""
     message = Message()
     if message.scan(frame) != SCANNED or message.count < 3 or message.tags[2] != tags.MSG_TYPE:
         return None
-    request = LogonRequest(message)
+    request = LogonRequest(message, application)
     return request if request.msg_type == LOGON else None
 
 

@@ -52,7 +52,7 @@ from tidegate.wire import tags
 from tidegate.wire.dictionary import TRADING
 from tidegate.wire.message import SCANNED, TOO_MANY_FIELDS, Message
 from tidegate.wire.render import FrameWriter
-from tidegate.wire.validation import Fault, check, scan_fault
+from tidegate.wire.validation import Fault, check, fields_fault, scan_fault
 
 BEGIN_STRING: Final = b"FIX.4.4"
 
@@ -194,7 +194,7 @@ class Session:
         assert self.state == DISCONNECTED
         message = self.tools.message
         scanned = message.scan(frame)
-        fault = scan_fault(message, scanned) if scanned != SCANNED else check(message, b"A")
+        fault = fields_fault(message, scanned, b"A", self.application)
         number = message.integer(tags.MSG_SEQ_NUM)
         self.state = next_state(self.state, LOGON)
         self._take_link(link, max(message.integer(tags.HEART_BT_INT), 1), time_ns)
@@ -485,7 +485,8 @@ class Session:
             return
         gap = self.gap
         gap.see(number)
-        if gap.hold(number, frame) and msg_type == b"2" and check(message, msg_type) is None:
+        is_held = gap.hold(number, frame)
+        if is_held and msg_type == b"2" and check(message, b"2", self.application) is None:
             # Answered at once: were both sides to wait for the other's, neither would come.
             gap.held[number] = DONE
             self._resend_request(message, number, time_ns)
@@ -533,10 +534,9 @@ class Session:
         self.gap.forget_below(self.next_incoming)
 
     def _sequence_reset(self, message: Message, number: int, scanned: int, time_ns: int) -> None:
-        """SequenceReset without GapFillFlag: the peer states its next number; its own MsgSeqNum
-        means nothing. Any number from 1 on is accepted, a lower one too (the dialect's rule): an
-        order that comes twice this way is caught by its ClOrdID."""
-        fault = scan_fault(message, scanned) if scanned != SCANNED else check(message, b"4")
+        """SequenceReset without GapFillFlag: the peer states its next number, 1 or more and maybe a
+        lower one (the dialect's rule: an order that comes twice is caught by its ClOrdID)."""
+        fault = fields_fault(message, scanned, b"4", self.application)
         if fault is None and message.integer(tags.NEW_SEQ_NO) < 1:
             fault = Fault(5, tags.NEW_SEQ_NO, b"NewSeqNo (36) must be 1 or more")
         if fault is not None:

@@ -60,7 +60,8 @@ class MessageType:
     """A message of the dialect, without header and trailer. `from_client` says whether the venue
     takes it; `admin` whether it belongs to the session layer; `application` in which sessions it
     has a place. `lone_tag` is the member of a group of one field that may stand for a group of one
-    entry, without its counter; 0 where there is none."""
+    entry, without its counter; `roaming_tag` the counter of a group that may also stand among the
+    entries of another one. 0 where there is none."""
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class MessageType:
         from_client: bool,
         application: int,
         lone_tag: int,
+        roaming_tag: int,
     ) -> None:
         self.msg_type = msg_type
         self.name = name
@@ -80,6 +82,7 @@ class MessageType:
         self.from_client = from_client
         self.application = application
         self.lone_tag = lone_tag
+        self.roaming_tag = roaming_tag
 
     def has_place_in(self, application: int) -> bool:
         """Whether sessions of that kind know the message."""
@@ -105,8 +108,10 @@ _GROUP_ROWS_OF: Final[dict[bytes, dict[str, list[tuple[str, str]]]]] = {
     b"W": {"NoMDEntries": SNAPSHOT_ENTRY_ROWS},
 }
 
-# Some clients of a MarketDataRequest send a Symbol without NoRelatedSym.
+# Some clients of a MarketDataRequest send a Symbol without NoRelatedSym, and some have that group
+# within the one of MDEntryType, as the dialect's list of fields can be read.
 _LONE_MEMBERS: Final[dict[bytes, str]] = {b"V": "Symbol"}
+_ROAMING_GROUPS: Final[dict[bytes, str]] = {b"V": "NoRelatedSym"}
 
 _FROM_VENUE: Final = (b"8", b"W", b"X", b"Y", b"y", b"h")
 
@@ -123,6 +128,16 @@ _HEADER_ROWS: Final[list[tuple[str, str]]] = [
     ("SenderSubID", "N"),
     ("PossResend", "N"),
 ]
+
+# What the dialect has no use for. On a drop copy, whose page allows for FIX 4.4's whole header and
+# Logon, a client may say it, and it counts for nothing: the rest of the header (627 counts a group
+# of 628 to 630), of the Logon (384 counts one of 372 and 385), and the ranges of the Logon's custom
+# fields.
+IDLE_HEADER_TAGS: Final = frozenset(
+    (57, 90, 91, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 627, 628, 629, 630)
+)
+IDLE_LOGON_TAGS: Final = frozenset((95, 96, 372, 383, 384, 385, 464, 789))
+IDLE_LOGON_RANGES: Final = ((5_000, 5_099), (9_000, 9_999))
 
 _TRAILER_ROWS: Final[list[tuple[str, str]]] = [("CheckSum", "Y")]
 
@@ -301,6 +316,7 @@ def _messages() -> dict[bytes, MessageType]:
     ):
         for msg_type, rows in table:
             lone = _LONE_MEMBERS.get(msg_type)
+            roaming = _ROAMING_GROUPS.get(msg_type)
             messages[msg_type] = MessageType(
                 msg_type,
                 FIX44_MSG_TYPES[msg_type],
@@ -311,6 +327,7 @@ def _messages() -> dict[bytes, MessageType]:
                 from_client=msg_type not in _FROM_VENUE,
                 application=ANY_SESSION if msg_type == b"j" else application,
                 lone_tag=_BY_NAME[lone].tag if lone is not None else 0,
+                roaming_tag=_BY_NAME[roaming].tag if roaming is not None else 0,
             )
     return messages
 

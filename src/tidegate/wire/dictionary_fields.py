@@ -2,9 +2,10 @@
 
 Fields of Spot and Derivatives stand together, because the messages are the same ones. Where FIX 4.4
 knows more values of a field than the dialect does, the dialect's are listed: another value is out
-of range here. (Where the dialect has a refusal of its own for them, FIX 4.4's are: MDEntryType.)
-Types are FIX 4.4's names; `TEXT` is a String written by people, for people, and `UINT32` a number
-that FIX engines with 32 signed bits do not read as an int.
+of range here. (Where the dialect has a refusal of its own for the rest, `REFUSED_BY_REQUESTS`, that
+refusal is what they get.) Types are FIX 4.4's names; `TEXT` is a String written by people, for
+people, `UINT32` a number that FIX engines with 32 signed bits do not read as an int, and `MDTIME` a
+UTCTimeOnly, which a venue may be told to write as a UTCTimestamp.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ FIELD_ROWS: Final[list[tuple[int, str, str, dict[str, str]]]] = [
     ),
     (270, "MDEntryPx", "PRICE", {}),
     (271, "MDEntrySize", "QTY", {}),
-    (273, "MDEntryTime", "UTCTIMEONLY", {}),
+    (273, "MDEntryTime", "MDTIME", {}),
     (278, "MDEntryID", "STRING", {}),
     (279, "MDUpdateAction", "CHAR", {"0": "new", "1": "change", "2": "delete"}),
     (
@@ -353,6 +354,16 @@ FIELD_ROWS: Final[list[tuple[int, str, str, dict[str, str]]]] = [
     ),
     (8674, "CancelOrdersOnDisconnect", "INT", {"0": "cancel", "1": "keep"}),
 ]
+
+# Fields of requests whose other values the dialect refuses in its own way (281, 560, 567): what is
+# not listed is no fault of the message.
+REFUSED_BY_REQUESTS: Final = (
+    "SecurityListRequestType",
+    "SecurityType",
+    "SubscriptionRequestType",
+    "MDEntryType",
+    "MDUpdateType",
+)
 
 # Tags up to 956 that FIX 4.4 does not define: fields of earlier versions that it dropped, and
 # numbers that were never given. Taken from QuickFIX's dictionary of FIX 4.4.

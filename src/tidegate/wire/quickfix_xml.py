@@ -14,16 +14,20 @@ from tidegate.wire.dictionary import (
     Member,
 )
 
-# Types that QuickFIX does not know by our name. Its INT has 32 bits with the sign.
-_TYPES: Final[dict[str, str]] = {"TEXT": "STRING", "UINT32": "STRING"}
+# Types that QuickFIX does not know by our name. Its INT has 32 bits with the sign, and one field is
+# of one type, so times of market data that may have a date are texts.
+_TYPES: Final[dict[str, str]] = {"TEXT": "STRING", "UINT32": "STRING", "MDTIME": "UTCTIMEONLY"}
+_TYPES_WITH_DATES: Final[dict[str, str]] = {**_TYPES, "MDTIME": "STRING"}
 
 _ESCAPES: Final[list[tuple[str, str]]] = [("&", "&amp;"), ("<", "&lt;"), ("'", "&apos;")]
 
 
-def quickfix_dictionary() -> str:
+def quickfix_dictionary(*, l3_timestamps: bool = False) -> str:
     """The whole dictionary as XML that QuickFIX, QuickFIX/J and QuickFIX/n load. It fits both
     directions, so a field that only one side must send is optional in it, and so is one that is
-    required by the value of another."""
+    required by the value of another. With `l3_timestamps` it also fits a venue that writes
+    MDEntryTime (273) of single orders as date and time."""
+    types = _TYPES_WITH_DATES if l3_timestamps else _TYPES
     lines = ["<fix type='FIX' major='4' minor='4' servicepack='0'>", " <header>"]
     _write_members(lines, HEADER, 2)
     lines += [" </header>", " <messages>"]
@@ -37,7 +41,7 @@ def quickfix_dictionary() -> str:
     _write_members(lines, TRAILER, 2)
     lines += [" </trailer>", " <components/>", " <fields>"]
     for tag in sorted(FIELDS):
-        _write_field(lines, FIELDS[tag])
+        _write_field(lines, FIELDS[tag], types)
     lines += [" </fields>", "</fix>", ""]
     return "\n".join(lines)
 
@@ -55,8 +59,8 @@ def _write_members(lines: list[str], members: list[Member], depth: int) -> None:
         lines.append(f"{indent}</group>")
 
 
-def _write_field(lines: list[str], field: Field) -> None:
-    type_ = _TYPES.get(field.type, field.type)
+def _write_field(lines: list[str], field: Field, types: dict[str, str]) -> None:
+    type_ = types.get(field.type, field.type)
     values = field.values
     if field.name == "MsgType":
         values = {message.msg_type.decode(): message.name for message in MESSAGES.values()}

@@ -25,6 +25,9 @@ from tidegate.wire.dictionary import (
     DROP_COPY,
     FIELDS,
     HEADER,
+    IDLE_HEADER_TAGS,
+    IDLE_LOGON_RANGES,
+    IDLE_LOGON_TAGS,
     MARKET_DATA,
     MESSAGES,
     REQUIRED,
@@ -34,9 +37,11 @@ from tidegate.wire.dictionary import (
     MessageType,
     field_name,
 )
+from tidegate.wire.dictionary_fields import REFUSED_BY_REQUESTS
 from tidegate.wire.message import (
     FIELD_UNENDED,
     FIELD_WITHOUT_VALUE,
+    SCANNED,
     TAG_MALFORMED,
     TOO_MANY_FIELDS,
     Message,
@@ -81,7 +86,7 @@ _INT: Final = 6
 _BOOLEAN: Final = 7
 _MULTIPLE: Final = 8
 _TEXT: Final = 9
-_TIME_ONLY: Final = 10
+_MD_TIME: Final = 10
 
 _KINDS: Final[dict[str, int]] = {
     "STRING": _STRING,
@@ -98,7 +103,7 @@ _KINDS: Final[dict[str, int]] = {
     "AMT": _DECIMAL,
     "UINT32": _UNSIGNED,
     "UTCTIMESTAMP": _TIMESTAMP,
-    "UTCTIMEONLY": _TIME_ONLY,
+    "MDTIME": _MD_TIME,
     "MULTIPLEVALUESTRING": _MULTIPLE,
 }
 
@@ -130,7 +135,8 @@ class Fault:
 class _Layout:
     """One message type as tables. `slots` is indexed by tag, the rest by slot; `required` has a bit
     per slot. Slots from `group_slot_first` on are counters and members of groups; `lone_slot` is
-    that of a member that may stand without its counter, whose slot is `lone_counter_slot`."""
+    that of a member that may stand without its counter, whose slot is `lone_counter_slot`;
+    `roaming_tag` is the counter of a group that may stand among the entries of another."""
 
     def __init__(self, *, open_body: bool) -> None:
         self.slots: bytes = b""
@@ -141,17 +147,20 @@ class _Layout:
         self.group_slot_first: i64 = _SLOTS_MAX
         self.lone_slot: i64 = 0
         self.lone_counter_slot: i64 = 0
+        self.roaming_tag: i64 = 0
         self.groups: list[list[int]] = []  # the counter's tag, then the members' in their order
         self.open_body = open_body  # a type the venue does not know: any body will do
+        self.takes_idle = False  # the fields that a drop copy takes and makes nothing of
+        self.is_logon = False
 
 
 def _value_rows() -> tuple[bytes, dict[int, int]]:
     """The listed one-character values of all fields: a row of 128 flags each (their types let no
-    other code through), and the row of each tag. Row 0 says that values are not listed."""
+    other code through), and the row of each tag. Row 0 says that values are not judged here."""
     rows = bytearray(_ROW)
     row_of: dict[int, int] = {}
     for tag, field in FIELDS.items():
-        if not field.values:
+        if not field.values or field.name in REFUSED_BY_REQUESTS:
             continue
         row = bytearray(_ROW)
         for value in field.values:
@@ -200,6 +209,7 @@ def _layout_of(message: MessageType | None) -> _Layout:
         if message is not None and message.lone_tag == member.members[0].field.tag:
             layout.lone_slot = slots[message.lone_tag]
             layout.lone_counter_slot = slots[member.field.tag]
+    layout.roaming_tag = message.roaming_tag if message is not None else 0
     assert len(HEADER) == _HEADER_SLOT_LAST
     assert slots[_CHECK_SUM] == _TRAILER_SLOT
     assert len(ordered) < _SLOTS_MAX
@@ -221,7 +231,10 @@ def _layouts(application: int) -> list[_Layout]:
     for msg_type, message in MESSAGES.items():
         assert len(msg_type) == 1
         if message.has_place_in(application):
-            layouts[msg_type[0]] = _layout_of(message)
+            layout = _layout_of(message)
+            layout.takes_idle = application == DROP_COPY
+            layout.is_logon = msg_type == b"A"
+            layouts[msg_type[0]] = layout
     return layouts
 
 
@@ -280,13 +293,15 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
     index: i64 = 3
     while index < count:
         tag = tags[index]
-        slot: i64 = 0
-        if tag < _TABLE_TAGS:
-            slot = slots[tag]
+        slot: i64 = slots[tag] if tag < _TABLE_TAGS else 0
         if slot == 0:
-            if not layout.open_body:
+            if layout.takes_idle and int(tag) in IDLE_HEADER_TAGS:
+                if in_body:
+                    return _fault(TAG_OUT_OF_ORDER, tag)
+            elif layout.open_body or (layout.takes_idle and _is_idle(layout, tag)):
+                in_body = True
+            else:
                 return _unknown_tag(tag)
-            in_body = True
             index += 1
             continue
         bit = bits[slot]
@@ -303,6 +318,11 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
             entries_end = _group_end(message, layout, index)
             if entries_end < 0:
                 return _group_fault(message, entries_end)
+            if layout.roaming_tag != 0 and tag != layout.roaming_tag:
+                roaming = _roaming_bit(message, layout, index, entries_end)
+                if seen & roaming != 0:
+                    return _fault(TAG_TWICE, layout.roaming_tag)
+                seen |= roaming
             index = entries_end
             continue
         if seen & bit != 0:
@@ -316,9 +336,16 @@ def _structure_fault(message: Message, layout: _Layout) -> Fault | None:
         seen |= bit
         index += 1
     missing = layout.required & ~seen
-    if missing != 0:
-        return _missing_fault(layout, missing)
-    return None
+    return _missing_fault(layout, missing) if missing != 0 else None
+
+
+def _is_idle(layout: _Layout, tag: i64) -> bool:
+    """Whether the message may have the field in its body, though nothing is made of it."""
+    if not layout.is_logon:
+        return False
+    number = int(tag)
+    custom = [first for first, last in IDLE_LOGON_RANGES if first <= number <= last]
+    return number in IDLE_LOGON_TAGS or bool(custom)
 
 
 def _preamble_fault(message: Message) -> Fault | None:
@@ -341,7 +368,8 @@ _PACK: Final = 1_000
 
 def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
     """The index behind the group whose counter stands at `index`. Every entry starts with the
-    group's first field, and the others follow in the dictionary's order."""
+    group's first field, and the others follow in the dictionary's order. A roaming group, one at a
+    time, may stand between them."""
     tags = message.tags
     counter = tags[index]
     members: list[int] = []
@@ -352,11 +380,19 @@ def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
         return -(GROUP_OUT_OF_ORDER * _PACK + index)  # a member without its counter before it
     entries: i64 = 0
     place_before = 0
+    roamed = False
     position = index + 1
     while position < message.count:
         place = _place(members, tags[position])
         if place == 0:
-            break
+            if tags[position] != layout.roaming_tag or counter == layout.roaming_tag or roamed:
+                break
+            position = _group_end(message, layout, position)
+            if position < 0:
+                return position
+            roamed = True
+            continue
+        roamed = False
         if place == 1:
             entries += 1
         elif entries == 0 or place <= place_before:
@@ -367,6 +403,16 @@ def _group_end(message: Message, layout: _Layout, index: i64) -> i64:
     if stated >= 0 and stated != entries:  # where it is no number, the value is at fault
         return -(GROUP_COUNT * _PACK + index)
     return position
+
+
+def _roaming_bit(message: Message, layout: _Layout, start: i64, end: i64) -> i64:
+    """The bit of a roaming group's counter where it stands between those two fields, or 0."""
+    index = start
+    while index < end:
+        if message.tags[index] == layout.roaming_tag:
+            return _BITS[layout.slots[layout.roaming_tag]]
+        index += 1
+    return 0
 
 
 def _place(members: list[int], tag: i64) -> int:
@@ -451,8 +497,10 @@ def _is_typed_bytes(data: bytes, start: i64, end: i64, kind: i64) -> bool:
         return formats.multiple_bytes(data, start, end)
     if kind == _INT:
         return formats.int_bytes(data, start, end)
-    if kind == _TIME_ONLY:
-        return formats.time_only_bytes(data, start, end)
+    if kind == _MD_TIME:
+        return formats.time_only_bytes(data, start, end) or formats.timestamp_bytes(
+            data, start, end
+        )
     if kind == _BOOLEAN:
         return end - start == 1 and (data[start] == _YES or data[start] == _NO)
     return formats.text_bytes(data, start, end)
@@ -474,8 +522,8 @@ def _is_typed_searching(text: bytes, kind: i64) -> bool:
         return formats.multiple_searching(text)
     if kind == _INT:
         return formats.int_searching(text)
-    if kind == _TIME_ONLY:
-        return formats.time_only_searching(text)
+    if kind == _MD_TIME:
+        return formats.time_only_searching(text) or formats.timestamp_searching(text)
     if kind == _BOOLEAN:
         return text in (b"Y", b"N")
     return formats.text_searching(text)
@@ -514,6 +562,15 @@ def _fault(reason: int, tag: i64) -> Fault:
     else:
         text = f"{_TEXTS[reason]}: {_named(number)}"
     return Fault(reason, number, text.encode())
+
+
+def fields_fault(
+    message: Message, scan_result: int, msg_type: bytes, application: int
+) -> Fault | None:
+    """The first fault of a framed message, whatever its scan gave."""
+    if scan_result != SCANNED:
+        return scan_fault(message, scan_result)
+    return check(message, msg_type, application)
 
 
 def scan_fault(message: Message, scan_result: int) -> Fault:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tidegate.feeds.dropcopy.reports import Mark, Report
+from librt.strings import BytesWriter
+
+from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.seat import CopySeat
+from tidegate.journal import JournalError
 from tidegate.model.limits import RESENDS_PENDING_MAX
-from tidegate.model.rejects import MESSAGE_TYPE, refuse
 from tidegate.model.settings import DUPLICATE_DISPLACE
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
@@ -20,16 +22,17 @@ from tidegate.session.machine import MessageTools, Session
 from tidegate.session.reasons import DISPLACED
 from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED
-from tidegate.venue.reports import write_business_reject
 from tidegate.wire import tags
 from tidegate.wire.message import Message
+from tidegate.wire.validation import INVALID_MSG_TYPE, Fault
 
-MESSAGES_PER_STEP: Final = 200  # of one session, before others get their turn
+MESSAGES_PER_TURN: Final = 200  # of one session, before others get theirs
+MESSAGES_PER_STEP: Final = 1_000  # of all, before the process does something else
 HELD_MAX: Final = 1_000  # messages behind a resend
 
 TOO_MANY_RESENDS: Final = b"Too many resend requests"
-_POSS_RESEND: Final = b"97=Y\x01"
-_TEST_REQ_ID: Final = b"READ-%d"
+UNREADABLE: Final = b"Reports can not be read"
+NO_BUSINESS: Final = b"A drop copy takes session messages alone"
 
 
 class CopyEvent(NamedTuple):
@@ -54,7 +57,7 @@ class _Line:
     def __init__(self, number: int, seat: CopySeat | None) -> None:
         self.number = number
         self.seat = seat
-        self.frames: list[bytes] = []
+        self.output = BytesWriter()
         self.full = False  # its transport takes no more for now
         self.cut = False
         self.touched = False
@@ -72,21 +75,26 @@ class CopyDesk(SessionHost):
         self.last_link = 0
         self._lines: dict[int, _Line] = {}
         self._touched: list[_Line] = []
+        self._next_seat = 0  # who is first in the next step
         self._answered = Message()
 
     # --- inputs ----------------------------------------------------------------------------------
 
-    def logon(self, index: int, frame: bytes, time_ns: int) -> int:
-        """A Logon that the gateway has let in; gives the number of its link."""
+    def logon(self, index: int, frame: bytes, api_key: str, nonce: int, time_ns: int) -> int:
+        """A Logon that the gateway has let in by a key and a nonce, which is on the disk before
+        anything is answered; gives the number of its link. Raises `OSError`."""
         seat = self.seats[index]
         session = seat.session
         self.last_link += 1
         link = self.last_link
+        seat.state.nonces[api_key] = nonce
         if session.state != DISCONNECTED:
             if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
+                seat.save()
                 self._refuse_logon(seat, link, frame, time_ns)
                 return link
             session.expel(DISPLACED, time_ns)
+        seat.begin_line()
         if not seat.knows_incoming:
             self._adopt_number(seat, frame)
         self._lines[link] = _Line(link, seat)
@@ -123,15 +131,24 @@ class CopyDesk(SessionHost):
         """Ask whoever got reports since the last question whether they were read."""
         for seat in self.seats:
             session = seat.session
-            if session.state != ACTIVE or seat.probe is not None or seat.resends:
+            if session.state != ACTIVE or seat.reader is None:
+                continue
+            if seat.probe is not None or seat.resends:
                 continue
             if seat.report_count == seat.confirmed_count:
                 seat.advance()
             elif not self._lines[session.link].full:
-                seat.ask(_TEST_REQ_ID % session.next_outgoing)
-                assert seat.probe is not None
-                session.begin(b"1", time_ns).text(b"112=", seat.probe.test_req_id)
+                session.begin(b"1", time_ns).text(b"112=", seat.ask())
                 session.finish(time_ns)
+
+    def expel(self, index: int, text: bytes, time_ns: int) -> None:
+        """End a session: it is still told what became of orders by the same cause, if it keeps
+        up."""
+        seat = self.seats[index]
+        session = seat.session
+        if session.state == ACTIVE and not self._lines[session.link].full:
+            self._serve_guarded(seat, time_ns)
+        session.expel(text, time_ns)
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out."""
@@ -143,6 +160,12 @@ class CopyDesk(SessionHost):
         for seat in self.seats:
             seat.session.link_lost(time_ns)
             seat.session.reset()
+
+    def accounts_changed(self) -> None:
+        """Whose account is whose sub-account, or of which firm, may have changed."""
+        for seat in self.seats:
+            if seat.reader is not None:
+                seat.reader.accounts_changed()
 
     def full(self, link: int) -> None:
         """The link's transport takes no more."""
@@ -159,47 +182,80 @@ class CopyDesk(SessionHost):
     # --- reports ---------------------------------------------------------------------------------
 
     def step(self, time_ns: int) -> bool:
-        """Send what links have room for, up to a bound; whether to be called again at once. Raises
-        `JournalError`."""
+        """Send what links have room for, up to a bound; whether to be called again at once."""
+        seats = self.seats
         more = False
-        for seat in self.seats:
+        left = MESSAGES_PER_STEP
+        for count in range(len(seats)):
+            place = (self._next_seat + count) % len(seats)
+            if left <= 0:
+                self._next_seat = place
+                return True
+            seat = seats[place]
             session = seat.session
             if session.state != ACTIVE or self._lines[session.link].full:
                 continue
-            if seat.resends:
-                self._resend_some(seat, time_ns)
-                more = True
-            elif self._report_some(seat, time_ns):
-                more = True
+            done = self._serve_guarded(seat, time_ns)
+            left -= done
+            more = more or done > 0
         return more
 
-    def _report_some(self, seat: CopySeat, time_ns: int) -> bool:
+    def _serve_guarded(self, seat: CopySeat, time_ns: int) -> int:
+        """As `_serve`. What the log does not give ends this session, and no other."""
+        done = 0
+        try:
+            done = self._serve(seat, time_ns)
+        except JournalError as error:
+            seat.unreadable = str(error)
+        if seat.unreadable:
+            session = seat.session
+            self._note(session, session.link, "unreadable", seat.unreadable)
+            session.expel(UNREADABLE, time_ns)
+        return done
+
+    def _serve(self, seat: CopySeat, time_ns: int) -> int:
+        """How many messages were sent, or 1 where something was read and none was for it. Raises
+        `JournalError`."""
+        if seat.resends:
+            return self._resend_some(seat, time_ns)
+        reader = seat.reader
+        if reader is None:
+            return 0
+        if not reader.reports and not reader.fill(self.end.position):
+            return 0
+        return 1 + self._report_some(seat, time_ns)
+
+    def _report_some(self, seat: CopySeat, time_ns: int) -> int:
+        session = seat.session
         reader = seat.reader
         assert reader is not None
-        if not reader.reports and not reader.fill(self.end.position):
-            return False
-        for _ in range(min(len(reader.reports), MESSAGES_PER_STEP)):
-            if seat.session.state != ACTIVE:
-                return False
-            self._report(seat, reader.reports.popleft(), time_ns)
-        return True
+        reports = reader.reports
+        output = self._lines[session.link].output
+        sending_time = self.tools.timestamps.text(time_ns)
+        state = seat.state
+        sent_before: int = state.sent
+        count = 0
+        while reports and count < MESSAGES_PER_TURN:
+            report = reports.popleft()
+            count += 1
+            again = report.sequence < sent_before
+            number = session.take_number(time_ns)
+            seat.number_used(number, report, time_ns, poss_resend=again)
+            own = seat.own_again if again else seat.own
+            report.message(sending_time).put(output, number, own)
+            sent_before = max(sent_before, report.sequence + 1)
+        if count:
+            state.sent = sent_before
+            seat.report_count += count
+            self._touch(self._lines[session.link])
+        return count
 
-    def _report(self, seat: CopySeat, report: Report, time_ns: int) -> None:
-        session = seat.session
-        seat.sending = report
-        writer = session.begin(b"8", time_ns)
-        if report.mark.next < seat.state.sent:
-            writer.raw(_POSS_RESEND)
-        writer.raw(report.body)
-        session.finish(time_ns)
-        seat.sending = None
-        seat.state.sent = max(seat.state.sent, report.mark.next + 1)
-        seat.report_count += 1
-
-    def _resend_some(self, seat: CopySeat, time_ns: int) -> None:
+    def _resend_some(self, seat: CopySeat, time_ns: int) -> int:
         line = self._lines[seat.session.link]
         resend = seat.resends[0]
-        for _ in range(MESSAGES_PER_STEP):
+        count = 0
+        while count < MESSAGES_PER_TURN:
+            count += 1
             number = resend.next_number
             if number > resend.end:
                 self._close_gap(seat, line, number, time_ns)
@@ -214,6 +270,7 @@ class CopyDesk(SessionHost):
                 self._write(line, frame)
         if not seat.resends:
             self._release(seat, line)
+        return count
 
     def _close_gap(self, seat: CopySeat, line: _Line, number: int, time_ns: int) -> None:
         resend = seat.resends[0]
@@ -242,15 +299,15 @@ class CopyDesk(SessionHost):
         deliveries: list[Delivery] = []
         for line in touched:
             line.touched = False
-            data = b"".join(line.frames)
+            data = line.output.getvalue()
+            line.output.truncate(0)
             deliveries.append(Delivery(line.number, data, line.cut, answer=line.seat is None))
-            line.frames = []
             if line.cut:
                 self._lines.pop(line.number, None)
         return deliveries
 
     def _write(self, line: _Line, frame: bytes) -> None:
-        line.frames.append(frame)
+        line.output.write(frame)
         self._touch(line)
 
     def _touch(self, line: _Line) -> None:
@@ -262,9 +319,7 @@ class CopyDesk(SessionHost):
 
     def send(self, session: Session, number: int, frame: bytes) -> None:
         seat = self.seats[session.index]
-        report = seat.sending
-        again = report is not None and report.mark.next < seat.state.sent
-        seat.number_used(number, session.last_sent_ns, poss_resend=again)
+        seat.number_used(number, None, session.last_sent_ns, poss_resend=False)
         line = self._lines.get(session.link)
         if line is None:
             return
@@ -277,17 +332,20 @@ class CopyDesk(SessionHost):
         seat = self.seats[session.index]
         if len(seat.resends) >= RESENDS_PENDING_MAX:
             session.expel(TOO_MANY_RESENDS, time_ns)
-        else:
+            return
+        try:
             seat.lacks(begin, end)
+        except JournalError as error:
+            seat.unreadable = str(error)
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
+        """Refused by 35=3: a drop copy has no business messages, 35=j neither."""
         msg_type = message.get(tags.MSG_TYPE)
         if msg_type == b"j":
             return  # never answered, lest two sides refuse each other's for ever
+        fault = Fault(INVALID_MSG_TYPE, tags.MSG_TYPE, NO_BUSINESS)
         number = message.integer(tags.MSG_SEQ_NUM)
-        writer = session.begin(b"j", time_ns)
-        write_business_reject(writer, refuse(MESSAGE_TYPE), number, msg_type, b"")
-        session.finish(time_ns)
+        session.reject(number, msg_type, fault, b"message_type", time_ns)
         session.count_error(time_ns)
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
@@ -301,10 +359,7 @@ class CopyDesk(SessionHost):
         self._note(session, session.link, "logon", "")
 
     def was_reset(self, session: Session) -> None:
-        seat = self.seats[session.index]
-        seat.sent.clear(1)
-        seat.resends.clear()
-        seat.knows_incoming = True
+        self.seats[session.index].numbers_reset()
 
     def ended(
         self, session: Session, link: int, reason: bytes, time_ns: int, *, orderly: bool

@@ -1,161 +1,218 @@
-"""The ExecutionReports of accounts, read out of the log from any place on.
+"""The ExecutionReports of the log, read out of it from any place on.
 
-Each stands there once, as the frame that the session of its order sent or would have sent; so a
-reader needs no venue, and its place in the log is all it has to remember.
+Each stands there once, as the frame that the session of its order sent or would have sent; so no
+venue is needed. What is read is read once for all who are there: those who keep up find it in
+memory, sorted by the sessions that reports were made for.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from tidegate.journal import Batch, LogFollower, Storage
-from tidegate.model.settings import VenueSettings
+from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.journal import Batch, LogFollower, Storage, oldest_batch, read_batch
+from tidegate.model.codec import Decoder
+from tidegate.model.settings import SessionSettings, VenueSettings
 from tidegate.oes.directory import Directory
-from tidegate.venue import records
+from tidegate.venue import controls, records
 from tidegate.venue.records import Record, read_records
+from tidegate.wire.framing import byte_sum
+from tidegate.wire.shared import SharedMessage
 
 READ_BYTES: Final = 128 * 1024  # of the log at once, or one turn that is longer
+PIECES_KEPT: Final = 16
 
 _REPORT: Final = b"\x0135=8\x01"
 _SENDING_TIME: Final = b"\x0152="
-_ALLOC_ACCOUNT: Final = b"\x0179="
 _TRAILER_BYTES: Final = 7
 _REPORT_AT_MOST: Final = 32  # MsgType (35) is the third field
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """A place in the log: the turn at `position`, whose first record has sequence `sequence`;
-    records below `next` are behind it."""
-
-    position: int
-    sequence: int
-    next: int
-
-
-class Report(NamedTuple):
-    """`mark` is the place before it, `place` its record's in the turn; `body` is what stands behind
-    the header."""
-
-    mark: Mark
-    place: int
-    body: bytes
-
-
-class Reach:
-    """Which reports: those of `account` and its sub-accounts, or where that is empty those of all
-    accounts of `firm`. Accounts and firms are those of `directory`, now."""
-
-    def __init__(self, directory: Directory, firm: str, account: str) -> None:
-        self.directory = directory
-        self._firm = firm
-        self._account = account
-
-    def wants(self, owner: str, frame: bytes) -> bool:
-        """Whether it takes the report in `frame`, of a session of the account `owner`. (A broker's
-        orders for a sub-account come over its own session, and name it.)"""
-        known = self.directory.account_by_name.get(owner.encode())
-        if known is None:
-            return False
-        if not self._account:
-            return known.settings.firm == self._firm
-        if self._account in (owner, known.settings.parent):
-            return True
-        own = self.directory.account_by_name.get(self._account.encode())
-        if own is None or own.settings.parent != owner:
-            return False
-        return b"%s%s\x01" % (_ALLOC_ACCOUNT, self._account.encode()) in frame
-
-
-class ReportReader:
-    """Reads on from a mark. `reports` are those that were read and not taken yet: take them from
-    the left. `owners` are the accounts of sessions by index, as of the mark, as far as they are
-    known; where they are not, they are as they are now."""
+class Report:
+    """A report, the record `place` of the turn at `position`, whose first record has sequence
+    `first_sequence`; its own is `sequence`. `session` is the one it was made for, `body` what
+    stands behind the header."""
 
     def __init__(
-        self, directory: Path, storage: Storage, reach: Reach, mark: Mark, owners: list[str]
+        self,
+        position: int,
+        first_sequence: int,
+        place: int,
+        session: int,
+        body: bytes,
     ) -> None:
-        self.reports: deque[Report] = deque()
-        self._reach = reach
-        self._skip_below = mark.next
-        self._changes: list[tuple[int, list[str]]] = [(mark.next, owners)]
-        self._log = LogFollower(
-            directory, storage=storage, position=mark.position, sequence=mark.sequence
-        )
-
-    def fill(self, end_position: int) -> bool:
-        """Read the next stretch of the log; False where there is none before that position. Raises
-        `JournalError`."""
-        batches = self._log.read(READ_BYTES, end_position)
-        for batch in batches:
-            self._take(batch)
-        return bool(batches)
+        self.position = position
+        self.first_sequence = first_sequence
+        self.place = place
+        self.sequence = first_sequence + place
+        self.session = session
+        self.body = body
+        self._message: SharedMessage | None = None
+        self._sending_time = b""
 
     @property
     def mark(self) -> Mark:
-        """Behind the last report that was taken."""
-        if self.reports:
-            return self.reports[0].mark
-        return Mark(self._log.position, self._log.sequence, self._log.sequence)
+        """The place before it."""
+        return Mark(self.position, self.first_sequence, self.sequence)
 
-    def owners_at(self, sequence: int) -> list[str]:
-        """The accounts of sessions as of a record that was read."""
-        owners = self._changes[0][1]
-        for since, changed in self._changes:
-            if since <= sequence:
-                owners = changed
-        return owners
+    def message(self, sending_time: bytes) -> SharedMessage:
+        """It as it is sent at that time: encoded once for all who get it then."""
+        message = self._message
+        if message is None or self._sending_time != sending_time:
+            body = self.body
+            message = SharedMessage(b"8", sending_time, body, byte_sum(body, 0, len(body)))
+            self._message = message
+            self._sending_time = sending_time
+        return message
 
-    def close(self) -> None:
-        self._log.close()
 
-    def _take(self, batch: Batch) -> None:
-        for index, record in enumerate(read_records(batch.payload)):
-            sequence = batch.first_sequence + index
-            if record.kind == records.CONFIGURE:
-                self._configured(sequence, record.data)
-            elif record.kind == records.SENT and sequence >= self._skip_below:
-                self._sent(batch, index, sequence, record)
+class Change:
+    """Sessions were given accounts, from the record `sequence` on: pairs of index and account."""
 
-    def _sent(self, batch: Batch, index: int, sequence: int, record: Record) -> None:
-        frame = record.data
-        if frame.find(_REPORT, 0, _REPORT_AT_MOST) < 0:
-            return
-        if self._reach.wants(self._owner(record.session), frame):
-            mark = Mark(batch.position, batch.first_sequence, sequence)
-            self.reports.append(Report(mark, index, report_body(frame)))
+    def __init__(self, sequence: int, given: list[tuple[int, str]]) -> None:
+        self.sequence = sequence
+        self.given = given
 
-    def _owner(self, session: int) -> str:
-        owners = self._changes[-1][1]
-        if session < len(owners) and owners[session]:
-            return owners[session]
-        return self._reach.directory.sessions[session].account
 
-    def _configured(self, sequence: int, data: bytes) -> None:
-        """A file may have given a session to another account: what it sent before stays with the
-        former."""
-        directory = self._reach.directory
+class Piece:
+    """What a piece of the log has: `reports` in its order, and the same by session; `changes` of
+    the accounts of sessions within it. It begins with the record `sequence`."""
+
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
+        self.reports: list[Report] = []
+        self.by_session: dict[int, list[Report]] = {}
+        self.changes: list[Change] = []
+        self.end_position = 0  # of the log, and the sequence of the record there
+        self.end_sequence = 0
+
+    def add(self, report: Report) -> None:
+        self.reports.append(report)
+        own = self.by_session.get(report.session)
+        if own is None:
+            self.by_session[report.session] = [report]
+        else:
+            own.append(report)
+
+
+class ReportLog:
+    """The log of `directory`. `accounts` are the venue's own, as of the end of what is read or
+    later."""
+
+    def __init__(self, directory: Path, storage: Storage, accounts: Directory) -> None:
+        self.accounts = accounts
+        self._directory = directory
+        self._storage = storage
+        self._follower = LogFollower(directory, storage=storage)
+        self._pieces: dict[int, Piece] = {}  # by position, the newest last
+        self._batch: Batch | None = None  # the last one that a single report was asked of
+        self._records: list[Record] = []  # its
+
+    def piece(self, position: int, sequence: int, end_position: int) -> Piece | None:
+        """What stands from a position on, which is that of a turn with that first record; None
+        where nothing does before `end_position`. Raises `JournalError`."""
+        if position >= end_position:
+            return None
+        piece = self._pieces.get(position)
+        if piece is None:
+            piece = self._read(position, sequence, end_position)
+            if piece is None:
+                return None
+            if len(self._pieces) >= PIECES_KEPT:
+                del self._pieces[next(iter(self._pieces))]
+            self._pieces[position] = piece
+        return piece
+
+    def body(self, position: int, place: int) -> bytes | None:
+        """The body of the report that is record `place` of the turn at a position; None where the
+        log does not hold that any more. Raises `JournalError`."""
+        batch = self._batch
+        if batch is None or batch.position != position:
+            batch = read_batch(self._storage, self._directory, position)
+            if batch is None:
+                return None
+            self._batch = batch
+            self._records = read_records(batch.payload)
+        return report_body(self._records[place].data)
+
+    def mark_of(self, position: int, place: int) -> Mark | None:
+        """The place before that record; None where the log does not hold it any more. Raises
+        `JournalError`."""
+        batch = read_batch(self._storage, self._directory, position)
+        if batch is None:
+            return None
+        return Mark(position, batch.first_sequence, batch.first_sequence + place)
+
+    def oldest(self, end: Mark) -> Mark:
+        """The first place that is still there; `end` where nothing is. Raises `JournalError`."""
+        batch = oldest_batch(self._storage, self._directory)
+        if batch is None:
+            return end
+        return Mark(batch.position, batch.first_sequence, batch.first_sequence)
+
+    def holds(self, mark: Mark, end: Mark) -> bool:
+        """Whether the log has that place, and did not become another one since. Raises
+        `JournalError`."""
+        if mark.position >= end.position:
+            return mark.position == end.position and mark.sequence == end.sequence
+        batch = read_batch(self._storage, self._directory, mark.position)
+        return batch is not None and batch.first_sequence == mark.sequence
+
+    def _read(self, position: int, sequence: int, end_position: int) -> Piece | None:
+        follower = self._follower
+        if follower.position != position or follower.sequence != sequence:
+            follower.close()
+            follower = LogFollower(
+                self._directory, storage=self._storage, position=position, sequence=sequence
+            )
+            self._follower = follower
+        batches = follower.read(READ_BYTES, end_position)
+        if not batches:
+            return None
+        piece = Piece(sequence)
+        for batch in batches:
+            self._take(piece, batch)
+        piece.end_position = follower.position
+        piece.end_sequence = follower.sequence
+        return piece
+
+    def _take(self, piece: Piece, batch: Batch) -> None:
+        first = batch.first_sequence
+        for place, record in enumerate(read_records(batch.payload)):
+            kind = record.kind
+            if kind == records.SENT:
+                frame = record.data
+                if frame.find(_REPORT, 0, _REPORT_AT_MOST) >= 0:
+                    body = report_body(frame)
+                    piece.add(Report(batch.position, first, place, record.session, body))
+            elif kind == records.CONFIGURE or (
+                kind == records.CONTROL and record.number == controls.ADD_SESSION
+            ):
+                given = self._given(record)
+                if given:
+                    piece.changes.append(Change(first + place, given))
+
+    def _given(self, record: Record) -> list[tuple[int, str]]:
+        """A file may have given a session to another account, operators may have added one."""
         try:
-            settings = VenueSettings.decode(data)
+            if record.kind == records.CONFIGURE:
+                sessions = VenueSettings.decode(record.data).sessions
+            else:
+                sessions = [SessionSettings.load(Decoder(record.data))]
         except ValueError:
-            return  # of another version: nothing to be learnt from it
-        owners = list(self._changes[-1][1])
-        owners += [""] * (len(directory.sessions) - len(owners))
-        for session in settings.sessions:
-            comp_ids = session.sender_comp_id.encode(), session.target_comp_id.encode()
-            owners[directory.session_index(*comp_ids)] = session.account
-        self._changes.append((sequence, owners))
+            return []  # of another version: nothing to be learnt from it
+        given = []
+        for session in sessions:
+            index = self.accounts.session_index(
+                session.sender_comp_id.encode(), session.target_comp_id.encode()
+            )
+            if index >= 0:
+                given.append((index, session.account))
+        return given
 
 
 def report_body(frame: bytes) -> bytes:
     """What stands between header and trailer of a report of this venue."""
     start = frame.index(b"\x01", frame.index(_SENDING_TIME) + 1) + 1
     return frame[start:-_TRAILER_BYTES]
-
-
-def body_at(batch: Batch, index: int) -> bytes:
-    """The body of the report that is record `index` of a turn."""
-    return report_body(read_records(batch.payload)[index].data)

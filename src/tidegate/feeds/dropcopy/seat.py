@@ -2,94 +2,33 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from tidegate.feeds.dropcopy.reports import Mark, Reach, Report, ReportReader, body_at
+from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.reader import Owners, Reach, ReportReader
+from tidegate.feeds.dropcopy.reports import Report, ReportLog
+from tidegate.feeds.dropcopy.sent import Sent
 from tidegate.feeds.dropcopy.state import CopyState, StateFile
-from tidegate.journal import Batch, Storage, oldest_batch, read_batch
+from tidegate.journal import JournalError
 from tidegate.model.time import utc_timestamp
 from tidegate.session.machine import Session
 from tidegate.wire.render import frame_of
+from tidegate.wire.shared import OwnFields
 
 UNSAVED_BYTES_MAX: Final = 1024 * 1024  # of the log, read without a report for this session
 NUMBERS_RESERVED: Final = 10_000  # at once: so often the file is written for that
 
-_NOT_A_REPORT: Final = -1
+_POSS_RESEND: Final = b"97=Y\x01"
 
 
-class LogAccess(NamedTuple):
-    """Where the log is."""
-
-    directory: Path
-    storage: Storage
-
-    def batch(self, position: int) -> Batch | None:
-        return read_batch(self.storage, self.directory, position)
-
-    def oldest(self, end: Mark) -> Mark:
-        """The first place that is still there; `end` where nothing is."""
-        batch = oldest_batch(self.storage, self.directory)
-        if batch is None:
-            return end
-        return Mark(batch.position, batch.first_sequence, batch.first_sequence)
-
-    def holds(self, mark: Mark, end: Mark) -> bool:
-        """Whether the log has that place, and did not become another one since."""
-        if mark.position >= end.position:
-            return mark.position == end.position and mark.sequence == end.sequence
-        batch = self.batch(mark.position)
-        return batch is not None and batch.first_sequence == mark.sequence
-
-
-class Probe(NamedTuple):
+class Probe:
     """A question whose answer proves that everything before it was read."""
 
-    test_req_id: bytes
-    mark: Mark
-    owners: list[str]
-    report_count: int
-
-
-class Sent:
-    """What numbers were used for since they began anew: 24 bytes each. A report is found again in
-    the log; what was anything else is not kept."""
-
-    def __init__(self) -> None:
-        self.first_number = 1
-        self._positions = array("q")
-        self._places = array("q")  # of the record in its turn, twice, plus PossResend
-        self._times_ns = array("q")
-
-    def clear(self, first_number: int) -> None:
-        self.first_number = first_number
-        for column in (self._positions, self._places, self._times_ns):
-            del column[:]
-
-    def add(self, report: Report | None, time_ns: int, *, poss_resend: bool) -> None:
-        self._positions.append(report.mark.position if report is not None else 0)
-        place = _NOT_A_REPORT if report is None else 2 * report.place + poss_resend
-        self._places.append(place)
-        self._times_ns.append(time_ns)
-
-    def first_report(self, number: int) -> tuple[int, int] | None:
-        """Turn position and record index of the first report from a number on; None where there
-        is none."""
-        for at in range(max(0, number - self.first_number), len(self._places)):
-            if self._places[at] != _NOT_A_REPORT:
-                return self._positions[at], self._places[at] // 2
-        return None
-
-    def find(self, number: int) -> tuple[int, int, bool, int] | None:
-        """Turn position, record index, PossResend and time of a report; None for another message,
-        or one of before a restart."""
-        at = number - self.first_number
-        if not 0 <= at < len(self._places) or self._places[at] == _NOT_A_REPORT:
-            return None
-        place = self._places[at]
-        return self._positions[at], place // 2, place % 2 == 1, self._times_ns[at]
+    def __init__(self, test_req_id: bytes, mark: Mark, report_count: int) -> None:
+        self.test_req_id = test_req_id
+        self.mark = mark
+        self.report_count = report_count
 
 
 class Resend:
@@ -108,44 +47,67 @@ class CopySeat:
         self,
         session: Session,
         reach: Reach,
-        log: LogAccess,
+        log: ReportLog,
         state: CopyState,
         file: StateFile,
     ) -> None:
         self.session = session
+        self.reach = reach
         self.state = state
         self.file = file
-        self.reader: ReportReader | None = None
-        self.sent = Sent()
-        self.sent.clear(state.reserved)
+        self.reader: ReportReader | None = None  # while a line is up
+        self.unreadable = ""  # why there is none though a line is up
+        self.sent = Sent(state.reserved)
         self.resends: deque[Resend] = deque()
         self.held: list[bytes] = []  # behind a resend
         self.probe: Probe | None = None
         self.report_count = 0  # sent on this line
         self.confirmed_count = 0
         self.dirty = False  # `state` is not saved
-        self.sending: Report | None = None
         self.knows_incoming = False  # what the client's next number is
-        self._reach = reach
+        self.own = OwnFields(session.comp_ids, b"")  # of a report's message
+        self.own_again = OwnFields(session.comp_ids, _POSS_RESEND)
         self._log = log
-        self._batch: Batch | None = None  # the last one that was looked at for a resend
+        self._owners = Owners()
+
+    @property
+    def cursor(self) -> Mark | None:
+        """Everything before it is confirmed, or no report for this session; None before the first
+        logon."""
+        if self.reader is not None and self.report_count == self.confirmed_count:
+            return self.reader.mark
+        return self.state.mark
+
+    # --- lines ------------------------------------------------------------------------------------
+
+    def begin_line(self) -> None:
+        """A Logon was let in. What must not be forgotten over it is on the disk behind this. Raises
+        `OSError`."""
+        self.state.lines += 1
+        self.state.is_up = True
+        self.save()
 
     def open(self, end: Mark) -> str:
         """Begin to read where the client is known to be; why not there, empty if so. `end` is how
         far the log goes."""
         state = self.state
         reason = ""
-        if state.mark is None:
-            state.mark = self._log.oldest(end)
-        elif not self._log.holds(state.mark, end):
-            reason = f"the log does not hold position {state.mark.position} any more"
-            state.mark = self._log.oldest(end)
-            state.owners = []
-        self.reader = ReportReader(
-            self._log.directory, self._log.storage, self._reach, state.mark, state.owners
-        )
         self.probe = None
         self.report_count = self.confirmed_count = 0
+        self.unreadable = ""
+        try:
+            if state.mark is None:
+                state.mark = self._log.oldest(end)
+            elif not self._log.holds(state.mark, end):
+                reason = f"the log does not hold position {state.mark.position} any more"
+                state.mark = self._log.oldest(end)
+                state.owners = []
+                self._owners = Owners()
+        except JournalError as error:
+            self.unreadable = str(error)
+            return ""
+        self._owners.begin(state.mark.next, state.owners)
+        self.reader = ReportReader(self._log, self.reach, state.mark, self._owners)
         return reason
 
     def close(self) -> None:
@@ -153,40 +115,62 @@ class CopySeat:
         if self.reader is not None:
             if self.report_count == self.confirmed_count:
                 self._move(self.reader.mark)
-            self.reader.close()
             self.reader = None
+        self.unreadable = ""
         self.probe = None
         self.resends.clear()
         self.state.is_up = False
         self.dirty = True
 
-    def save(self) -> None:
-        self.dirty = False
-        self.file.save(*self.file.content(self.state))
+    # --- numbers ----------------------------------------------------------------------------------
 
-    def number_used(self, number: int, time_ns: int, *, poss_resend: bool) -> None:
+    def number_used(
+        self, number: int, report: Report | None, time_ns: int, *, poss_resend: bool
+    ) -> None:
         """Note what became of an outgoing number. A process that is killed must not give one out
-        again, so they are reserved ahead."""
+        again, so they are reserved ahead. Raises `OSError`."""
         if number >= self.state.reserved:
             self.state.reserved = number + NUMBERS_RESERVED
             self.save()
-        self.sent.add(self.sending, time_ns, poss_resend=poss_resend)
+        self.sent.add(report, time_ns, poss_resend=poss_resend)
+
+    def numbers_reset(self) -> None:
+        """They begin at 1."""
+        self.sent.clear(1)
+        self.resends.clear()
+        self.knows_incoming = True
+        self.state.reserved = min(self.state.reserved, NUMBERS_RESERVED)
+        self.dirty = True
+
+    def settle(self) -> None:
+        """The process ends in good order: what is known now is what the next begins with. Raises
+        `OSError`."""
+        if self.state.lines and self.state.reserved != self.session.next_outgoing:
+            self.state.reserved = self.session.next_outgoing
+            self.dirty = True
+        if self.dirty:
+            self.save()
+
+    def save(self) -> None:
+        """Raises `OSError`."""
+        self.dirty = False
+        self.file.save(*self.file.content(self.state))
 
     # --- what was read ----------------------------------------------------------------------------
 
-    def ask(self, test_req_id: bytes) -> None:
-        """A question goes out behind everything that was sent."""
+    def ask(self) -> bytes:
+        """A question goes out behind everything that was sent; what its answer has to repeat."""
         assert self.reader is not None
-        mark = self.reader.mark
-        self.probe = Probe(test_req_id, mark, self.reader.owners_at(mark.next), self.report_count)
+        # Of no other line, or a late answer would be taken for one to this.
+        test_req_id = b"READ-%d-%d" % (self.state.lines, self.session.next_outgoing)
+        self.probe = Probe(test_req_id, self.reader.mark, self.report_count)
+        return test_req_id
 
     def confirm(self, probe: Probe) -> None:
         """The question was answered."""
         self.probe = None
-        self.state.mark = probe.mark
-        self.state.owners = probe.owners
         self.confirmed_count = probe.report_count
-        self.dirty = True
+        self._move(probe.mark)
 
     def advance(self) -> None:
         """All reports are confirmed: what else was read needs not be read again."""
@@ -197,39 +181,35 @@ class CopySeat:
             self._move(mark)
 
     def _move(self, mark: Mark) -> None:
-        assert self.reader is not None
-        self.state.mark = mark
-        self.state.owners = self.reader.owners_at(mark.next)
-        self.dirty = True
+        if mark != self.state.mark:
+            self.state.mark = mark
+            self.state.owners = self._owners.at(mark.next)
+            self.dirty = True
 
     def lacks(self, begin: int, end: int) -> None:
         """The client asks for numbers again: what it may lack is not confirmed any more, whatever
-        it has answered before."""
+        it has answered before. Raises `JournalError`."""
         self.resends.append(Resend(begin, end))
         self.probe = None
         found = self.sent.first_report(begin)
         if found is None or self.reader is None:
             return
-        position, index = found
-        batch = self._batch_at(position)
-        if batch is None:
+        mark = self._log.mark_of(found.position, found.place)
+        if mark is None:
             return
-        mark = Mark(position, batch.first_sequence, batch.first_sequence + index)
         before = self.state.mark
+        self.confirmed_count = -1  # whatever was sent on this line has to be asked about
         if before is None or mark.next < before.next:
             self._move(mark)
-            self.confirmed_count = -1
-
-    # --- resends ----------------------------------------------------------------------------------
 
     def resent(self, number: int, time_ns: int) -> bytes | None:
-        """The frame of a report as it is sent again; None where the number is to be gap-filled."""
-        found = self.sent.find(number)
+        """The frame of a report as it is sent again; None where the number is to be gap-filled.
+        Raises `JournalError`."""
+        found = self.sent.report(number)
         if found is None:
             return None
-        position, index, poss_resend, sent_ns = found
-        batch = self._batch_at(position)
-        if batch is None:
+        body = self._log.body(found.position, found.place)
+        if body is None:
             return None
         return frame_of(
             b"35=8\x0134=%d\x01%s52=%s\x0143=Y\x01122=%s\x01%s%s"
@@ -237,13 +217,8 @@ class CopySeat:
                 number,
                 self.session.comp_ids,
                 utc_timestamp(time_ns),
-                utc_timestamp(sent_ns),
-                b"97=Y\x01" if poss_resend else b"",
-                body_at(batch, index),
+                utc_timestamp(found.time_ns),
+                _POSS_RESEND if found.poss_resend else b"",
+                body,
             )
         )
-
-    def _batch_at(self, position: int) -> Batch | None:
-        if self._batch is None or self._batch.position != position:
-            self._batch = self._log.batch(position)
-        return self._batch

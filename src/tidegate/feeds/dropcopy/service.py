@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
 
-from tidegate.config import convert
-from tidegate.config.values import ApiKey, SessionAccess, SessionId
-from tidegate.feeds.dropcopy.desk import CopyDesk
+from tidegate.config.values import SessionId
+from tidegate.feeds.dropcopy.access import CopyAccess
+from tidegate.feeds.dropcopy.desk import CopyDesk, CopyEvent
+from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.options import CopySession
 from tidegate.feeds.dropcopy.outbound import CopyWriter
-from tidegate.feeds.dropcopy.reports import Mark, Reach
-from tidegate.feeds.dropcopy.seat import CopySeat, LogAccess
+from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.reports import ReportLog
+from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.feeds.follower import Follower
 from tidegate.feeds.times import FeedTime
@@ -31,7 +32,7 @@ from tidegate.model.time import utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.session.logon import LogonRequest, refusal_frame
 from tidegate.session.machine import Session
-from tidegate.session.reasons import SESSION_DISABLED
+from tidegate.session.reasons import KEY_DISABLED, SESSION_DISABLED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 from tidegate.wire.dictionary import DROP_COPY
@@ -40,10 +41,12 @@ TICK_S: Final = 0.05
 ASK_S: Final = 0.2  # between two questions whether what was sent was read
 LOGOUT_LOOK_S: Final = 0.02
 
+_WORTH_A_WARNING: Final = ("begins_anew", "unreadable")
+
 _log = structlog.get_logger("tidegate.feeds")
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A session's part that is no desk's matter."""
 
     options: CopySession
@@ -51,35 +54,38 @@ class _Place(NamedTuple):
 
 
 class DropCopyService:
-    """A `gateway.port.LinkHost` and `CredentialDirectory`. `sessions` and `keys` are what the
-    gateway checks. `fail` is called, once, where the process must end."""
+    """A `gateway.port.LinkHost` and `CredentialDirectory`; `access` is what the gateway checks.
+    `fail` is called, once, where the process must end."""
 
     behind = False  # nothing waits for a disk
 
     def __init__(
         self,
         sessions: list[CopySession],
+        configured_keys: Iterable[str],
         data: Path,
         follower: Follower,
         feed_time: FeedTime,
         fail: Callable[[Exception], None],
     ) -> None:
         self.desk = CopyDesk()
-        self.sessions: dict[SessionId, SessionAccess] = {}
-        self.keys: dict[str, ApiKey] = {}
+        self.access = CopyAccess(data, configured_keys)
+        self.places: list[Place] = []
         self._follower = follower
         self._time = feed_time
         self._fail = fail
         self._loop = asyncio.get_running_loop()
-        self._log_access = LogAccess(data / JOURNAL_DIRECTORY, OsStorage())
-        self._places: list[_Place] = []
+        self._log = ReportLog(data / JOURNAL_DIRECTORY, OsStorage(), follower.venue.directory)
         self._indexes: dict[SessionId, int] = {}
         self._outputs: dict[int, LinkOutput] = {}  # by link number
+        self._api_keys: dict[int, bytes] = {}  # by which links have logged on
         self._settings = follower.venue.settings
+        self._key_count = 0  # of those that operators have added
         self._rolling_over = follower.rollover.is_on
         self._pumping = False
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
+        self._unsaved = ""  # why marks could not be saved, as was told
         self._timers: list[asyncio.TimerHandle] = []
         self.desk.end = self._end()
         for one in sessions:
@@ -108,16 +114,14 @@ class DropCopyService:
         if self._saving is not None:
             await self._saving
         for seat in self.desk.seats:
-            if seat.dirty:
-                seat.save()
+            seat.settle()
 
     def _add(self, one: CopySession, data: Path) -> None:
         settings = SessionSettings.load(Decoder(bytes.fromhex(one.settings)))
-        session_id = (settings.sender_comp_id, settings.target_comp_id)
-        index = len(self.desk.seats)
+        session_id = self.access.add(one, settings)
+        venue = self._follower.venue
         file = StateFile(data, session_id)
-        restored = file.restore(self.desk.end.sequence)
-        state = restored.state
+        restored = file.restore(self.desk.end.sequence, venue.now_ns, venue.rollover.at_ns)
         nonce_floor = 0
         if restored.damage:
             _log.warning(
@@ -125,34 +129,14 @@ class DropCopyService:
             )
             # A nonce of before the damage is too old from then on.
             nonce_floor = self.wall_ns() // 1_000_000 + one.nonce_window_ms
+        index = len(self.desk.seats)
         session = Session(self.desk, self.desk.tools, index, settings, initiator=False)
         session.application = DROP_COPY
-        session.next_outgoing = state.reserved
-        reach = Reach(self._follower.venue.directory, one.firm, one.account)
-        self.desk.seats.append(CopySeat(session, reach, self._log_access, state, file))
-        self._places.append(_Place(one, nonce_floor))
+        session.next_outgoing = restored.state.reserved
+        reach = Reach(venue.directory, one.firm, one.account)
+        self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
+        self.places.append(Place(one, nonce_floor))
         self._indexes[session_id] = index
-        for key in one.keys:
-            secret = base64.b64decode(key.secret)
-            self.keys[key.name] = ApiKey(
-                name=key.name, secret=secret, firm=one.firm, account=key.account, sessions=()
-            )
-        self.sessions[session_id] = SessionAccess(
-            firm=one.firm,
-            account=one.account,
-            market=one.market,
-            role="drop_copy",
-            sender_comp_id=session_id[0],
-            target_comp_id=session_id[1],
-            service=one.service,
-            port=one.port,
-            broker=False,
-            enabled=True,  # the session's settings say whether it is
-            networks=tuple(convert.network(text) for text in one.networks),
-            key_names=tuple(key.name for key in one.keys),
-            nonce_window_ms=one.nonce_window_ms,
-            tls=one.tls,
-        )
 
     def _end(self) -> Mark:
         sequence = self._follower.sequence
@@ -175,13 +159,9 @@ class DropCopyService:
         return settings.heartbeat_min_s, settings.heartbeat_max_s
 
     def session_enabled(self, session: int) -> bool:
-        """By the file, and by operators: who may not trade may not read."""
-        options = self._places[session].options
-        venue = self._follower.venue
-        if options.firm in venue.operated.disabled_firms:
-            return False
-        account = venue.directory.account_by_name.get(options.account.encode())
-        if options.account and (account is None or not account.settings.enabled):
+        """By the file, and by operators, who may disable its firm. (An account that is disabled
+        has reports still, as its trading sessions do.)"""
+        if self.places[session].options.firm in self._follower.venue.operated.disabled_firms:
             return False
         return self.desk.seats[session].session.settings.enabled
 
@@ -192,7 +172,7 @@ class DropCopyService:
         """Of any session: of trading as far as the journal has told, of drop copies by files."""
         name = api_key.decode("latin-1")
         newest = self._follower.venue.last_nonces.get(api_key, 0)
-        for seat, place in zip(self.desk.seats, self._places, strict=True):
+        for seat, place in zip(self.desk.seats, self.places, strict=True):
             newest = max(newest, seat.state.nonces.get(name, 0), place.nonce_floor)
         return newest
 
@@ -206,13 +186,11 @@ class DropCopyService:
     def logon(
         self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes
     ) -> int:
-        """The nonce is on the disk before anything is answered."""
-        seat = self.desk.seats[session]
-        seat.state.nonces[api_key.decode("latin-1")] = nonce
-        seat.state.is_up = True
-        seat.save()
-        link = self.desk.logon(session, frame, self.now_ns())
+        """Raises `OSError`, which ends the link."""
+        key = api_key.decode("latin-1")
+        link = self.desk.logon(session, frame, key, nonce, self.now_ns())
         self._outputs[link] = output
+        self._api_keys[link] = api_key
         self.schedule()  # not at once: the link is not ready to write
         return link
 
@@ -229,7 +207,7 @@ class DropCopyService:
         self.schedule()
 
     def link_down(self, session: int, link: int) -> None:
-        self._outputs.pop(link, None)
+        self._forget(link)
         self.desk.link_down(session, link, self.now_ns())
         self.schedule()
 
@@ -242,22 +220,33 @@ class DropCopyService:
         self.desk.drained(link)
         self.schedule()
 
+    def output(self, link: int) -> LinkOutput | None:
+        """The link of that number, if it is up."""
+        return self._outputs.get(link)
+
+    def _forget(self, link: int) -> None:
+        self._outputs.pop(link, None)
+        self._api_keys.pop(link, None)
+
     # --- turns ------------------------------------------------------------------------------------
 
     def advanced(self) -> None:
         """The replica has replayed a turn."""
         venue = self._follower.venue
-        self.desk.end = self._end()
-        if venue.settings is not self._settings:
-            self._settings = venue.settings
+        if venue.settings is not self._settings or len(venue.operated.keys) != self._key_count:
             self._adopt_settings()
         if self._follower.rollover.is_on != self._rolling_over:
             self._rolling_over = not self._rolling_over
-            if self._rolling_over:
-                self.desk.log_out_all(ROLLOVER_TEXT, self.now_ns())
-            else:
-                self.desk.reset_all(self.now_ns())
+            self._roll_over()
         self.schedule()
+
+    def _roll_over(self) -> None:
+        if self._rolling_over:
+            self.desk.log_out_all(ROLLOVER_TEXT, self.now_ns())
+            return
+        self.desk.reset_all(self.now_ns())
+        for seat in self.desk.seats:
+            seat.state.rollover_ns = self._follower.rollover.at_ns
 
     def schedule(self) -> None:
         """Have the desk go on at the end of this turn of the loop."""
@@ -268,6 +257,7 @@ class DropCopyService:
     def pump(self) -> None:
         """Give links what the desk has for them, and room permitting more."""
         self._pumping = False
+        self.desk.end = self._end()
         try:
             more = self.desk.step(self.now_ns())
         except Exception as error:
@@ -290,22 +280,26 @@ class DropCopyService:
                 if delivery.cut:
                     output.cut()
             if delivery.cut:
-                self._outputs.pop(delivery.link, None)
+                self._forget(delivery.link)
         for event in self.desk.events:
-            options = self._places[event.seat].options
-            _log.info(
-                "drop_copy_" + event.happening,
-                service=options.service,
-                sender_comp_id=self.desk.seats[event.seat].session.settings.sender_comp_id,
-                link=event.link,
-                reason=event.reason,
-            )
+            self._tell(event)
         self.desk.events.clear()
+
+    def _tell(self, event: CopyEvent) -> None:
+        tell = _log.warning if event.happening in _WORTH_A_WARNING else _log.info
+        tell(
+            "drop_copy_" + event.happening,
+            service=self.places[event.seat].options.service,
+            sender_comp_id=self.desk.seats[event.seat].session.settings.sender_comp_id,
+            link=event.link,
+            reason=event.reason,
+        )
 
     def _tick(self) -> None:
         self._timers[0] = self._loop.call_later(TICK_S, self._tick)
-        if self._time.may_pass(self._sessions()):
+        if self._time.may_pass(seat.session for seat in self.desk.seats):
             self.desk.tick(self.now_ns())
+        self._expel_by_key()
         self.schedule()
 
     def _ask(self) -> None:
@@ -316,22 +310,42 @@ class DropCopyService:
             self._saving = self._loop.create_task(self._save())
 
     async def _save(self) -> None:
-        """Marks to the disk, which is slow, beside the loop."""
-        try:
-            for seat in self.desk.seats:
-                if seat.dirty:
-                    seat.dirty = False
-                    await asyncio.to_thread(seat.file.save, *seat.file.content(seat.state))
-        except OSError as error:
-            self._fail(error)
-        finally:
-            self._saving = None
+        """Marks to the disk, which is slow, beside the loop. An old mark costs repetition alone:
+        where it can not be written, that is told, and tried again."""
+        for seat in self.desk.seats:
+            if not seat.dirty:
+                continue
+            seat.dirty = False
+            try:
+                await asyncio.to_thread(seat.file.save, *seat.file.content(seat.state))
+                self._unsaved = ""
+            except OSError as error:
+                seat.dirty = True
+                if self._unsaved != str(error):
+                    self._unsaved = str(error)
+                    _log.warning("drop_copy_not_saved", reason=str(error))
+                break
+        self._saving = None
 
-    def _sessions(self) -> list[Session]:
-        return [seat.session for seat in self.desk.seats]
+    # --- what operators do ------------------------------------------------------------------------
 
     def _adopt_settings(self) -> None:
         """Whoever may not be there any more is logged out."""
+        venue = self._follower.venue
+        self._settings = venue.settings
+        self._key_count = len(venue.operated.keys)
+        self.access.adopt(venue)
+        self.desk.accounts_changed()
+        self.desk.end = self._end()
         for index, seat in enumerate(self.desk.seats):
             if seat.session.state != DISCONNECTED and not self.session_enabled(index):
-                seat.session.expel(SESSION_DISABLED, self.now_ns())
+                self.desk.expel(index, SESSION_DISABLED, self.now_ns())
+
+    def _expel_by_key(self) -> None:
+        """Who has logged on by a key that is disabled now."""
+        if not self._follower.venue.operated.disabled_keys:
+            return
+        for seat in self.desk.seats:
+            api_key = self._api_keys.get(seat.session.link)
+            if api_key is not None and not self.key_enabled(api_key):
+                self.desk.expel(seat.session.index, KEY_DISABLED, self.now_ns())

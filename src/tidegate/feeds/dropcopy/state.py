@@ -14,7 +14,7 @@ from zlib import crc32
 import msgspec
 
 from tidegate.config.values import SessionId
-from tidegate.feeds.dropcopy.reports import Mark
+from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.provision.files import DIRECTORY_MODE, SECRET_FILE_MODE, write_atomically
 
 DIRECTORY: Final = "drop_copy"
@@ -26,8 +26,8 @@ _CRC_DIGITS: Final = 8
 class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`mark` is what the client has confirmed, None before the first logon; `owners` the accounts
     of sessions as of there. Records below `sent` may have been sent to it; while `is_up` so may
-    whatever is in the log. Numbers from `reserved` on were never used. `nonces` are the newest by
-    key."""
+    whatever is in the log. Numbers from `reserved` on were never used; the rollover of
+    `rollover_ns` begins them anew. `nonces` are the newest by key, `lines` counts logons."""
 
     format: int = FORMAT
     mark: Mark | None = None
@@ -35,6 +35,8 @@ class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     sent: int = 0
     is_up: bool = False
     reserved: int = 1
+    rollover_ns: int = 0
+    lines: int = 0
     nonces: dict[str, int] = {}
 
 
@@ -78,9 +80,10 @@ class StateFile:
             raise StateDamaged(f"{self.path} has format {state.format}, not {FORMAT}")
         return state
 
-    def restore(self, end_sequence: int) -> Restored:
-        """What is known of the session by a process whose log ends before that record. Where it is
-        not known what was sent, all there is may have been."""
+    def restore(self, end_sequence: int, time_ns: int, next_rollover_ns: int) -> Restored:
+        """What is known of the session by a process whose log ends before that record, with the
+        venue's time and its next rollover there. Where it is not known what was sent, all there is
+        may have been."""
         damage = ""
         try:
             state = self.load()
@@ -91,6 +94,10 @@ class StateFile:
         if state.is_up:  # the process before was killed
             state.sent = max(state.sent, end_sequence)
             state.is_up = False
+        # One that was planned, and is not any more though its time has come, was held meanwhile.
+        if 0 < state.rollover_ns <= time_ns and next_rollover_ns > state.rollover_ns:
+            state.reserved = 1
+        state.rollover_ns = next_rollover_ns
         return Restored(state, damage)
 
     def content(self, state: CopyState) -> tuple[int, bytes]:
