@@ -8,6 +8,8 @@ PIP_OPTIONS := --quiet --disable-pip-version-check
 BUILD_FILES := pyproject.toml setup.py
 ARGS ?=
 SIM_SEEDS ?= 150
+# One more than there are processors: many tests wait for a process, or for time to pass.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 define INSTALL_EXTRA
 $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['$(1)'], sep='\n')" > $(VENV)/$(1).txt
@@ -33,11 +35,11 @@ demo: $(VENV)/.run ## play the life of a few orders
 
 .PHONY: test
 test: $(VENV)/.dev ## run the tests with the installed core (compiled where there is a compiler)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 .PHONY: test-pure
 test-pure: $(VENV)/.dev ## run the tests with the interpreted core
-	TIDEGATE_PURE=1 $(BIN)/python -m pytest -n auto $(ARGS)
+	TIDEGATE_PURE=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev ## ruff, mypy strict, import contracts

@@ -41,6 +41,7 @@ def announce(directory: Path, port: int, senders: tuple[str, ...] = ("ACME",)) -
         "host": "127.0.0.1",
         "tls": False,
         "ca_file": None,
+        "ports": {"spot_market_data_l2": port},
         "market_data_sessions": sessions,
     }
     (directory / "ready.json").write_text(json.dumps(document))
@@ -170,6 +171,31 @@ def test_a_name_that_is_in_use_is_passed_over(tmp_path: Path) -> None:
         )
 
     play(tmp_path, story, RefusingPeer())
+
+
+def test_nobodys_line_is_taken_from_him_unless_he_is_named(tmp_path: Path) -> None:
+    """Where a second logon displaces the first, trying is too late."""
+    up: list[str] = []
+
+    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        rows = [{"service": "spot_market_data_l2", "sender_comp_id": name} for name in up]
+        writer.write(json.dumps({"sessions": rows}).encode() + b"\n")
+        writer.close()
+
+    async def story(venue: MarketDataSocket) -> None:
+        announce(tmp_path, venue.port, ("ACME", "BETA"))
+        async with await asyncio.start_unix_server(tell, tmp_path / "feeds.sock"):
+            for name, arguments in (("ACME", ()), ("BETA", ()), ("ACME", ("--comp-id", "ACME"))):
+                code, lines, _ = await watch(tmp_path, "BTC/USD", "--updates", "1", *arguments)
+                assert code == 0
+                assert lines[0].startswith(f"- BTC/USD connected {name} at ")
+                up[:] = ["ACME"]
+            up.append("BETA")
+            code, lines, errors = await watch(tmp_path, "BTC/USD")
+            assert (code, lines) == (2, [])
+            assert errors == "tidegate: every SenderCompID is in use already (ACME, BETA)\n"
+
+    play(tmp_path, story)
 
 
 def test_a_session_that_is_displaced_ends_it(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from tidegate.client import Credentials, Endpoint
 from tidegate.config.liquidity import LIQUIDITY_FIRM, TAPE_FIRM
 from tidegate.control.client import PatientClock, VenueUnreachable, ask
 from tidegate.control.protocol import ControlError
+from tidegate.feeds.status import FeedsUnreachable
+from tidegate.feeds.status import ask as told
 
 _ROLES = {2: "market_data_l2", 3: "market_data_l3"}
 # Whose names are taken first, so that those of clients stay free for them
@@ -32,7 +34,9 @@ class Access:
 
 
 def access_of(data: Path, level: int, comp_id: str = "") -> Access:
-    """For Spot at that level; with `comp_id` as that SenderCompID alone. Raises `WatchFailed`."""
+    """For Spot at that level, as anybody whose session is down: where a second logon displaces the
+    first, nobody is to lose his line. With `comp_id` as that SenderCompID, whatever it does. Raises
+    `WatchFailed`."""
     ready = _ready(data)
     role = _ROLES[level]
     sessions = [
@@ -48,6 +52,8 @@ def access_of(data: Path, level: int, comp_id: str = "") -> Access:
         sessions = [session for session in sessions if session["sender_comp_id"] == comp_id]
         if not sessions:
             raise WatchFailed(f"no session of SenderCompID {comp_id}; there are {senders}")
+    else:
+        sessions = _not_in_use(sessions, data, ready["ports"])
     ca_file = ready["ca_file"]
     endpoint = Endpoint(
         ready["host"],
@@ -63,6 +69,21 @@ def access_of(data: Path, level: int, comp_id: str = "") -> Access:
             if session["port"] == endpoint.port
         ),
     )
+
+
+def _not_in_use(
+    sessions: list[dict[str, Any]], data: Path, ports: dict[str, int]
+) -> list[dict[str, Any]]:
+    """Those that are down. Raises `WatchFailed` where none is."""
+    try:
+        up = {(ports.get(one["service"]), one["sender_comp_id"]) for one in told(data)["sessions"]}
+    except FeedsUnreachable:
+        return sessions  # the logon will tell
+    free = [one for one in sessions if (one["port"], one["sender_comp_id"]) not in up]
+    if not free:
+        names = ", ".join(one["sender_comp_id"] for one in sessions)
+        raise WatchFailed(f"every SenderCompID is in use already ({names})")
+    return free
 
 
 def clock_of(data: Path) -> Callable[[], int]:
