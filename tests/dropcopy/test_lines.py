@@ -3,6 +3,7 @@ they were, logs that can not be read, rollovers that nobody saw."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from zlib import crc32
 
@@ -11,7 +12,8 @@ import pytest
 
 from tests.dropcopy.room import CopyRoom
 from tests.history.days import Days
-from tests.scenario.settings import session, venue_settings
+from tests.scenario.settings import account, session, venue_settings
+from tidegate.engine.order import Order
 from tidegate.feeds.dropcopy.desk import MESSAGES_PER_STEP, MESSAGES_PER_TURN
 from tidegate.feeds.dropcopy.reports import Report
 from tidegate.feeds.dropcopy.seat import NUMBERS_RESERVED
@@ -19,10 +21,18 @@ from tidegate.feeds.dropcopy.sent import Sent
 from tidegate.feeds.dropcopy.state import CopyState
 from tidegate.journal import segment_positions
 from tidegate.journal.storage import OsStorage
-from tidegate.model.time import NS_PER_S
+from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.venue import controls
-from tidegate.venue.controls import NO_SESSION, AddSession
+from tidegate.venue.controls import (
+    NO_SESSION,
+    AddAccount,
+    AddSession,
+    CancelOrder,
+    DepositMoney,
+    EnableAccount,
+    FillOrder,
+)
 
 DAY_S = 24 * 3_600
 
@@ -330,3 +340,55 @@ def test_the_whole_header_of_fix_44_is_taken(tmp_path: Path) -> None:
     client.send("2", f"{wide}|7=1|16=0")
     room.follow()
     assert client.received[-1].type == "4"
+
+
+# --- whatever ends an order -----------------------------------------------------------------------
+
+
+def test_whoever_or_whatever_ends_an_order_it_is_told(tmp_path: Path) -> None:
+    """Operators, time, a mass cancel, a lost line, a disabled account: of an account that is added
+    meanwhile, too."""
+    room = CopyRoom(tmp_path)
+    of_account, of_firm = room.client("ONE", "ACME", "ACME-1"), room.client("ALL", "ACME")
+    for client in (of_account, of_firm):
+        client.logon()
+    days, venue = room.days, room.days.venue
+    days.control(NO_SESSION, controls.ADD_ACCOUNT, AddAccount(account("ACME-9", balances={})))
+    days.control(NO_SESSION, controls.ADD_SESSION, AddSession(session("NINE", "ACME-9")))
+    days.control(NO_SESSION, controls.DEPOSIT_MONEY, DepositMoney("ACME-9", "USD", 10**16))
+    days.end_turn()
+
+    def open_orders(name: str, count: int, more: bytes = b"59=1\x01") -> list[Order]:
+        for _ in range(count):
+            days.now_ns += NS_PER_S
+            body = b"11=%d\x0155=BTC/USD\x0154=1\x0140=2\x0144=1000\x0138=0.1\x01" % (
+                days.now_ns // NS_PER_S
+            )
+            sent_at = b"60=%s\x01" % utc_timestamp(days.now_ns)
+            days.send(name, b"D", body + more + sent_at)
+        index = venue.directory.session_index(name.encode(), b"KRAKEN-TRD")
+        return venue.engine.session_orders(index)[-count:]
+
+    for name, owner in (("ACME", "ACME-1"), ("NINE", "ACME-9")):
+        filled, cancelled = open_orders(name, 2)
+        days.control(NO_SESSION, controls.FILL_ORDER, FillOrder(filled.order_id, 10))
+        days.control(NO_SESSION, controls.CANCEL_ORDER, CancelOrder(cancelled.order_id))
+        expire_ns = days.now_ns + 90 * NS_PER_S
+        open_orders(name, 1, b"59=6\x01126=%s\x01" % utc_timestamp(expire_ns))
+        days.now_ns = expire_ns
+        venue.tick(days.now_ns)
+        open_orders(name, 2)
+        mass = b"11=%d\x01530=6\x0160=%s\x01" % (10**9, utc_timestamp(days.now_ns))
+        days.send(name, b"q", mass)
+        (order,) = open_orders(name, 1)
+        venue.link_down(order.session, venue.sessions[order.session].link, days.now_ns)
+        open_orders(name, 1)
+        days.control(NO_SESSION, controls.ENABLE_ACCOUNT, EnableAccount(owner, on=False))
+        days.end_turn()
+        room.follow()
+    truth = room.truth("ACME")
+    kinds = Counter(dict(fields)[150] for fields in truth.values())
+    assert kinds == {"0": 7, "F": 1, "4": 6, "C": 1}
+    assert of_account.booked == truth
+    assert of_firm.booked == room.truth("ACME", "NINE")
+    assert len(of_firm.booked) == 2 * len(truth)

@@ -92,6 +92,24 @@ def test_a_drop_copy_key_does_not_open_a_trading_session_of_that_name(venue: Ven
         assert peer.logon()[58] == "Logon failed: unknown CompID"
 
 
+def test_where_a_logon_can_not_be_kept_nobody_is_let_in_and_nothing_else_suffers(
+    venue: Venue,
+) -> None:
+    """Its nonce would be good twice. (A directory that is none refuses root, too.)"""
+    process = feeds_process(venue)
+    directory, aside = venue.data / "drop_copy", venue.data / "aside"
+    directory.mkdir(exist_ok=True)
+    directory.rename(aside)
+    directory.write_text("")
+    with Booker(venue) as copy, pytest.raises(PeerClosed):
+        copy.logon()
+    directory.unlink()
+    aside.rename(directory)
+    with Booker(venue) as copy:
+        copy.begin()
+    assert feeds_process(venue) == process
+
+
 def test_a_nonce_is_good_once_and_in_its_window(tmp_path: Path) -> None:
     with venue_with_copies(tmp_path / "data") as venue:
         message = b""

@@ -43,6 +43,7 @@ def venue(tmp_path: Path) -> Iterator[VenueProcess]:
 def test_a_recording_that_is_played_again_gives_the_same_trades(
     venue: VenueProcess, tmp_path: Path
 ) -> None:
+    pytest.importorskip("pyarrow")
     asyncio.run(meet_within_one_record(venue))
     asyncio.run(trade_at_random(venue, seed=8, count=400))
     path = tmp_path / "tape.csv"

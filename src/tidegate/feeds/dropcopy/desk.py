@@ -161,12 +161,6 @@ class CopyDesk(SessionHost):
             seat.session.link_lost(time_ns)
             seat.session.reset()
 
-    def accounts_changed(self) -> None:
-        """Whose account is whose sub-account, or of which firm, may have changed."""
-        for seat in self.seats:
-            if seat.reader is not None:
-                seat.reader.accounts_changed()
-
     def full(self, link: int) -> None:
         """The link's transport takes no more."""
         line = self._lines.get(link)

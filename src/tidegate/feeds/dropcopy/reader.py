@@ -20,7 +20,8 @@ _ALLOCATED: Final = 2  # those that name its account
 
 class Reach:
     """Which reports: those of `account` and its sub-accounts, or where that is empty those of all
-    accounts of `firm`. Accounts and firms are those of `directory`, now."""
+    accounts of `firm`. Accounts and firms are those of `directory`, where a running venue adds some
+    and changes none."""
 
     def __init__(self, directory: Directory, firm: str, account: str) -> None:
         self.directory = directory
@@ -113,10 +114,6 @@ class ReportReader:
         if self.reports:
             return self.reports[0].mark
         return Mark(self._position, self._sequence, max(self._sequence, self._skip_below))
-
-    def accounts_changed(self) -> None:
-        """Whose account is whose sub-account, or of which firm, may have changed."""
-        self._wanted.clear()
 
     def _take(self, piece: Piece) -> None:
         """The usual case: look at who is there, not at every report."""

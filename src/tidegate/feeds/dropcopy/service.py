@@ -335,17 +335,18 @@ class DropCopyService:
         self._settings = venue.settings
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)
-        self.desk.accounts_changed()
         self.desk.end = self._end()
         for index, seat in enumerate(self.desk.seats):
             if seat.session.state != DISCONNECTED and not self.session_enabled(index):
                 self.desk.expel(index, SESSION_DISABLED, self.now_ns())
 
     def _expel_by_key(self) -> None:
-        """Who has logged on by a key that is disabled now."""
-        if not self._follower.venue.operated.disabled_keys:
-            return
-        for seat in self.desk.seats:
-            api_key = self._api_keys.get(seat.session.link)
-            if api_key is not None and not self.key_enabled(api_key):
-                self.desk.expel(seat.session.index, KEY_DISABLED, self.now_ns())
+        """Who has logged on by a key that is disabled now, or opens the session no more."""
+        for session_id, index in self._indexes.items():
+            session = self.desk.seats[index].session
+            api_key = self._api_keys.get(session.link)
+            if api_key is None:
+                continue
+            opens = api_key.decode("latin-1") in self.access.sessions[session_id].key_names
+            if not opens or not self.key_enabled(api_key):
+                self.desk.expel(index, KEY_DISABLED, self.now_ns())
