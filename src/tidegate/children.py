@@ -120,12 +120,12 @@ class Parent:
         self.is_gone = False
 
     def first_line(self) -> bytes:
-        """What stands before the first line's end."""
+        """Empty where the parent was gone before it was whole."""
         line = b""
         while not line.endswith(b"\n"):
             byte = os.read(self.file, 1)
             if not byte:
-                break
+                return b""
             line += byte
         return line
 

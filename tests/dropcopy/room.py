@@ -3,6 +3,8 @@ and without a socket."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.history.days import Days
@@ -10,13 +12,16 @@ from tests.peers.socket_peer import Frame, parse, take_frames
 from tests.scenario.settings import session as trading_session
 from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.options import CopyKey, CopySession
 from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import LogFollower, OsStorage
+from tidegate.model.codec import Encoder
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
+from tidegate.provision.files import ASIDE_SUFFIX
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.session.machine import Session
 from tidegate.venue.records import SENT, read_records
@@ -31,6 +36,33 @@ def settings_of(name: str) -> SessionSettings:
     settings.target_comp_id = TARGET
     settings.duplicate_logon = DUPLICATE_DISPLACE
     return settings
+
+
+def copy_of(firm: str, account: str, keys: list[CopyKey]) -> CopySession:
+    """A session that has its firm's name."""
+    encoder = Encoder()
+    settings_of(firm).save(encoder)
+    return CopySession(
+        service="spot_drop_copy",
+        port=4006,
+        market="spot",
+        firm=firm,
+        account=account,
+        networks=["127.0.0.0/8"],
+        tls="any",
+        nonce_window_ms=5_000,
+        keys=keys,
+        settings=encoder.value().hex(),
+    )
+
+
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """A disk that does not take this file. (Permissions would not keep root from it.)"""
+    aside = path.with_name(path.name + ASIDE_SUFFIX)
+    aside.mkdir()
+    yield
+    aside.rmdir()
 
 
 def fields_of(frame: Frame) -> tuple[tuple[int, str], ...]:

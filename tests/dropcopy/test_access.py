@@ -6,33 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.dropcopy.room import settings_of
+from tests.dropcopy.room import copy_of, settings_of
 from tests.history.days import Days
 from tests.scenario.settings import account
 from tidegate.feeds.dropcopy.access import CopyAccess
-from tidegate.feeds.dropcopy.options import CopyKey, CopySession
-from tidegate.model.codec import Encoder
+from tidegate.feeds.dropcopy.options import CopyKey
 from tidegate.provision import open_secrets
 from tidegate.provision.secrets import FILE_NAME
 from tidegate.venue import controls
 from tidegate.venue.controls import NO_SESSION, AddAccount, AddKey
-
-
-def copy_of(firm: str, account_name: str, keys: list[CopyKey]) -> CopySession:
-    encoder = Encoder()
-    settings_of(firm).save(encoder)
-    return CopySession(
-        service="spot_drop_copy",
-        port=4006,
-        market="spot",
-        firm=firm,
-        account=account_name,
-        networks=["127.0.0.0/8"],
-        tls="any",
-        nonce_window_ms=5_000,
-        keys=keys,
-        settings=encoder.value().hex(),
-    )
 
 
 class Copies:

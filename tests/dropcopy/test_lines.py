@@ -10,7 +10,7 @@ from zlib import crc32
 import msgspec
 import pytest
 
-from tests.dropcopy.room import CopyRoom
+from tests.dropcopy.room import CopyClient, CopyRoom, unwritable
 from tests.history.days import Days
 from tests.scenario.settings import account, session, venue_settings
 from tidegate.engine.order import Order
@@ -66,12 +66,28 @@ def test_where_the_first_line_is_to_stay_the_second_is_told_so(tmp_path: Path) -
     room.seats[0].session.settings.duplicate_logon = 0
     client.logon()
     first = client.link
-    client.logon("98=0|108=30|141=N")
+    with unwritable(room.seats[0].file.path):  # what lets nobody in waits for no disk
+        client.logon("98=0|108=30|141=N")
     assert (client.received[-1].type, client.received[-1][58]) == ("5", "Session already active")
     assert client.cut
     assert room.seats[0].session.link == first
     assert room.seats[0].state.is_up
+    room.save()
     assert room.seats[0].file.load().nonces == {"ACME": 2}
+
+
+def test_a_logon_that_can_not_be_kept_leaves_the_line_up_that_it_would_displace(
+    tmp_path: Path,
+) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    with unwritable(room.seats[0].file.path), pytest.raises(OSError, match="directory"):
+        CopyClient(room, 0, "ACME").logon()
+    assert not client.cut
+    room.play(100)
+    assert client.booked == room.truth("ACME")
+    assert client.booked
 
 
 def test_a_late_answer_to_the_question_of_an_earlier_line_confirms_nothing(tmp_path: Path) -> None:
@@ -255,6 +271,31 @@ def test_numbers_go_on_without_a_leap_over_a_stop_in_good_order(tmp_path: Path) 
     assert client.again == 0
 
 
+def test_numbers_that_can_not_be_reserved_are_not_and_keep_their_reports(tmp_path: Path) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    (seat,) = room.seats
+    seat.state.reserved = unsent = seat.session.next_outgoing
+    room.save()
+    room.days.play(100)
+    room.desk.end = room.end
+    with unwritable(seat.file.path), pytest.raises(OSError, match="directory"):
+        room.desk.step(room.days.now_ns)
+    assert seat.state.reserved == seat.file.load().reserved == unsent
+    client.expected += 1
+    room.follow()
+    assert seat.state.reserved == seat.file.load().reserved > unsent
+    sent = {frame.number: frame[17] for frame in client.reports()}
+    client.received.clear()
+    client.send("2", f"7={unsent}|16=0")
+    room.follow()
+    again = {frame.number: frame[17] for frame in client.reports()}
+    assert sent
+    assert sent.items() < again.items()
+    assert list(again.values()) == list(room.truth("ACME"))
+
+
 def test_numbers_that_began_anew_do_not_leap_to_where_they_were(tmp_path: Path) -> None:
     room = CopyRoom(tmp_path)
     client = room.client("ACME", "ACME", "ACME-1")
@@ -273,7 +314,7 @@ def test_a_rollover_that_the_process_has_not_seen_begins_numbers_anew(tmp_path: 
     room.desk.link_down(0, client.link, room.days.now_ns)
     room.save()
     room.die()
-    assert room.seats[0].session.next_outgoing > NUMBERS_RESERVED
+    assert room.seats[0].session.next_outgoing == NUMBERS_RESERVED
     room.days.now_ns += DAY_S * NS_PER_S
     room.days.venue.tick(room.days.now_ns)
     room.days.now_ns += 60 * NS_PER_S

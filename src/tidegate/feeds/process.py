@@ -58,7 +58,10 @@ def main(file: int) -> int:
         signal.signal(number, signal.SIG_IGN)  # meant for the venue: its end is this one's, too
     _die_with_parent()
     parent = Parent(file)
-    options = msgspec.json.decode(parent.first_line(), type=FeedOptions)
+    line = parent.first_line()
+    if not line:
+        return 0
+    options = msgspec.json.decode(line, type=FeedOptions)
     configure_logging(form=options.log_format, level=options.log_level)
     _give_way()
     try:
@@ -147,13 +150,13 @@ async def _serve(parent: Parent, options: FeedOptions, follower: Follower) -> in
     loop.remove_reader(parent.file)
     ports.stop_accepting()
     status.stop()
-    for error in failures:
-        _tell(error)
     if not failures:
         stops = [service.stop(STOP_TEXT, LOGOUT_WAIT_S)]
         if ports.copies is not None:
             stops.append(ports.copies.stop(STOP_TEXT, LOGOUT_WAIT_S))
         await asyncio.gather(*stops)
+    for error in failures:
+        _tell(error)
     ports.abort_links()
     follower.close()
     return EXIT_FAILED if failures else 0

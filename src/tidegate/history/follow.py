@@ -120,7 +120,10 @@ def main(file: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the venue: its end is this one's, too
     parent = Parent(file)
-    options = msgspec.json.decode(parent.first_line(), type=FollowOptions)
+    line = parent.first_line()
+    if not line:
+        return 0
+    options = msgspec.json.decode(line, type=FollowOptions)
     configure_logging(form=options.log_format, level=options.log_level)
     os.nice(NICE)
     gc.freeze()

@@ -81,20 +81,22 @@ class CopyDesk(SessionHost):
     # --- inputs ----------------------------------------------------------------------------------
 
     def logon(self, index: int, frame: bytes, api_key: str, nonce: int, time_ns: int) -> int:
-        """A Logon that the gateway has let in by a key and a nonce, which is on the disk before
-        anything is answered; gives the number of its link. Raises `OSError`."""
+        """A Logon that the gateway has let in by a key and a nonce, which is on the disk before it
+        lets anybody in; gives the number of its link. Raises `OSError`, and a line that is up
+        stays up then."""
         seat = self.seats[index]
         session = seat.session
         self.last_link += 1
         link = self.last_link
-        seat.state.nonces[api_key] = nonce
-        if session.state != DISCONNECTED:
-            if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
-                seat.save()
-                self._refuse_logon(seat, link, frame, time_ns)
-                return link
+        is_second = session.state != DISCONNECTED
+        if is_second and session.settings.duplicate_logon != DUPLICATE_DISPLACE:
+            seat.nonce_used(api_key, nonce)
+            self._refuse_logon(seat, link, frame, time_ns)
+            return link
+        seat.begin_line(api_key, nonce)
+        if is_second:
             session.expel(DISPLACED, time_ns)
-        seat.begin_line()
+            seat.state.is_up = True  # the line before is over, this one is not
         if not seat.knows_incoming:
             self._adopt_number(seat, frame)
         self._lines[link] = _Line(link, seat)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from msgspec.structs import replace
+
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.reader import Owners, Reach, ReportReader
 from tidegate.feeds.dropcopy.reports import Report, ReportLog
@@ -80,12 +82,21 @@ class CopySeat:
 
     # --- lines ------------------------------------------------------------------------------------
 
-    def begin_line(self) -> None:
-        """A Logon was let in. What must not be forgotten over it is on the disk behind this. Raises
-        `OSError`."""
-        self.state.lines += 1
-        self.state.is_up = True
-        self.save()
+    def begin_line(self, api_key: str, nonce: int) -> None:
+        """A Logon is let in. What must not be forgotten over it is on the disk behind this, and
+        numbers enough for all that it is answered by. Raises `OSError`, and nothing but the nonce
+        has changed then."""
+        self.nonce_used(api_key, nonce)
+        state = self.state
+        lines = state.lines + 1
+        reserved = max(state.reserved, self.session.next_outgoing + NUMBERS_RESERVED)
+        self._put(replace(state, lines=lines, is_up=True, reserved=reserved))
+        state.lines, state.is_up, state.reserved = lines, True, reserved
+
+    def nonce_used(self, api_key: str, nonce: int) -> None:
+        """Of a Logon. Where nobody is let in by it, it may wait for the next save."""
+        self.state.nonces[api_key] = nonce
+        self.dirty = True
 
     def open(self, end: Mark) -> str:
         """Begin to read where the client is known to be; why not there, empty if so. `end` is how
@@ -128,11 +139,14 @@ class CopySeat:
         self, number: int, report: Report | None, time_ns: int, *, poss_resend: bool
     ) -> None:
         """Note what became of an outgoing number. A process that is killed must not give one out
-        again, so they are reserved ahead. Raises `OSError`."""
-        if number >= self.state.reserved:
-            self.state.reserved = number + NUMBERS_RESERVED
-            self.save()
+        again, so they are reserved ahead. Raises `OSError`, and it must not go out then; what it
+        was used for is noted all the same."""
         self.sent.add(report, time_ns, poss_resend=poss_resend)
+        if number >= self.state.reserved:
+            # They count as reserved once the file says so.
+            reserved = number + NUMBERS_RESERVED
+            self._put(replace(self.state, reserved=reserved))
+            self.state.reserved = reserved
 
     def numbers_reset(self) -> None:
         """They begin at 1."""
@@ -153,8 +167,11 @@ class CopySeat:
 
     def save(self) -> None:
         """Raises `OSError`."""
+        self._put(self.state)
+
+    def _put(self, state: CopyState) -> None:
+        self.file.save(*self.file.content(state))
         self.dirty = False
-        self.file.save(*self.file.content(self.state))
 
     # --- what was read ----------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ from tidegate.wire.dictionary import DROP_COPY
 TICK_S: Final = 0.05
 ASK_S: Final = 0.2  # between two questions whether what was sent was read
 LOGOUT_LOOK_S: Final = 0.02
+NOT_SAVED: Final = "drop_copy_not_saved"
 
 _WORTH_A_WARNING: Final = ("begins_anew", "unreadable")
 
@@ -84,6 +85,7 @@ class DropCopyService:
         self._rolling_over = follower.rollover.is_on
         self._pumping = False
         self._stopping = False
+        self._failed = False  # `fail` was called
         self._saving: asyncio.Task[None] | None = None
         self._unsaved = ""  # why marks could not be saved, as was told
         self._timers: list[asyncio.TimerHandle] = []
@@ -100,13 +102,16 @@ class DropCopyService:
         ]
 
     async def stop(self, text: bytes, wait_s: float) -> None:
-        """Log everybody out, wait for the answers, and keep what is to be kept."""
+        """Log everybody out, wait for the answers, and keep what is to be kept: of each session
+        that it can be kept of."""
         self._stopping = True
-        self.desk.log_out_all(text, self.now_ns())
+        self._guarded(lambda: self.desk.log_out_all(text, self.now_ns()))
         self.pump()
         end_s = self._loop.time() + wait_s
-        while self._loop.time() < end_s and any(
-            seat.session.state != DISCONNECTED for seat in self.desk.seats
+        while (
+            self._loop.time() < end_s
+            and not self._failed
+            and any(seat.session.state != DISCONNECTED for seat in self.desk.seats)
         ):
             await asyncio.sleep(LOGOUT_LOOK_S)
         for timer in self._timers:
@@ -114,7 +119,11 @@ class DropCopyService:
         if self._saving is not None:
             await self._saving
         for seat in self.desk.seats:
-            seat.settle()
+            try:
+                seat.settle()
+            except OSError as error:
+                sender_comp_id = seat.session.settings.sender_comp_id
+                _log.warning(NOT_SAVED, sender_comp_id=sender_comp_id, reason=str(error))
 
     def _add(self, one: CopySession, data: Path) -> None:
         settings = SessionSettings.load(Decoder(bytes.fromhex(one.settings)))
@@ -169,11 +178,15 @@ class DropCopyService:
         return api_key.decode("latin-1") not in self._follower.venue.operated.disabled_keys
 
     def last_nonce(self, api_key: bytes) -> int:
-        """Of any session: of trading as far as the journal has told, of drop copies by files."""
+        """Of any session: of trading as far as the journal has told, of drop copies by files. A
+        file that was damaged may have had a nonce of a key that opens its session, and of no
+        other."""
         name = api_key.decode("latin-1")
         newest = self._follower.venue.last_nonces.get(api_key, 0)
-        for seat, place in zip(self.desk.seats, self.places, strict=True):
-            newest = max(newest, seat.state.nonces.get(name, 0), place.nonce_floor)
+        for session_id, index in self._indexes.items():
+            newest = max(newest, self.desk.seats[index].state.nonces.get(name, 0))
+            if name in self.access.sessions[session_id].key_names:
+                newest = max(newest, self.places[index].nonce_floor)
         return newest
 
     def logons_refused(self) -> bool:
@@ -203,7 +216,7 @@ class DropCopyService:
         return CopyWriter(transport, link, self)
 
     def frames(self, session: int, link: int, frames: list[bytes]) -> None:
-        self.desk.frames(session, link, frames, self.now_ns())
+        self._guarded(lambda: self.desk.frames(session, link, frames, self.now_ns()))
         self.schedule()
 
     def link_down(self, session: int, link: int) -> None:
@@ -258,14 +271,25 @@ class DropCopyService:
         """Give links what the desk has for them, and room permitting more."""
         self._pumping = False
         self.desk.end = self._end()
-        try:
-            more = self.desk.step(self.now_ns())
-        except Exception as error:
-            self._fail(error)
+        more = self._guarded(lambda: self.desk.step(self.now_ns()))
+        if self._failed:
             return
         self._write()
         if more:
             self.schedule()
+
+    def _guarded(self, work: Callable[[], bool | None]) -> bool:
+        """Do what may use up numbers, and say whether there is more. Where they can not be reserved
+        the process must end, and nothing more is done: the next one begins with what the files
+        say."""
+        if self._failed:
+            return False
+        try:
+            return bool(work())
+        except Exception as error:
+            self._failed = True
+            self._fail(error)
+            return False
 
     def _write(self) -> None:
         for delivery in self.desk.take():
@@ -298,13 +322,13 @@ class DropCopyService:
     def _tick(self) -> None:
         self._timers[0] = self._loop.call_later(TICK_S, self._tick)
         if self._time.may_pass(seat.session for seat in self.desk.seats):
-            self.desk.tick(self.now_ns())
-        self._expel_by_key()
+            self._guarded(lambda: self.desk.tick(self.now_ns()))
+        self._guarded(self._expel_by_key)
         self.schedule()
 
     def _ask(self) -> None:
         self._timers[1] = self._loop.call_later(ASK_S, self._ask)
-        self.desk.ask_all(self.now_ns())
+        self._guarded(lambda: self.desk.ask_all(self.now_ns()))
         self.schedule()
         if self._saving is None and any(seat.dirty for seat in self.desk.seats):
             self._saving = self._loop.create_task(self._save())
@@ -323,7 +347,7 @@ class DropCopyService:
                 seat.dirty = True
                 if self._unsaved != str(error):
                     self._unsaved = str(error)
-                    _log.warning("drop_copy_not_saved", reason=str(error))
+                    _log.warning(NOT_SAVED, reason=str(error))
                 break
         self._saving = None
 

@@ -1,0 +1,160 @@
+"""The service of drop copies where files are damaged, or can not be written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.dropcopy.room import TARGET, copy_of, unwritable
+from tests.history.days import Days
+from tests.peers.socket_peer import take_frames
+from tidegate.feeds.dropcopy.options import CopyKey
+from tidegate.feeds.dropcopy.service import DropCopyService
+from tidegate.feeds.dropcopy.state import StateFile
+from tidegate.model.time import NS_PER_S, utc_timestamp
+from tidegate.wire.render import frame_of
+
+FIRMS = {"ACME": "ACME-1", "BETA": "BETA-1"}
+WAIT_S = 10.0
+
+
+class Wire:
+    """A link, as the service writes to it."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, first: int, last: int, data: bytes) -> None:
+        self.data += data
+
+    def cut(self) -> None:
+        self.data += b"cut"
+
+
+class Service:
+    """Drop copies of two firms, each logged on by a key of its firm's name, whose next message
+    takes numbers that are not reserved. In the loop that runs; `failures` are what would end the
+    process."""
+
+    def __init__(self, days: Days) -> None:
+        self.days = days
+        self.failures: list[Exception] = []
+        self.failed = asyncio.Event()
+        self.follower: Any = SimpleNamespace(venue=days.venue, rollover=days.venue.rollover)
+        self._follow()
+        time: Any = SimpleNamespace(now_ns=lambda: days.now_ns, may_pass=lambda _: True)
+        sessions = [copy_of(firm, of, [CopyKey(firm, "c2VjcmV0", of)]) for firm, of in FIRMS.items()]
+        self.service = DropCopyService(
+            sessions, FIRMS, days.data, self.follower, time, self._fail
+        )
+        self.seats = self.service.desk.seats
+        self.links: list[int] = []
+        self.wires: list[Any] = []
+        for index, firm in enumerate(FIRMS):
+            self.wires.append(Wire())
+            frame = self._frame(firm, "A", 1, "98=0|108=30|141=Y")
+            link = self.service.logon(index, self.wires[index], firm.encode(), 1, frame)
+            self.links.append(link)
+        self.service.pump()
+        for wire in self.wires:
+            assert [frame.type for frame in take_frames(wire.data)] == ["A"]
+        for seat in self.seats:
+            seat.state.reserved = seat.session.next_outgoing
+            seat.save()
+
+    def _follow(self) -> None:
+        self.follower.position = self.days.journal.tail_position
+        self.follower.sequence = self.days.journal.next_sequence
+
+    def _fail(self, error: Exception) -> None:
+        self.failures.append(error)
+        self.failed.set()
+
+    def _frame(self, name: str, msg_type: str, number: int, fields: str) -> bytes:
+        sending_time = utc_timestamp(self.days.now_ns).decode()
+        text = f"35={msg_type}|34={number}|49={name}|56={TARGET}|52={sending_time}|{fields}|"
+        return frame_of(text.replace("|", "\x01").encode())
+
+    def is_asked(self, index: int = 0) -> None:
+        """A client wants an answer."""
+        frame = self._frame(list(FIRMS)[index], "1", 2, "112=there?")
+        self.service.frames(index, self.links[index], [frame])
+
+    def beats(self) -> None:
+        """Heartbeats are due."""
+        self.days.now_ns += 31 * NS_PER_S
+        self.service.start()
+
+    def reports(self) -> None:
+        """There are reports."""
+        self.days.play(60)
+        self._follow()
+        self.service.advanced()
+
+    def asks(self) -> None:
+        """It wants to know whether a report was read."""
+        self.seats[0].report_count += 1
+        self.service.start()
+
+
+@pytest.mark.parametrize(
+    "cause", [Service.is_asked, Service.beats, Service.reports, Service.asks]
+)
+def test_where_no_number_can_be_reserved_the_process_ends_and_nothing_goes_out(
+    tmp_path: Path, cause: Callable[[Service], None]
+) -> None:
+    """Or one that is killed would have given it out, and so would the next."""
+
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        with ExitStack() as disk:
+            for seat in one.seats:
+                disk.enter_context(unwritable(seat.file.path))
+            cause(one)
+            await asyncio.wait_for(one.failed.wait(), WAIT_S)
+        one.is_asked(1)
+        one.service.pump()
+        assert [type(error) for error in one.failures] == [IsADirectoryError]
+        assert [bytes(wire.data) for wire in one.wires] == [b"", b""]
+
+    asyncio.run(serve())
+
+
+def test_at_the_end_whatever_session_can_be_kept_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        for index, link in enumerate(one.links):
+            one.service.link_down(index, link)
+        acme, beta = one.seats
+        with unwritable(acme.file.path):
+            await one.service.stop(b"Venue is stopping", WAIT_S)
+        assert acme.file.load().is_up, "as it was before"
+        assert not beta.file.load().is_up
+        assert one.failures == []
+
+    asyncio.run(serve())
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = [line for line in lines if "drop_copy_not_saved" in line]
+    assert "ACME" in told
+
+
+def test_a_damaged_file_keeps_those_out_alone_whose_keys_open_its_session(tmp_path: Path) -> None:
+    days = Days(tmp_path, 1)
+
+    async def nonces() -> list[int]:
+        service = Service(days).service
+        return [service.last_nonce(firm.encode()) for firm in FIRMS]
+
+    assert asyncio.run(nonces()) == [1, 1]
+    StateFile(tmp_path, ("ACME", TARGET)).path.write_bytes(b"")
+    acme, beta = asyncio.run(nonces())
+    assert acme > 1
+    assert beta == 1
