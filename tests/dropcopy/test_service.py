@@ -49,10 +49,10 @@ class Service:
         self.follower: Any = SimpleNamespace(venue=days.venue, rollover=days.venue.rollover)
         self._follow()
         time: Any = SimpleNamespace(now_ns=lambda: days.now_ns, may_pass=lambda _: True)
-        sessions = [copy_of(firm, of, [CopyKey(firm, "c2VjcmV0", of)]) for firm, of in FIRMS.items()]
-        self.service = DropCopyService(
-            sessions, FIRMS, days.data, self.follower, time, self._fail
-        )
+        sessions = [
+            copy_of(firm, of, [CopyKey(firm, "c2VjcmV0", of)]) for firm, of in FIRMS.items()
+        ]
+        self.service = DropCopyService(sessions, FIRMS, days.data, self.follower, time, self._fail)
         self.seats = self.service.desk.seats
         self.links: list[int] = []
         self.wires: list[Any] = []
@@ -103,9 +103,7 @@ class Service:
         self.service.start()
 
 
-@pytest.mark.parametrize(
-    "cause", [Service.is_asked, Service.beats, Service.reports, Service.asks]
-)
+@pytest.mark.parametrize("cause", [Service.is_asked, Service.beats, Service.reports, Service.asks])
 def test_where_no_number_can_be_reserved_the_process_ends_and_nothing_goes_out(
     tmp_path: Path, cause: Callable[[Service], None]
 ) -> None:
