@@ -172,9 +172,9 @@ def test_one_market_too_many_is_refused_and_changes_nothing(tmp_path: Path) -> N
 
 def test_as_many_markets_as_there_may_be_fit_in_a_line_each_way() -> None:
     symbol = "A" * 16 + "/" + "B" * 16
-    longest = {name: LONGEST for name in MarketMaking.__struct_fields__}
+    longest = dict.fromkeys(MarketMaking.__struct_fields__, LONGEST)
     words = {"symbol": symbol, "profile": "one-sided", "side": "sell", "walks": False}
-    settings = {name: LONGEST for name in LiquiditySettings.__struct_fields__}
+    settings = dict.fromkeys(LiquiditySettings.__struct_fields__, LONGEST)
     request = {**settings, "markets": [longest | words | {"paused": False}] * MARKETS_MAX}
     assert _length({"command": "settings", "parameters": request}) < REQUEST_BYTES_MAX
     text = "x" * max(len(rule.text) for rule in ALL_RULES)

@@ -158,7 +158,7 @@ def test_where_a_recording_can_not_begin_or_be_kept_there_is_one_line_and_no_fil
             ("--since", "12:00:00", '--since must be "now" or a UTC time such as'),
             ("--since", "yesterday", '--since must be "now" or a UTC time such as'),
             ("--since", "2100-01-01T00:00:00Z", "journal ends before the time that --since says"),
-            ("--symbol", "BTC/USX", "no pair BTC/USX; --symbol names one of ADA/USD, BTC/EUR, BTC/USD"),
+            ("--symbol", "BTC/USX", "no pair BTC/USX; --symbol names one of ADA/USD, BTC/EUR"),
         ):
             assert rule in recorded(venue, path, option, value)
             assert not path.exists()
