@@ -7,6 +7,7 @@ from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.loadgen import RunFailedError
 from benchmarks.report import cell, table
 
 if TYPE_CHECKING:
@@ -98,7 +99,10 @@ def _per_stretch(stretches: Sequence[Stretch], figure: Callable[[Stretch], float
 def _lags(bench: Bench, stretch: Stretch) -> list[int]:
     """Nanoseconds, rising: of each trade of a stretch and each who was told of it."""
     trades = stretch.played.trades
-    return sorted(told - trades[trade] for told, trade in bench.told if trade in trades)
+    lags = sorted(told - trades[trade] for told, trade in bench.told if trade in trades)
+    if trades and not lags:
+        raise RunFailedError("no subscriber was told of any trade that the taker has a report of")
+    return lags
 
 
 def _quantile(rising: Sequence[int], share: float) -> float:

@@ -100,12 +100,11 @@ static size_t frame_length(const char *p, size_t n) {
     return total;
 }
 
-/* `TAAAAA-AAAAA-AAAAAB`: a number in base 32. */
-static int64_t trade_number(const char *p) {
-    int64_t number = 0;
-    for (p++; *p != '\1'; p++)
-        if (*p != '-') number = number * 32 + (*p >= 'A' ? *p - 'A' : *p - '2' + 26);
-    return number;
+/* MDEntryID counts the trades of a symbol, so the symbol is in the number, too (`flow.trade_key`). */
+static int64_t trade_key(const char *symbol, const char *number) {
+    unsigned hash = 0;
+    for (; *symbol != '\1'; symbol++) hash = (hash * 31 + (unsigned char)*symbol) % 65536;
+    return strtoll(number, NULL, 10) * 65536 + hash;
 }
 
 static void send_all(struct session *s, const char *data, size_t len) {
@@ -149,9 +148,10 @@ static void handle_frame(struct session *s, const char *p, size_t len, int64_t a
     case 'X': {
         updates++;
         if (capture && s == sessions) fwrite(p, 1, len, capture);
-        const char *trade = memmem(p, len, "\001269=2\001278=T", 11);
-        if (trade && !s->sleeper && sample_count < SAMPLES_MAX)
-            samples[sample_count++] = (struct sample){at_ns, trade_number(trade + 11)};
+        const char *trade = memmem(p, len, "\001269=2\001278=", 11);
+        const char *symbol = trade ? memmem(p, len, "\00155=", 4) : NULL;
+        if (symbol && !s->sleeper && sample_count < SAMPLES_MAX)
+            samples[sample_count++] = (struct sample){at_ns, trade_key(symbol + 4, trade + 11)};
         return;
     }
     case 'W':

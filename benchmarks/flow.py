@@ -56,10 +56,7 @@ _MID_TICKS: Final = 19_200
 _COLUMNS: Final = ["ts_event_ns", "action", "side", "price", "size", "order_id"]
 
 _FRAME: Final = re.compile(rb"8=FIX\.4\.4\x019=\d+\x0135=(\w)\x01(.*?\x01)10=\d{3}\x01", re.DOTALL)
-_FIELD: Final = re.compile(rb"(?:^|\x01)(11|14|37|38|39|44|112|150|379|1003)=([^\x01]*)")
-_ID_PLACES: Final = {
-    letter: place for place, letter in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-}
+_FIELD: Final = re.compile(rb"(?:^|\x01)(11|14|37|38|39|44|55|112|150|379|527)=([^\x01]*)")
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -119,7 +116,7 @@ def _tape(symbol: str, recording: Path | None) -> Tape:
 @dataclass(slots=True)
 class Played:
     """What came of a stretch of the flow. `trades` has the time (monotonic, ns) at which the
-    taker's report of each trade arrived, by the trade's number."""
+    taker's report of each trade arrived, by `trade_key`."""
 
     requests: int = 0
     refused: int = 0
@@ -252,7 +249,7 @@ class FlowPlayer:
 
     def _report(self, line: _Line, fields: dict[bytes, str], received_ns: int) -> None:
         if line is self._taking and fields[b"150"] == "F":
-            self._played.trades[_trade_number(fields[b"1003"])] = received_ns
+            self._played.trades[trade_key(fields[b"55"], fields[b"527"])] = received_ns
         order = line.under_way.get(fields[b"11"]) or self._by_id.get(fields[b"37"])
         if order is not None:
             order.order_id = fields[b"37"]
@@ -274,9 +271,9 @@ class FlowPlayer:
             order.is_over = order.is_over or not order.order_id  # it was never there
 
 
-def _trade_number(trade_id: str) -> int:
-    """The number in a TradeID, as the readers have it."""
-    number = 0
-    for letter in trade_id[1:].replace("-", "").encode():
-        number = number * 32 + _ID_PLACES[letter]
-    return number
+def trade_key(symbol: str, number: str) -> int:
+    """Of a trade, as the readers have it: SecondaryExecID (527) counts those of a symbol."""
+    hashed = 0
+    for letter in symbol.encode():
+        hashed = (hashed * 31 + letter) % 65_536
+    return int(number) * 65_536 + hashed

@@ -14,7 +14,8 @@ that is not counted, and then the canonical workload from one C load client over
 CPU time and memory of the server are read from /proc around the run. The targets take turns within
 a round, so slow drift of a shared machine meets all of them; the table shows medians over the
 rounds with minimum and maximum. The venue writes its journal; both peers keep everything in memory.
-Then comes what market data to many subscribers costs (`benchmarks.fanout`).
+Its market data is off here, for no peer has any: then comes what that costs, with many subscribers
+and with none (`benchmarks.fanout`).
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ from benchmarks.targets import (
 from benchmarks.workload import crossing_orders, resting_orders
 
 CORE_TIMEOUT_S = 300
+# The peers have none; what it costs is the second part's matter.
+WITHOUT_MARKET_DATA = "market_data = false\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def make_targets(arguments: argparse.Namespace) -> list[Target]:
     targets: list[Target] = []
     if not arguments.without_venue:
         command = venue_command(arguments.venue_command)
-        targets.append(TidegateVenue(command, arguments.venue_arg))
+        targets.append(TidegateVenue(command, arguments.venue_arg, WITHOUT_MARKET_DATA))
     if not arguments.without_quickfix:
         targets.append(QuickFixPeer(arguments.build_dir))
     if not arguments.without_fixcore:

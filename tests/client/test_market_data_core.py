@@ -175,6 +175,7 @@ def test_a_refused_subscription_is_over_and_not_asked_for_again() -> None:
     refused = [one for one in pair.step() if isinstance(one, SubscriptionRefused)]
     assert refused == [SubscriptionRefused(bad, "0", "Unknown symbol: NO/PAIR")]
     assert (good.is_over, bad.is_over) == (False, True)
+    assert pair.core.subscriptions == [good]
     pair.core.link_lost(START_NS)
     pair.peer.requests.clear()
     pair.connect()

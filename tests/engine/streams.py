@@ -216,7 +216,10 @@ class Market:
             return ("halt", {"halted": True})
         if self.chance(0.4):
             return ("band", {"pair": pair, "band": self.random.choice((0, 1_500, 3_000))})
-        return ("status", {"pair": pair, "status": self.random.choice(list(market.STATUS_NAMES))})
+        status = self.random.randrange(market.MAINTENANCE + 1)
+        if status == market.MAINTENANCE:  # or what is as closed: a third as often each
+            status = self.random.choice((market.MAINTENANCE, market.HIDDEN, market.DELISTED))
+        return ("status", {"pair": pair, "status": status})
 
     def back_to_normal(self, pair: int, halted: bool) -> Command:
         """Soon, lest a stream is mostly about nothing."""

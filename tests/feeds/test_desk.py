@@ -8,6 +8,7 @@ import pytest
 
 from tests.feeds.room import BOTH_SIDES, Client, Room, books_are_equal
 from tidegate.feeds.desk import REFRESH_BYTES_PER_STEP
+from tidegate.model.limits import LIST_SUBSCRIPTIONS_PER_SESSION
 from tidegate.model.market_state import CANCEL_ONLY
 from tidegate.model.settings import DUPLICATE_DISPLACE
 from tidegate.session.states import DISCONNECTED
@@ -108,6 +109,17 @@ def test_a_strict_venue_takes_no_symbol_without_its_group(tmp_path: Path) -> Non
     )  # fmt: skip
     client.ask("a", "BTC/USD")
     assert client.types() == "3W"
+    client.send(("V", f"262=a|263=2|264=10|{BOTH_SIDES}|55=BTC/USD"))
+    assert client.types() == "3W", "an end is never refused"
+
+
+def test_a_list_with_nothing_in_it_is_no_subscription(room: Room) -> None:
+    client = logged_on(room, "ACME")
+    for number in range(LIST_SUBSCRIPTIONS_PER_SESSION + 1):
+        client.send(("x", f"320=r{number}|559=0|55=NO/PAIR|263=1"))
+    client.send(("x", "320=good|559=0|55=BTC/USD|263=1"))
+    assert [frame[560] for frame in client.received] == [*"2" * 17, "0"]
+    assert list(room.desk.seats[client.index].lists) == [b"good"]
 
 
 def test_subscribers_share_all_but_their_own_fields(room: Room) -> None:
@@ -384,6 +396,20 @@ def test_a_full_link_still_gets_what_its_session_has_to_say(room: Room) -> None:
     room.desk.drained(client.link)
     room.deliver()
     assert [(f.type, f.get(262)) for f in client.received] == [("0", ""), ("W", "b")]
+
+
+def test_who_subscribes_and_ends_it_on_a_full_line_leaves_nothing_to_refresh(room: Room) -> None:
+    client = logged_on(room, "ACME")
+    room.desk.stall(client.link)
+    for number in range(1_000):
+        client.ask(f"a{number}", "BTC/USD")
+        client.stop(f"a{number}")
+    client.ask("last", "BTC/USD")
+    assert len(room.desk._lines[client.link].refreshes) == 1
+    assert client.types() == ""
+    room.desk.drained(client.link)
+    room.deliver()
+    assert [(f.type, f.get(262)) for f in client.received] == [("W", "last")]
 
 
 def test_many_refreshes_leave_others_their_turn(room: Room) -> None:

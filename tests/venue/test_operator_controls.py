@@ -102,7 +102,7 @@ REFUSED: list[tuple[int, int, bytes, str]] = [
     # markets
     (9, 0, controls.SetStatus("BTC/USD", 1).encode(), "session must be -1"),
     (9, NONE, controls.SetStatus("BTC/XAU", 1).encode(), "symbol must .* 'BTC/XAU'"),
-    (9, NONE, controls.SetStatus("BTC/USD", 6).encode(), "status must be one of"),
+    (9, NONE, controls.SetStatus("BTC/USD", 8).encode(), "status must be one of"),
     (10, 0, controls.SetHalted(halted=True).encode(), "session must be -1"),
     (10, NONE, b"\x02", "flag is 2"),
     (11, 0, controls.SetIndex("BTC/USD", 1).encode(), "session must be -1"),

@@ -87,7 +87,7 @@ class MarketDataCore(SessionCore):
         self.instruments: dict[str, Instrument] = {}
         self.session_status = ""
         self._by_req_id: dict[str, Subscription] = {}
-        self._req_id_by_number: dict[int, str] = {}  # of this logon's requests, for their rejects
+        self._number_by_req_id: dict[str, int] = {}  # of requests that stand, for their rejects
         self._requests = 0
         self._is_listed = False  # the whole list has come
         self._spelling_by_req_id: dict[str, str] = {}
@@ -125,6 +125,9 @@ class MarketDataCore(SessionCore):
     def unsubscribe(self, subscription: Subscription, time_ns: int) -> None:
         """Ask for it no more. What is under way still comes and is let pass."""
         self._stop(subscription, time_ns)
+        self._end(subscription)
+
+    def _end(self, subscription: Subscription) -> None:
         subscription.is_over = True
         if subscription in self.subscriptions:
             self.subscriptions.remove(subscription)
@@ -137,6 +140,7 @@ class MarketDataCore(SessionCore):
         self._send(_request(subscription, SubscriptionRequestType.SUBSCRIBE), time_ns)
 
     def _stop(self, subscription: Subscription, time_ns: int) -> None:
+        self._number_by_req_id.pop(subscription.md_req_id, None)
         if self._by_req_id.pop(subscription.md_req_id, None) is not None and self.is_logged_on:
             self._send(_request(subscription, SubscriptionRequestType.UNSUBSCRIBE), time_ns)
         subscription.md_req_id = ""
@@ -150,21 +154,20 @@ class MarketDataCore(SessionCore):
             number = self.send_raw(request.msg_type, request.fields(), time_ns)
         except NotLoggedOn:  # the session ended over the request before; the next logon asks anew
             return
-        if isinstance(request, MarketDataRequest):
-            self._req_id_by_number[number] = request.md_req_id
+        if isinstance(request, MarketDataRequest) and request.md_req_id in self._by_req_id:
+            self._number_by_req_id[request.md_req_id] = number
 
     def _ask_anew(self, time_ns: int) -> None:
         for subscription in self.subscriptions:
-            if not subscription.is_over:
-                self._stop(subscription, time_ns)
-                self._start(subscription, time_ns)
+            self._stop(subscription, time_ns)
+            self._start(subscription, time_ns)
 
     # --- the session ----------------------------------------------------------------------------
 
     def established(self, session: Session, time_ns: int) -> None:
         super().established(session, time_ns)
         self._by_req_id.clear()
-        self._req_id_by_number.clear()
+        self._number_by_req_id.clear()
         self._is_listed = False
         self._spelling_by_req_id.clear()
         self._is_missing = False
@@ -200,10 +203,11 @@ class MarketDataCore(SessionCore):
             if event is not None:
                 self._events.append(event)
             return event is not None
-        md_req_id = self._req_id_by_number.get(message.integer(tags.REF_SEQ_NUM))
-        if md_req_id is not None:  # a subscription is as dead from this as from a 35=Y
-            text = message.get(tags.TEXT).decode("utf-8", "replace")
-            self._events.append(MarketDataReject(md_req_id, "", text, message.data))
+        refused = message.integer(tags.REF_SEQ_NUM)
+        for md_req_id, number in self._number_by_req_id.items():
+            if number == refused:  # a subscription is as dead from this as from a 35=Y
+                text = message.get(tags.TEXT).decode("utf-8", "replace")
+                self._events.append(MarketDataReject(md_req_id, "", text, message.data))
         return True
 
     # --- what comes -----------------------------------------------------------------------------
@@ -244,7 +248,7 @@ class MarketDataCore(SessionCore):
         """What the list does not have may be another spelling of what it has, which the venue takes
         and answers under: ask which."""
         known = self.instruments.keys() | set(self._spelling_by_req_id.values())
-        for symbol in dict.fromkeys(one.symbol for one in self.subscriptions if not one.is_over):
+        for symbol in dict.fromkeys(one.symbol for one in self.subscriptions):
             if self._is_listed and self.is_logged_on and symbol not in known:
                 req_id = self._fresh_id(symbol)
                 self._spelling_by_req_id[req_id] = symbol
@@ -288,9 +292,10 @@ class MarketDataCore(SessionCore):
         if subscription.book is not None:
             subscription.book.clear()
         subscription.faults += 1
-        subscription.is_over = subscription.faults > FAULTS_MAX
         self._stop(subscription, time_ns)
-        if not subscription.is_over:
+        if subscription.faults > FAULTS_MAX:
+            self._end(subscription)
+        else:
             self._start(subscription, time_ns)
         return SubscriptionLost(subscription, reason, gave_up=subscription.is_over)
 
@@ -298,8 +303,9 @@ class MarketDataCore(SessionCore):
         subscription = self._by_req_id.pop(event.md_req_id, None)
         if subscription is None:
             return []
+        self._number_by_req_id.pop(event.md_req_id, None)
         subscription.md_req_id = ""
-        subscription.is_over = True
+        self._end(subscription)
         return [SubscriptionRefused(subscription, event.reason, event.text)]
 
     def _missed(self) -> list[MarketDataUpdate]:
@@ -307,7 +313,6 @@ class MarketDataCore(SessionCore):
         return [
             SubscriptionLost(one, "messages of the venue are missing", gave_up=False)
             for one in self.subscriptions
-            if not one.is_over
         ]
 
     def _clear_books(self) -> None:

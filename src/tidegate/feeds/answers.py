@@ -86,7 +86,8 @@ class Answers:
     # --- requests --------------------------------------------------------------------------------
 
     def _market_data(self, desk: Desk, seat: Seat, message: Message, time_ns: int) -> None:
-        if not self._lone_symbol and not message.has(tags.NO_RELATED_SYM):
+        lone = not self._lone_symbol and not message.has(tags.NO_RELATED_SYM)
+        if lone and message.char(tags.SUBSCRIPTION_REQUEST_TYPE) != UNSUBSCRIBE:
             _refuse_lone_symbol(seat.session, message, time_ns)
             return
         request = read_market_data_request(
@@ -130,7 +131,10 @@ class Answers:
         instrument = self._venue.directory.instrument_by_symbol.get(request.symbol)
         if instrument is not None:  # under an older spelling, maybe
             request.symbol = instrument.symbol_text
-        bodies = security_list_bodies(request, self._response_id(time_ns), self._instruments())
+        listed = self._instruments()
+        if not any(selects(request, one) for one in listed):
+            seat.lists.pop(request.security_req_id, None)  # there will never be news of it
+        bodies = security_list_bodies(request, self._response_id(time_ns), listed)
         for body in bodies:
             _send(seat.session, b"y", body, time_ns)
 
@@ -166,7 +170,7 @@ class Answers:
                 continue
             if seat.status_id:
                 self._tell_status(seat, seat.status_id, time_ns)
-            for request in seat.lists.values():
+            for request in list(seat.lists.values()):
                 self._tell_list(seat, request, time_ns)
             message = desk.tools.message
             for frame in held:

@@ -164,7 +164,7 @@ class Desk(SessionHost):
                 if not subscription.waits:
                     subscription.waits = True
                     seat.refresh_count += 1
-                    line.refreshes.append(subscription)
+                    line.refreshes[subscription.number] = subscription
 
     def drained(self, link: int) -> None:
         """The link's transport has room again."""
@@ -185,13 +185,13 @@ class Desk(SessionHost):
         for shape in shapes:
             self.market_data.watch(shape)
             self._subscribers.setdefault(shape, {})[number] = subscription
-        line.refreshes.append(subscription)
+        line.refreshes[number] = subscription
         self._touch(line)
 
     def unsubscribe(self, seat: Seat, md_req_id: bytes) -> None:
         """End what a request has begun; nothing happens where it has not."""
         for subscription in seat.subscriptions.pop(md_req_id, []):
-            subscription.ended = True
+            subscription.line.refreshes.pop(subscription.number, None)
             seat.symbol_count -= 1
             self.subscription_count -= 1
             for shape in subscription.shapes:
@@ -236,9 +236,7 @@ class Desk(SessionHost):
         refreshes = line.refreshes
         sending_time = self.tools.timestamps.text(time_ns)
         while refreshes and not line.full and len(line.writer) < REFRESH_BYTES_PER_STEP:
-            subscription = refreshes.popleft()
-            if subscription.ended:
-                continue
+            subscription = refreshes.pop(next(iter(refreshes)))
             subscription.waits = False
             tail, tail_sum = self.market_data.snapshot(subscription.shapes[0])
             message = SharedMessage(b"W", sending_time, tail, tail_sum)

@@ -2,7 +2,7 @@
 
 There is no log to read on from, so a peer that does not keep up gets no more than fits the
 transport's buffer: then its subscriptions stop (`Desk.stall`) until there is room again. Who reads
-nothing for a while, or asks for more than it reads, is cut.
+next to nothing for a while, or asks for more than it reads, is cut.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tidegate.gateway.port import LinkTransport
 # Bytes in the transport's buffer at which subscriptions stop, and go on.
 FULL_BYTES: Final = 256 * 1024
 ROOM_BYTES: Final = 64 * 1024
-# More than that is cut. One step adds at most one refresh beyond `FULL_BYTES`, or what a peer has
-# asked for without reading the answers.
-UNSENT_BYTES_MAX: Final = 32 * 1024 * 1024
-STALLED_S_MAX: Final = 10.0  # in which a peer must have made room
+# What the session itself may have to say, answers above all, while there is no room: more is cut.
+# (One full refresh goes to a line in one piece, however large a book is.)
+UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
+STALLED_S_MAX: Final = 10.0  # in which a peer must have made room, or read `FULL_BYTES`
 
 _log = structlog.get_logger("tidegate.feeds")
 
@@ -42,6 +42,7 @@ class FeedWriter(LinkWriter):
         self._link = link
         self._watch = watch
         self._paused = False
+        self._unread_bytes = 0  # that came while there was no room
         self._overdue: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         transport.set_write_buffer_limits(FULL_BYTES, ROOM_BYTES)
@@ -62,9 +63,12 @@ class FeedWriter(LinkWriter):
         transport = self._transport
         if transport.is_closing():
             return
+        if self._paused:
+            self._unread_bytes += len(data)
+            if self._unread_bytes > UNREAD_BYTES_MAX:
+                self._give_up("asks for much and reads nothing")
+                return
         transport.write(data)  # may call `pause`
-        if self._paused and transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
-            self._give_up("too much is unread")
 
     def skip(self, first: int, last: int) -> None:
         return
@@ -79,7 +83,8 @@ class FeedWriter(LinkWriter):
     def pause(self) -> None:
         if not self._paused:
             self._paused = True
-            self._overdue = self._loop.call_later(STALLED_S_MAX, self._stalled_too_long)
+            self._unread_bytes = 0
+            self._watch_out()
             self._watch.stalled(self._link)
 
     def resume(self) -> None:
@@ -90,8 +95,17 @@ class FeedWriter(LinkWriter):
                 self._overdue = None
             self._watch.drained(self._link)
 
-    def _stalled_too_long(self) -> None:
-        if self._paused and not self._transport.is_closing():
+    def _watch_out(self) -> None:
+        unsent_bytes = self._transport.get_write_buffer_size()
+        self._overdue = self._loop.call_later(STALLED_S_MAX, self._look, unsent_bytes)
+
+    def _look(self, unsent_bytes: int) -> None:
+        """There were so many unsent a while ago, and there has been no room since."""
+        if not self._paused or self._transport.is_closing():
+            return
+        if unsent_bytes - self._transport.get_write_buffer_size() >= FULL_BYTES:
+            self._watch_out()
+        else:
             self._give_up(f"reads too slowly: no room for {STALLED_S_MAX:g} s")
 
     def _give_up(self, reason: str) -> None:

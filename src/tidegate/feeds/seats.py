@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from librt.strings import BytesWriter
 
 from tidegate.marketdata.requests import SecurityListRequest
@@ -18,7 +16,7 @@ class Subscription:
     MDReqID (262).
 
     `waits` while its next message is a full refresh: at the start, and after its link was full.
-    Updates pass it by until then, for the refresh holds them. `ended` tells a queue to skip it.
+    Updates pass it by until then, for the refresh holds them.
     """
 
     def __init__(
@@ -37,7 +35,6 @@ class Subscription:
         self.shapes = shapes
         self.own = OwnFields(session.comp_ids, b"55=%s\x01262=%s\x01" % (symbol, md_req_id))
         self.waits = True
-        self.ended = False
 
 
 class Line:
@@ -52,7 +49,7 @@ class Line:
         self.cut = False
         self.full = False
         self.touched = False
-        self.refreshes: deque[Subscription] = deque()
+        self.refreshes: dict[int, Subscription] = {}
 
 
 class Seat:

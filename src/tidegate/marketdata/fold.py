@@ -37,9 +37,6 @@ class MarketData:
         else:
             book.adopt(instrument)
 
-    def has(self, symbol: bytes) -> bool:
-        return symbol in self._books
-
     # --- what the engine tells -------------------------------------------------------------------
 
     def show(
