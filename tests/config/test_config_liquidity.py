@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.config.fixed_secrets import FixedSecrets
-from tests.config.texts import FIRM, PRODUCTION, PRODUCTION_FIRM, problems
+from tests.config.texts import FIRM, PAIR, PRODUCTION, PRODUCTION_FIRM, problems
 from tidegate.config import load
-from tidegate.config.liquidity import MAIN_PAIRS, MAKER, TAKER, TAPE, TAPE_TAKER
+from tidegate.config.liquidity import MAIN_PAIRS, MAKER, MARKETS_MAX, TAKER, TAPE, TAPE_TAKER
 
 ON = "[liquidity]\nenabled = true\n"
 MARKET = '[[liquidity.market]]\nsymbol = "LTC/USD"\nprice = "90"\n'
@@ -86,6 +86,11 @@ def test_a_market_of_the_file_is_added_or_takes_the_place_of_a_main_one(
         ('spread_percent = "51"', "spread_percent", "spread_percent must be above 0 and at most"),
         ('side = "buy"', "side", 'side goes with profile = "one-sided" alone'),
         ("trades_per_minute = -1", "trades_per_minute", "trades_per_minute must be a whole number"),
+        (
+            "trades_per_minute = 61",
+            "trades_per_minute",
+            "trades_per_minute must be at most 60000 / interval_ms, which is 60, not 61",
+        ),
         ('colour = "red"', "colour", "colour is not a known key"),
     ],
 )
@@ -98,6 +103,40 @@ def test_a_mistake_in_a_market_names_key_and_rule(line: str, path: str, rule: st
         (text.splitlines().index(line) + 1, f"liquidity.market[0].{path}")
     ]
     assert found[0][2].startswith(rule)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["levels = 3", 'size = "20"', 'spread_percent = "1"', "trades_per_minute = 0", 'side = "buy"'],
+)
+def test_what_an_empty_market_has_no_use_for_is_a_mistake(line: str) -> None:
+    empty = '[[liquidity.market]]\nsymbol = "BTC/USD"\nprofile = "empty"\n'
+    assert problems(empty) == []
+    ((number, path, rule),) = problems(f"{empty}{line}\n")
+    name = line.partition(" ")[0]
+    assert (number, path) == (4, f"liquidity.market[0].{name}")
+    assert rule.startswith(f"{name} does nothing with" if name != "side" else "side goes with")
+
+
+def test_a_profile_that_is_none_is_the_only_mistake_of_its_market() -> None:
+    ((_, path, _),) = problems(f'{MARKET}profile = "one-side"\nside = "sell"\n')
+    assert path == "liquidity.market[0].profile"
+
+
+def test_more_markets_than_there_may_be_are_a_mistake() -> None:
+    text = "".join(
+        f"[[instrument]]\n{PAIR}".replace("XMR", f"XMR{number}") for number in range(MARKETS_MAX)
+    )
+    markets = [
+        f'[[liquidity.market]]\nsymbol = "XMR{number}/USD"\nprice = "9"\n'
+        for number in range(MARKETS_MAX)
+    ]
+    fitting = MARKETS_MAX - len(MAIN_PAIRS)
+    assert problems(text + "".join(markets[:fitting])) == []
+    assert problems(f"[liquidity]\nmain_pairs = false\n{text}{''.join(markets)}") == []
+    ((_, path, rule),) = problems(text + "".join(markets[: fitting + 1]))
+    assert path == f"liquidity.market[{fitting}]"
+    assert rule == "there must be at most 64 markets with the main pairs, not 65"
 
 
 def test_a_market_without_a_price_is_told_and_so_is_one_given_twice() -> None:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.flow.tape import SYMBOL
 from tests.flow.witness import BookedOrder, Witness
@@ -26,6 +26,7 @@ from tidegate.client import (
     GapFilled,
     LoggedOut,
     LogonOptions,
+    NewOrder,
     NotLoggedOn,
     Request,
     SessionReject,
@@ -164,7 +165,10 @@ class Trader:
         order = action.order
         if order.refused:
             return None
-        return request_of(action.event, order.booked, order.account)
+        request = request_of(action.event, order.booked)
+        if order.account and isinstance(request, NewOrder):
+            return replace(request, alloc_account=order.account)
+        return request
 
     async def _finish(self, action: Action) -> None:
         order = action.order

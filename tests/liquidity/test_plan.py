@@ -68,11 +68,11 @@ def test_quotes_lie_on_the_tick_around_the_reference_and_meet_the_minimums(profi
 
 
 def test_an_empty_market_wants_nothing_and_a_one_sided_one_the_side_it_is_told() -> None:
-    empty = market("empty", levels=5, trades_per_minute=6_000)
+    empty = market("empty")
     assert [wanted_quotes(empty, 1, one) for one in walked(empty, 1, 50)] == [[]] * 51
     assert not any(wanted_trade(empty, 1, one) for one in walked(empty, 1, 500))
     for side, taking in (("buy", Side.SELL), ("sell", Side.BUY)):
-        settings = market("one-sided", side=side, trades_per_minute=600)
+        settings = market("one-sided", side=side, interval_ms=100, trades_per_minute=600)
         references = walked(settings, 1, 200)
         quotes = [quote for one in references for quote in wanted_quotes(settings, 1, one)]
         assert {quote.side for quote in quotes} == {Side.BUY if side == "buy" else Side.SELL}

@@ -154,14 +154,15 @@ def test_where_a_recording_can_not_begin_or_be_kept_there_is_one_line_and_no_fil
         resting.write_text(f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n2,BTC/USD,A,A,84001,2,8\n")
         assert tape(venue, resting, "--keep").returncode == 0
         path = tmp_path / "tape.csv"
-        for since, rule in (
-            ("12:00:00", '--since must be "now" or a UTC time such as'),
-            ("yesterday", '--since must be "now" or a UTC time such as'),
-            ("2100-01-01T00:00:00Z", "the journal ends before the time that --since says"),
+        for option, value, rule in (
+            ("--since", "12:00:00", '--since must be "now" or a UTC time such as'),
+            ("--since", "yesterday", '--since must be "now" or a UTC time such as'),
+            ("--since", "2100-01-01T00:00:00Z", "journal ends before the time that --since says"),
+            ("--symbol", "BTC/USX", "no pair BTC/USX; --symbol names one of ADA/USD, BTC/EUR"),
         ):
-            assert rule in recorded(venue, path, "--since", since)
+            assert rule in recorded(venue, path, option, value)
             assert not path.exists()
-        assert recorded(venue, path, "--since", "now") == ""
+        assert recorded(venue, path, "--since", "now", "--symbol", "XBT/USD") == ""
         assert [row[2:6] for row in rows_of(path)[1:]] == [
             ["A", "B", "84000", "1"],
             ["A", "A", "84001", "2"],

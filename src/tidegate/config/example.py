@@ -144,7 +144,7 @@ levels = 4                       # prices a side, 1 to 100
 size = "25"                      # about the quantity at each; default: 100 smallest orders
 spread_percent = "0.2"           # between the best bid and ask, at least
 side = "buy"                     # of "one-sided": which side there is; default: "buy"
-trades_per_minute = 2            # orders of the taker that keep last prices alive, 0 to 6000
+trades_per_minute = 2            # orders of the taker, for last prices to live; one a step at most
 
 # Firms. A uat file without any gets the firms ACME and BETA and the broker PRIME, with balances.
 [[firm]]

@@ -25,6 +25,12 @@ TAPE_TAKER: Final = "TAPE-TAKER"
 _BALANCE: Final = "1000000000000"  # of each asset and account: a market does not run dry
 _PPM: Final = 1_000_000
 _WALK_BOUND: Final = 2  # a walk stays between half and double its price
+_MS_PER_MINUTE: Final = 60_000
+
+# What only matters where there are quotes or trades
+_OF_QUOTES: Final = ("levels", "size", "spread_percent", "trades_per_minute")
+
+MARKETS_MAX: Final = 64  # all of them go to the maker's process, and come from it, in one line
 
 # Pairs that live without being told, with the price their walk begins at and the size at a level
 MAIN_PAIRS: Final = {
@@ -100,12 +106,22 @@ def main_table(symbol: str) -> LiquidityMarketTable:
     return LiquidityMarketTable(symbol=symbol, price=price, size=size)
 
 
-def market_making(table: LiquidityMarketTable, instrument: Instrument) -> MarketMaking:
-    """Raises `ValueError`, whose text is `KEY RULE`, for a number that does not fit."""
-    profile = PROFILES[table.profile]
-    price = _tick_price(table.price, instrument)
+def refuse_idle_options(table: LiquidityMarketTable) -> None:
+    """Raises `ValueError`, whose text is `KEY RULE`, for an option that does nothing with the
+    profile."""
     if table.side is not None and table.profile != "one-sided":
         raise ValueError('side goes with profile = "one-sided" alone')
+    if table.profile == "empty":
+        for name in _OF_QUOTES:
+            if getattr(table, name) is not None:
+                raise ValueError(f'{name} does nothing with profile = "empty"')
+
+
+def market_making(table: LiquidityMarketTable, instrument: Instrument) -> MarketMaking:
+    """Raises `ValueError`, whose text is `KEY RULE`, for a number that does not fit. Of a table
+    that `refuse_idle_options` has passed, or with the size that the market had before."""
+    profile = PROFILES[table.profile]
+    price = _tick_price(table.price, instrument)
     lots_min = smallest_lots(instrument, max(price // _WALK_BOUND, 1))
     lots = lots_min * 100 if table.size is None else _read("size", table.size, convert.lots)
     spread_ppm = _ppm("spread_percent", table.spread_percent, profile.spread_ppm)
@@ -117,6 +133,7 @@ def market_making(table: LiquidityMarketTable, instrument: Instrument) -> Market
             f"{table.profile} meets the instrument's minimums, not {table.size}"
         )
     tick = instrument.tick_units
+    interval_ms = _said(table.interval_ms, profile.interval_ms)
     return MarketMaking(
         symbol=instrument.symbol,
         profile=table.profile,
@@ -126,16 +143,14 @@ def market_making(table: LiquidityMarketTable, instrument: Instrument) -> Market
         price=price,
         walks=table.walk == "random",
         step_ppm=_ppm("step_percent", table.step_percent, profile.step_ppm),
-        interval_ms=_said(table.interval_ms, profile.interval_ms),
-        levels=profile.levels if not profile.levels else _said(table.levels, profile.levels),
+        interval_ms=interval_ms,
+        levels=_said(table.levels, profile.levels),
         gap_units=max(price * profile.gap_ppm // _PPM // tick, 1) * tick,
         spread_units=max(price * spread_ppm // _PPM // tick, 1) * tick,
         lots=lots,
         size_spread_percent=spread_percent,
         side=(table.side or "buy") if table.profile == "one-sided" else "",
-        trades_per_minute=(
-            _said(table.trades_per_minute, profile.trades_per_minute) if profile.levels else 0
-        ),
+        trades_per_minute=_trades_per_minute(table, interval_ms),
     )
 
 
@@ -210,6 +225,19 @@ def _read(name: str, text: str, reader: Any) -> Any:
         return reader(text)
     except ValueError as error:
         raise ValueError(f"{name} {error}") from None
+
+
+def _trades_per_minute(table: LiquidityMarketTable, interval_ms: int) -> int:
+    """The taker has one order a step at most. A profile has what it can of its own number."""
+    most = _MS_PER_MINUTE // interval_ms
+    if table.trades_per_minute is None:
+        return min(PROFILES[table.profile].trades_per_minute, most)
+    if table.trades_per_minute > most:
+        raise ValueError(
+            f"trades_per_minute must be at most 60000 / interval_ms, which is {most}, not "
+            f"{table.trades_per_minute}"
+        )
+    return table.trades_per_minute
 
 
 def _said(value: int | None, otherwise: int) -> int:

@@ -12,6 +12,7 @@ from tidegate.config.liquidity import (
     LIQUIDITY_FIRM,
     MAIN_PAIRS,
     MAKER,
+    MARKETS_MAX,
     TAKER,
     TAPE,
     TAPE_FIRM,
@@ -19,6 +20,7 @@ from tidegate.config.liquidity import (
     LiquiditySettings,
     main_table,
     market_making,
+    refuse_idle_options,
 )
 from tidegate.config.problems import Findings, suggestion
 from tidegate.config.rules import instrument_of, merged_instruments
@@ -46,8 +48,9 @@ def check_liquidity(file: ConfigFile, findings: Findings) -> None:
         if given.symbol not in {pair.symbol for pair, _ in merged_instruments(file) if pair}:
             near = suggestion(given.symbol, sorted(instruments))
             findings.add(place, f"symbol {given.symbol} is no instrument of this venue{near}")
-        elif given.symbol in instruments and findings.sound(*((*path, n) for n in _NUMBERS)):
+        elif given.symbol in instruments and findings.sound(*((*path, n) for n in _JOINED)):
             _check_market(given, instruments[given.symbol], path, findings)
+    _check_count(file, findings)
     if file.liquidity.enabled:
         _check_names(file, findings)
         said = findings.lines.given(("liquidity", "enabled"))
@@ -55,16 +58,34 @@ def check_liquidity(file: ConfigFile, findings: Findings) -> None:
             _check_main_pairs(file, instruments, findings)
 
 
-_NUMBERS: Final = ("price", "step_percent", "size", "spread_percent", "side")
+_JOINED: Final = (
+    "profile",
+    "price",
+    "step_percent",
+    "interval_ms",
+    "size",
+    "spread_percent",
+    "side",
+)
 
 
 def _check_market(
     given: LiquidityMarketTable, instrument: Instrument, path: KeyPath, findings: Findings
 ) -> None:
-    misfit = _misfit(completed(given), instrument)
+    misfit = _misfit(given, instrument)
     if misfit:
         place: KeyPath = (*path, misfit.split()[0])
         findings.add(place if findings.lines.given(place) else path, misfit)
+
+
+def _check_count(file: ConfigFile, findings: Findings) -> None:
+    given = {table.symbol for table in file.liquidity.market if table.symbol}
+    markets = given.union(_main_tables(file))
+    if len(markets) > MARKETS_MAX:
+        findings.add(
+            ("liquidity", "market", len(file.liquidity.market) - 1),
+            f"there must be at most {MARKETS_MAX} markets with the main pairs, not {len(markets)}",
+        )
 
 
 def _check_main_pairs(
@@ -138,7 +159,8 @@ def _main_tables(file: ConfigFile) -> dict[str, LiquidityMarketTable]:
 def _misfit(table: LiquidityMarketTable, instrument: Instrument) -> str:
     """Why such a market can not be made; empty where it can."""
     try:
-        market_making(table, instrument)
+        refuse_idle_options(table)
+        market_making(completed(table), instrument)
     except ValueError as error:
         return str(error)
     return ""

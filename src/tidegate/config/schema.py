@@ -304,7 +304,7 @@ class LiquidityMarketTable(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     size: DecimalText | None = None
     spread_percent: DecimalText | None = None
     side: Literal["buy", "sell"] | None = None
-    trades_per_minute: Annotated[int, Meta(ge=0, le=6_000)] | None = None
+    trades_per_minute: Annotated[int, Meta(ge=0, le=1_200)] | None = None
 
 
 class LiquidityTable(Struct, forbid_unknown_fields=True, kw_only=True):

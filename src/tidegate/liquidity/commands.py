@@ -18,11 +18,13 @@ from msgspec.structs import replace
 from tidegate.children import ChildProcess
 from tidegate.config import VenueConfig
 from tidegate.config.liquidity import (
+    MARKETS_MAX,
     LiquiditySettings,
     MarketMaking,
     lots_text,
     market_making,
     price_text,
+    refuse_idle_options,
 )
 from tidegate.config.rules_liquidity import completed, market_tables
 from tidegate.config.schema import REQUIRED, DecimalText, LiquidityMarketTable, LiquiditySeed
@@ -41,6 +43,7 @@ from tidegate.provision.local_socket import socket_address
 from tidegate.service import VenueService
 
 ANSWER_S: Final = 8.0  # less than the venue's asker waits
+ANSWER_BYTES_MAX: Final = 64 * 1024
 RETRY_S: Final = 0.1
 
 OFF: Final = (
@@ -120,7 +123,16 @@ class LiquidityDesk:
         """A market by its profile anew; price, size and walk stay where they are not said."""
         table = parameters_in_words(given, LiquidityMarketTable)
         symbol = instrument_named(self._service.venue, table.symbol).symbol
+        try:
+            refuse_idle_options(table)
+        except ValueError as error:
+            raise ControlError(str(error)) from None
         before = self._tables.get(symbol)
+        if before is None and len(self._tables) >= MARKETS_MAX:
+            raise ControlError(
+                f"symbol {symbol} would be one too many: there are {MARKETS_MAX} markets, the most "
+                f"that can be made"
+            )
         if before is not None:
             kept = {
                 name: getattr(before, name)
@@ -220,7 +232,9 @@ class LiquidityDesk:
         try:
             async with asyncio.timeout(ANSWER_S):
                 with socket_address(Path(self._options.data), SOCKET_NAME) as address:
-                    reader, writer = await asyncio.open_unix_connection(address)
+                    reader, writer = await asyncio.open_unix_connection(
+                        address, limit=ANSWER_BYTES_MAX
+                    )
                 try:
                     writer.write(line)
                     reply = msgspec.json.decode(await reader.readuntil(b"\n"))
@@ -228,6 +242,10 @@ class LiquidityDesk:
                     writer.close()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             raise _Away from None
+        except asyncio.LimitOverrunError:
+            raise ControlError(
+                f"the market maker's process answers with more than {ANSWER_BYTES_MAX} bytes"
+            ) from None
         if "error" in reply:
             raise ControlError(reply["error"])
         return reply["result"]

@@ -17,7 +17,6 @@ class OwnOrders:
 
     def __init__(self) -> None:
         self._by_symbol: dict[str, dict[str, OpenQuote]] = {}
-        self.trades = 0
 
     def clear(self) -> None:
         """Nothing is open: everything was cancelled."""
@@ -32,7 +31,6 @@ class OwnOrders:
         market = markets.get(report.symbol)
         if market is None or report.exec_type == ExecType.ORDER_STATUS:
             return
-        self.trades += report.is_trade
         orders = self._by_symbol.setdefault(report.symbol, {})
         if report.is_over or report.price is None:
             orders.pop(report.order_id, None)

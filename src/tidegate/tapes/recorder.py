@@ -16,6 +16,7 @@ from tidegate.engine.book import BookSide
 from tidegate.engine.events import Event
 from tidegate.engine.order import Order
 from tidegate.journal import LOG_END, OsStorage, segment_positions
+from tidegate.model.instruments import Instrument
 from tidegate.model.orders import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_TRADE, TAKER, trade_id_text
 from tidegate.model.scaled import LOT_DECIMALS, to_text
 from tidegate.model.time import iso_timestamp
@@ -31,6 +32,7 @@ COLUMNS: Final = (
     "time_ns", "symbol", "action", "side", "price", "size", "order_id", "display_size", "trade_id",
 )  # fmt: skip
 READ_BYTES_MAX: Final = 1024 * 1024  # of the journal at once
+LOOK_BYTES_MAX: Final = 16 * 1024  # the same, to find a pair: the first turn names most
 FROM_START: Final = 0
 FROM_NOW: Final = 1 << 63  # later than any time that a journal tells
 
@@ -175,11 +177,14 @@ class JournalTape:
     behind the first turn of the journal at or after `since_ns`; `has_begun` tells whether there is
     such a turn yet.
 
-    Raises `TapeError` where what is left of the journal begins later than that, `ReplicaRefused`,
-    `JournalError`.
+    Raises `TapeError` where what is left of the journal begins later than that, and for a symbol
+    that names none of its pairs, `ReplicaRefused`, `JournalError`.
     """
 
     def __init__(self, data: Path, symbol: str = "", since_ns: int = FROM_START) -> None:
+        """`symbol` may be an older spelling, such as XBT/USD; empty for all pairs."""
+        if symbol:
+            symbol = _symbol_of(data, symbol, since_ns)
         self._since_ns = since_ns
         self._replica = _replica_at(data, since_ns)
         self._recorder = Recorder(self._replica.venue, symbol)
@@ -214,6 +219,28 @@ class JournalTape:
     def _begin(self) -> None:
         self.has_begun = True
         self._recorder.begin()
+
+
+def _symbol_of(data: Path, name: str, since_ns: int) -> str:
+    """The symbol of the pair that the venue knows by that name, at that time or later."""
+    replica = _replica_at(data, since_ns)
+    try:
+        found = _pair_named(replica.venue, name)
+        while found is None and (batches := replica.follower.read(LOOK_BYTES_MAX)):
+            for batch in batches:
+                replica.replay(batch)
+            found = _pair_named(replica.venue, name)
+    finally:
+        replica.close()
+    if found is None:
+        known = ", ".join(sorted(replica.venue.instruments))
+        raise TapeError(f"the venue has no pair {name}; --symbol names one of {known}")
+    return found.symbol
+
+
+def _pair_named(venue: Venue, name: str) -> Instrument | None:
+    """One that the settings no longer name will do, by its own symbol."""
+    return venue.directory.instrument_by_symbol.get(name.encode()) or venue.instruments.get(name)
 
 
 def _replica_at(data: Path, since_ns: int) -> Replica:

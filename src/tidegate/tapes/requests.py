@@ -33,9 +33,7 @@ class KnownOrder(Protocol):
     def is_over(self) -> bool: ...
 
 
-def request_of(
-    event: TapeEvent, known: KnownOrder | None, alloc_account: str = ""
-) -> Request | None:
+def request_of(event: TapeEvent, known: KnownOrder | None) -> Request | None:
     """A new order that rests for A, or one that trades at once for T; for C and M what becomes of
     the order `known`. None where it is over, or is as wanted already."""
     if event.action in (ADD, TRADE):
@@ -46,7 +44,6 @@ def request_of(
             price=event.price,
             time_in_force=TimeInForce.GTC if event.action == ADD else TimeInForce.IOC,
             display_qty=event.display,
-            alloc_account=alloc_account,
         )
     if known is None or known.is_over:
         return None
