@@ -143,6 +143,24 @@ def play(story: Callable[[Room], Coroutine[Any, Any, None]], taker_secret: str =
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_an_end_that_comes_with_new_settings_is_an_end(turns: int) -> None:
+    async def story(room: Room) -> None:
+        work = asyncio.create_task(room.desk.run())
+        await room.is_whole()
+        await room.until(lambda: bool(room.desk._changed._waiters))  # type: ignore[attr-defined]
+        room.desk.set(replace(room.settings, seed=2))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        work.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait([work])
+        for client in (room.maker, room.taker):
+            await client.drop()
+
+    play(story)
+
+
 def test_without_money_one_side_is_missing_and_told_and_not_asked_for_all_the_time() -> None:
     async def story(room: Room) -> None:
         room.venue.control(WITHDRAW_MONEY, WithdrawMoney(MAKER, "USD", MONEY))

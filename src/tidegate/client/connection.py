@@ -118,15 +118,14 @@ class Connection:
         endpoint = self.endpoint
         context = endpoint.context()
         try:
-            reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(
+            # Not `wait_for`: before Python 3.12 it forgets a cancellation at the wrong moment.
+            async with asyncio.timeout(self.core.options.logon_timeout_s):
+                reader, writer = await asyncio.open_connection(
                     endpoint.host,
                     endpoint.port,
                     ssl=context,
                     server_hostname=(endpoint.server_name or endpoint.host) if context else None,
-                ),
-                self.core.options.logon_timeout_s,
-            )
+                )
         except (OSError, TimeoutError) as error:
             reason = f"{endpoint.host}:{endpoint.port}: {error or 'no answer'}"
             raise ConnectFailed(reason) from error
@@ -367,6 +366,7 @@ async def _shut(writer: asyncio.StreamWriter) -> None:
     """Close a line; a peer that does not take part in TLS's farewell is not waited for."""
     writer.close()
     try:
-        await asyncio.wait_for(writer.wait_closed(), 1)
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -185,10 +186,10 @@ class Desk:
         if not due or not self._maker.is_logged_on or not self._is_fresh:
             seconds = REST_S
         self._changed.clear()
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not `wait_for`: before Python 3.12 it forgets a cancellation that comes with the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     async def _begin_anew(self) -> None:
         """Cancel whatever is in the book, of this line or an earlier one."""

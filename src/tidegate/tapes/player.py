@@ -343,4 +343,5 @@ class _Pace:
         delay_s = due_s - time.monotonic()
         if delay_s > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await ended.wait()

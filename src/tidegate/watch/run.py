@@ -9,7 +9,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
@@ -155,10 +155,9 @@ class _Watch:
         with Live(_Screen(state), console=self._console, screen=True, auto_refresh=False) as live:
             while not self._over.is_set():
                 live.refresh()
-                try:
-                    await asyncio.wait_for(self._over.wait(), REFRESH_S)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(REFRESH_S):
+                        await self._over.wait()
 
     @contextmanager
     def _ends(self) -> Iterator[None]:
