@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from msgspec.structs import replace
-
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.reader import Owners, Reach, ReportReader
 from tidegate.feeds.dropcopy.reports import Report, ReportLog
@@ -90,7 +88,7 @@ class CopySeat:
         state = self.state
         lines = state.lines + 1
         reserved = max(state.reserved, self.session.next_outgoing + NUMBERS_RESERVED)
-        self._put(replace(state, lines=lines, is_up=True, reserved=reserved))
+        self._put(state.with_values(lines=lines, is_up=True, reserved=reserved))
         state.lines, state.is_up, state.reserved = lines, True, reserved
 
     def nonce_used(self, api_key: str, nonce: int) -> None:
@@ -145,7 +143,7 @@ class CopySeat:
         if number >= self.state.reserved:
             # They count as reserved once the file says so.
             reserved = number + NUMBERS_RESERVED
-            self._put(replace(self.state, reserved=reserved))
+            self._put(self.state.with_values(reserved=reserved))
             self.state.reserved = reserved
 
     def numbers_reset(self) -> None:

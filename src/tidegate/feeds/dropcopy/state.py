@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import replace
 
 from tidegate.config.values import SessionId
 from tidegate.feeds.dropcopy.marks import Mark
@@ -38,6 +39,10 @@ class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rollover_ns: int = 0
     lines: int = 0
     nonces: dict[str, int] = {}
+
+    def with_values(self, **values: Any) -> CopyState:
+        """Another one, with these in the place of its own."""
+        return replace(self, **values)
 
 
 class StateDamaged(Exception):
