@@ -15,7 +15,8 @@
  * time (CLOCK_MONOTONIC, nanoseconds) and the number of its first trade, two words of eight bytes;
  * not those of sessions that may be asleep.
  * `--capture` writes the incremental refreshes of the first session to a file. A number that does
- * not follow the one before, a refusal and a lost line end the process with exit code 1: a run in
+ * not follow the one before, a refusal and a lost line (but for a sleeper's, which the server may
+ * give up) end the process with exit code 1: a run in
  * which anything was missed must not yield a figure.
  */
 #define _GNU_SOURCE
@@ -170,8 +171,19 @@ static void handle_frame(struct session *s, const char *p, size_t len, int64_t a
     }
 }
 
+/* The server gives up who does not read for long: that is no failure of the run. */
+static void lose(struct session *s) {
+    epoll_ctl(epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    close(s->fd);
+    s->fd = -1;
+}
+
 static void receive(struct session *s) {
     const ssize_t got = recv(s->fd, s->rx + s->rx_len, RX_CAPACITY - s->rx_len, MSG_DONTWAIT);
+    if (s->sleeper && (got == 0 || (got < 0 && errno == ECONNRESET))) {
+        lose(s);
+        return;
+    }
     if (got == 0) die("session %ld: the server closed the connection", (long)(s - sessions));
     if (got < 0) {
         if (errno == EAGAIN || errno == EINTR) return;
@@ -251,6 +263,7 @@ static void log_on(const char *host, int port, const char *path, size_t sleepers
 
 static void set_asleep(size_t sleepers, int asleep) {
     for (size_t i = session_count - sleepers; i < session_count; i++) {
+        if (sessions[i].fd < 0) continue;
         struct epoll_event event = {.events = asleep ? 0 : EPOLLIN, .data.ptr = &sessions[i]};
         sessions[i].asleep = asleep;
         epoll_ctl(epoll, EPOLL_CTL_MOD, sessions[i].fd, &event);
@@ -270,7 +283,10 @@ static int turn(size_t sleepers) {
     for (int i = 0; i < count; i++) {
         struct session *s = events[i].data.ptr;
         if (s) {
-            if (!s->asleep) receive(s);
+            if (!s->asleep)
+                receive(s);
+            else if (events[i].events & (EPOLLHUP | EPOLLERR))
+                lose(s);
             continue;
         }
         char line[64];
