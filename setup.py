@@ -25,6 +25,7 @@ WAY = (
     "clock.py",
     "service.py",
     "feeds/answers.py",
+    "feeds/delivery.py",
     "feeds/desk.py",
     "feeds/dropcopy/desk.py",
     "feeds/dropcopy/outbound.py",

@@ -22,7 +22,7 @@ from tests.dropcopy.clients import Booker, body, login, venue_with_copies
 from tests.feeds.clients import feeds_process, rest, trader, wait_for
 from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, utc_now
 from tidegate.client import SqliteReports
-from tidegate.feeds.dropcopy.outbound import FULL_BYTES
+from tidegate.feeds.outbound import FULL_BYTES
 from tidegate.feeds.status import ask
 
 EXAMPLE = SOURCE.parent / "examples" / "drop_copy.py"

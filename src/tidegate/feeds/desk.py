@@ -13,7 +13,8 @@ from __future__ import annotations
 from librt.strings import BytesWriter
 
 from tidegate.feeds.answers import Answers
-from tidegate.feeds.seats import Delivery, Line, Seat, Subscription
+from tidegate.feeds.delivery import Delivery
+from tidegate.feeds.seats import Line, Seat, Subscription
 from tidegate.marketdata.fold import MarketData
 from tidegate.marketdata.shapes import Shape, Update
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings

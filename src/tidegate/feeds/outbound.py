@@ -15,7 +15,7 @@ import structlog
 from tidegate.gateway.outbound import CLOSE_WAIT_S, LinkWriter
 from tidegate.gateway.port import LinkTransport
 
-# Bytes in the transport's buffer at which subscriptions stop, and go on.
+# Bytes in the transport's buffer at which a link is full, and has room again.
 FULL_BYTES: Final = 256 * 1024
 ROOM_BYTES: Final = 64 * 1024
 # What the session itself may have to say, answers above all, while there is no room: more is cut.
@@ -26,25 +26,23 @@ STALLED_S_MAX: Final = 10.0  # in which a peer must have made room, or read `FUL
 _log = structlog.get_logger("tidegate.feeds")
 
 
-class StallWatch(Protocol):
+class RoomWatch(Protocol):
     """Who is told that a link takes no more, and that it does again."""
 
-    def stalled(self, link: int) -> None: ...
+    def full(self, link: int) -> None: ...
 
     def drained(self, link: int) -> None: ...
 
 
-class FeedWriter(LinkWriter):
-    """See the module."""
+class RoomWriter(LinkWriter):
+    """A link whose `watch` stops while its transport's buffer is full: nothing follows a log here,
+    and no resend is cut into pieces."""
 
-    def __init__(self, transport: LinkTransport, link: int, watch: StallWatch) -> None:
+    def __init__(self, transport: LinkTransport, link: int, watch: RoomWatch) -> None:
         super().__init__(transport)
         self._link = link
         self._watch = watch
         self._paused = False
-        self._unread_bytes = 0  # that came while there was no room
-        self._overdue: asyncio.TimerHandle | None = None
-        self._loop = asyncio.get_running_loop()
         transport.set_write_buffer_limits(FULL_BYTES, ROOM_BYTES)
 
     @property
@@ -59,6 +57,38 @@ class FeedWriter(LinkWriter):
     def resends_pending(self) -> int:
         return 0
 
+    def skip(self, first: int, last: int) -> None:
+        return
+
+    def sweep(self, first: int, last: int) -> bool:
+        return True
+
+    def cut(self) -> None:
+        asyncio.get_running_loop().call_later(CLOSE_WAIT_S, self._transport.abort)
+        self._transport.close()
+
+    def pause(self) -> None:
+        self._paused = True
+        self._watch.full(self._link)
+
+    def resume(self) -> None:
+        self._paused = False
+        self._watch.drained(self._link)
+
+    def _give_up(self, reason: str) -> None:
+        _log.warning("link_cut", link=self._link, reason=reason)
+        self._transport.abort()
+
+
+class FeedWriter(RoomWriter):
+    """See the module."""
+
+    def __init__(self, transport: LinkTransport, link: int, watch: RoomWatch) -> None:
+        super().__init__(transport, link, watch)
+        self._unread_bytes = 0  # that came while there was no room
+        self._overdue: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
     def write(self, first: int, last: int, data: bytes) -> None:
         transport = self._transport
         if transport.is_closing():
@@ -70,30 +100,18 @@ class FeedWriter(LinkWriter):
                 return
         transport.write(data)  # may call `pause`
 
-    def skip(self, first: int, last: int) -> None:
-        return
-
-    def sweep(self, first: int, last: int) -> bool:
-        return True
-
-    def cut(self) -> None:
-        self._loop.call_later(CLOSE_WAIT_S, self._transport.abort)
-        self._transport.close()
-
     def pause(self) -> None:
         if not self._paused:
-            self._paused = True
             self._unread_bytes = 0
             self._watch_out()
-            self._watch.stalled(self._link)
+            super().pause()
 
     def resume(self) -> None:
         if self._paused:
-            self._paused = False
             if self._overdue is not None:
                 self._overdue.cancel()
                 self._overdue = None
-            self._watch.drained(self._link)
+            super().resume()
 
     def _watch_out(self) -> None:
         unsent_bytes = self._transport.get_write_buffer_size()
@@ -107,7 +125,3 @@ class FeedWriter(LinkWriter):
             self._watch_out()
         else:
             self._give_up(f"reads too slowly: no room for {STALLED_S_MAX:g} s")
-
-    def _give_up(self, reason: str) -> None:
-        _log.warning("link_cut", link=self._link, reason=reason)
-        self._transport.abort()

@@ -67,14 +67,3 @@ class Seat:
         self.held: list[bytes] = []
         self.held_bytes = 0
         self.refresh_count = 0  # full refreshes after its link was full
-
-
-class Delivery:
-    """What is to be done to one link: write `data`, then close it if `cut`. `answer` is a frame of
-    no session, to a link that never became one's; it is closed, too."""
-
-    def __init__(self, link: int, data: bytes, *, cut: bool, answer: bool) -> None:
-        self.link = link
-        self.data = data
-        self.cut = cut
-        self.answer = answer

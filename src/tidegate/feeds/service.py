@@ -132,12 +132,12 @@ class FeedService:
         self.desk.link_down(session, link, self.now_ns())
         self.schedule()
 
-    def stalled(self, link: int) -> None:
-        """See `StallWatch`."""
+    def full(self, link: int) -> None:
+        """See `RoomWatch`."""
         self.desk.stall(link)
 
     def drained(self, link: int) -> None:
-        """See `StallWatch`."""
+        """See `RoomWatch`."""
         self.desk.drained(link)
         self.schedule()
 
@@ -155,13 +155,7 @@ class FeedService:
             output = self._outputs.get(delivery.link)
             if output is None:
                 continue
-            if delivery.answer:
-                output.answer(delivery.data)
-            else:
-                if delivery.data:
-                    output.write(0, 0, delivery.data)
-                if delivery.cut:
-                    output.cut()
+            delivery.give(output)
             if delivery.cut:
                 self._outputs.pop(delivery.link, None)
         self._log_events()

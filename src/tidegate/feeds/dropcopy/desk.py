@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from librt.strings import BytesWriter
 
+from tidegate.feeds.delivery import Delivery
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.journal import JournalError
@@ -42,15 +43,6 @@ class CopyEvent(NamedTuple):
     link: int
     happening: str
     reason: str
-
-
-class Delivery(NamedTuple):
-    """What is to be written to a link, in one piece. `answer`: it never became a session's."""
-
-    link: int
-    data: bytes
-    cut: bool
-    answer: bool
 
 
 class _Line:
@@ -297,7 +289,8 @@ class CopyDesk(SessionHost):
             line.touched = False
             data = line.output.getvalue()
             line.output.truncate(0)
-            deliveries.append(Delivery(line.number, data, line.cut, answer=line.seat is None))
+            is_answer = line.seat is None
+            deliveries.append(Delivery(line.number, data, cut=line.cut, answer=is_answer))
             if line.cut:
                 self._lines.pop(line.number, None)
         return deliveries

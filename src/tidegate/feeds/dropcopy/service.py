@@ -296,13 +296,7 @@ class DropCopyService:
             output = self._outputs.get(delivery.link)
             if output is None:
                 continue
-            if delivery.answer:
-                output.answer(delivery.data)
-            else:
-                if delivery.data:
-                    output.write(0, 0, delivery.data)
-                if delivery.cut:
-                    output.cut()
+            delivery.give(output)
             if delivery.cut:
                 self._forget(delivery.link)
         for event in self.desk.events:
