@@ -147,7 +147,8 @@ def _play(options: TapeOptions) -> None:
         ) as bar:
             task = bar.add_task("", total=None)
             played = play(options, lambda done, size: bar.update(task, completed=done, total=size))
-            bar.update(task, completed=1, total=1)
+            if not played.stopped:
+                bar.update(task, completed=1, total=1)
     except TapeError as error:
         wrong(str(error))
     _print_played(played)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+
+import pytest
 
 from tests.app.venue import environment, tidegate
 from tests.liquidity.test_maker import wait_for
 from tests.tapes.room import CONFIG, ORDERS, orders_entered
 from tests.venue_process import VenueProcess
+from tidegate.client import LogonOptions, Side
 from tidegate.control.client import ask
+from tidegate.tapes.events import ADD, TapeEvent
+from tidegate.tapes.player import TapePlayer, TapeStopped
 
 HOUR_NS = 3_600 * 10**9
 SENT = re.compile(r"sent: (\d+) new, 0 cancels, 0 amends; 0 not sent")
@@ -93,6 +101,7 @@ def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not
         venue.kill()
         out, err = ended(process)
         assert " lost its line: Link lost\n" in err
+        assert "100%" not in err, "the bar says how far it got"
         found, unanswered = SENT.search(out), UNANSWERED.search(out)
         assert found is not None
         sent = int(found[1])
@@ -104,3 +113,30 @@ def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not
         assert sent - unknown <= orders_entered(venue.directory) - 5 <= sent
     done = tidegate("verify", "--data", venue.directory)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_send_that_meets_a_lost_line_before_its_events_tell_names_the_loss(
+    tmp_path: Path,
+) -> None:
+    async def play() -> None:
+        options = LogonOptions(reset_seq_num=True)
+        clients = [venue.client(firm, options) for firm in ("ACME", "BETA")]
+        for client in clients:
+            await client.connect()
+
+        def events() -> Iterator[TapeEvent]:
+            yield add
+            clients[0].core.link_lost(0)  # the session knows; its events are not pumped yet
+            yield add
+
+        with pytest.raises(TapeStopped, match=r"^session ACME.* lost its line: Link lost$"):
+            await TapePlayer(clients[0], clients[1]).play(events(), speed=None)
+        for client in clients:
+            await client.drop()
+
+    add = TapeEvent(
+        time_ns=1, symbol="BTC/USD", action=ADD, side=Side.BUY, price=Decimal(84000),
+        qty=Decimal(1), order="1", display=None, line=2,
+    )  # fmt: skip
+    with VenueProcess(tmp_path / "data") as venue:
+        asyncio.run(play())

@@ -220,7 +220,7 @@ class TapePlayer:
             if self._is_stopped:
                 raise TapeInterrupted
         except (TimeoutError, NotLoggedOn):
-            raise TapeStopped(self._why_not(servers)) from None
+            raise TapeStopped(await self._why_not(servers)) from None
         finally:
             self.summary.seconds = time.monotonic() - started_s
             self.summary.unanswered = self._resting.unanswered + self._taking.unanswered
@@ -316,7 +316,12 @@ class TapePlayer:
             self._window.fail(error)
             self._ended.set()
 
-    def _why_not(self, servers: list[asyncio.Task[None]]) -> str:
+    async def _why_not(self, servers: list[asyncio.Task[None]]) -> str:
+        # A send can meet a lost line before that session's events have told of the loss.
+        sessions = (self._resting, self._taking)
+        lost = [s for s, one in zip(servers, sessions, strict=True) if not one.client.is_logged_on]
+        if lost:
+            await asyncio.wait(lost)
         for server in servers:
             if server.done() and not server.cancelled() and server.exception() is not None:
                 return str(server.exception())
