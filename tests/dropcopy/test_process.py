@@ -253,8 +253,8 @@ def test_whatever_is_killed_each_report_is_booked_once(tmp_path: Path, seed: int
                 stop.start()
                 try:
                     while stop.is_alive() or cl_ord_id % 10:
+                        cl_ord_id += 1  # before: one whose answer is lost may have been taken
                         rest(acme, cl_ord_id, 1, side=1, price=20_000)
-                        cl_ord_id += 1
                 except (PeerClosed, OSError):
                     assert death == "venue"
                 stop.join()
