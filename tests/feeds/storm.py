@@ -72,6 +72,10 @@ class Storm:
     def burst(self) -> None:
         """Answered in full."""
         self.send()
+        self.settle()
+
+    def settle(self) -> None:
+        """Whatever was sent is answered."""
         for peer in self.peers.values():
             peer.send("1", "112=done")
         for peer in self.peers.values():
@@ -130,7 +134,7 @@ def _moment(match: re.Match[str]) -> str:
 
 def listen_to_all(venue: Venue, name: str, directory: Path) -> list[Ear]:
     """A session at each port, subscribed at every depth at once: the deepest one first, and trades
-    with it and with the least."""
+    with it and with the least. Nothing is under way at the venue."""
     caught_up(venue.data)
     ears = []
     for service in (L2, L3):
@@ -145,8 +149,10 @@ def listen_to_all(venue: Venue, name: str, directory: Path) -> list[Ear]:
         ear = Ear(login, path, by_order=service == L3)
         ear.log_position = log_position
         ear.log_on()
-        for depth in L3_DEPTHS if ear.by_order else L2_DEPTHS:
+        depths = L3_DEPTHS if ear.by_order else L2_DEPTHS
+        for depth in depths:
             ear.subscribe(f"d{depth}", SYMBOLS, depth, trades=not ear.by_order and depth < 2)
+        ear.until_refreshed(len(depths) * len(SYMBOLS))
         ears.append(ear)
     return ears
 

@@ -107,6 +107,7 @@ def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_pa
         wait_for(lambda: len(feeds.ask(venue.data)["sessions"]) == len(before))
         of_ears = len(SYMBOLS) * (len(L2_DEPTHS) + len(L3_DEPTHS))
         assert feeds.ask(venue.data)["subscriptions"] == of_ears
+        storm.settle()
         before += listen_to_all(venue, "DESK", tmp_path)
         for _ in range(3):
             storm.burst()

@@ -104,6 +104,15 @@ class Ear(Peer):
             assert time.monotonic() < deadline, text
             self.hear()
 
+    def until_refreshed(self, count: int) -> None:
+        """So many full refreshes have come. Trading is to be still until then: a book that goes and
+        comes back would else make it unknown of which record they are."""
+        deadline = time.monotonic() + 30.0
+        while self.path.read_bytes().count(b"\x0135=W\x01") < count:
+            assert time.monotonic() < deadline, self.path.name
+            self.hear()
+            self._file.flush()
+
     def hear_to_end(self) -> None:
         """The other side is gone, with whatever it had not sent."""
         with contextlib.suppress(PeerClosed, ConnectionError):

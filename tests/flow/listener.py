@@ -25,8 +25,10 @@ class Listener:
             login = Login(venue.ready["ports"][service], "ACME", "KRAKEN-MD", "", "")
             ear = Ear(login, directory / f"{service}.fix", by_order=service == L3)
             ear.log_on()
-            for depth in L3_DEPTHS if ear.by_order else L2_DEPTHS:
+            depths = L3_DEPTHS if ear.by_order else L2_DEPTHS
+            for depth in depths:
                 ear.subscribe(f"d{depth}", [SYMBOL], depth, trades=depth == 1)
+            ear.until_refreshed(len(depths))
             self.ears.append(ear)
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._read, args=(ear,)) for ear in self.ears]
