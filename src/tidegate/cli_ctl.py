@@ -103,7 +103,7 @@ def sessions(
     parameters = {} if sender is None else {"sender_comp_id": sender}
     if why:
         failures = asked(data, "failed-logons", parameters) + _market_data_failures(data, sender)
-        failures.sort(key=lambda failure: str(failure["at"]), reverse=True)
+        failures.sort(key=lambda failure: int(failure["time_ns"]), reverse=True)
         if as_json:
             print_json(failures)
         else:

@@ -448,7 +448,8 @@ def test_failures_have_stable_names() -> None:
     assert isinstance(failure, Failure)
     document = failure.document()
     assert list(document) == [
-        "at", "address", "sender_comp_id", "target_comp_id", "api_key", "answer", "reason",
+        "at", "time_ns", "address", "sender_comp_id", "target_comp_id", "api_key", "answer",
+        "reason",
         "checks", "nonce_offset_ms", "sending_time_offset_ms", "signature",
     ]  # fmt: skip
     assert list(document["signature"]) == [

@@ -15,7 +15,7 @@ from tidegate.model.limits import RESENDS_PENDING_MAX
 
 FILLS = 2_500
 HISTORY = 50_000
-NUMBER = re.compile(rb"\x0134=(\d+)\x01")
+FRAME = re.compile(rb"8=FIX\.4\.4\x01[^|]*?\x0134=(\d+)\x01[^|]*?\x0110=\d{3}\x01")
 ROUND_TRIP_S_MAX = 2.0
 GROWTH_BYTES_MAX = 16_000_000
 
@@ -169,13 +169,13 @@ def test_a_resend_of_everything_holds_nobody_up(
         numbers: list[int] = []
         while not numbers or numbers[-1] < last:
             data += acme.socket.recv(1 << 18)
-            end = data.rfind(b"8=FIX.4.4\x01")
-            numbers += map(int, NUMBER.findall(data, 0, max(end, 0)))
-            data = data[max(end, 0) :]
-            if len(numbers) < last - 2:
+            end = 0
+            for frame in FRAME.finditer(data):
+                numbers.append(int(frame[1]))
+                end = frame.end()
+            data = data[end:]
+            if not numbers or numbers[-1] < last:
                 slowest = max(slowest, beta.round_trip(new_id()))
-            else:
-                numbers += map(int, NUMBER.findall(data))
         assert numbers == list(range(1, last + 1))
         assert slowest < ROUND_TRIP_S_MAX / 4
         record_property("slowest_round_trip_s", slowest)

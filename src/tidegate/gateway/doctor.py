@@ -71,11 +71,12 @@ class SignatureFinding:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A logon that failed. `answer` is what the wire says, empty where the line was closed without
-    a word; `api_key` is Username (553). Offsets are the client's time less the venue's, None where
-    it gave none. `signature` is None where nothing can be said about it: without a known key."""
+    """A logon that failed, at `time_ns` of the venue, nanoseconds since 1970 UTC. `answer` is what
+    the wire says, empty where the line was closed without a word; `api_key` is Username (553).
+    Offsets are the client's time less the venue's, None where it gave none. `signature` is None
+    where nothing can be said about it: without a known key."""
 
-    at: str
+    time_ns: int
     address: str
     sender_comp_id: str
     target_comp_id: str
@@ -88,8 +89,8 @@ class Failure:
     signature: SignatureFinding | None = None
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON; `at` is the time for a person."""
+        return {"at": shown_time(self.time_ns), **asdict(self)}
 
     def line(self) -> dict[str, Any]:
         """For one line of the log, which goes further than the answers to the operator: it names no
@@ -174,8 +175,8 @@ class LogonDoctor:
         sender = target = ""
         if request is not None:
             sender, target = _text(request.sender_comp_id), _text(request.target_comp_id)
-        at = shown_time(self._venue.now_ns())
-        self._failures.append(Failure(at, address, sender, target, "", "", reason))
+        now_ns = self._venue.now_ns()
+        self._failures.append(Failure(now_ns, address, sender, target, "", "", reason))
 
     def refused(self, request: LogonRequest, verdict: Verdict, address: str) -> None:
         """The gateway refused a Logon."""
@@ -253,7 +254,7 @@ def diagnose(case: Case, *, session_reason: bytes = b"", thorough: bool = True) 
     readable = nonce.isdigit() and len(nonce) <= checks.NONCE_DIGITS_MAX
     sent_ns = parse_utc_timestamp(request.sending_time)
     return Failure(
-        at=shown_time(case.now_ns),
+        time_ns=case.now_ns,
         address=case.address,
         sender_comp_id=_text(request.sender_comp_id),
         target_comp_id=_text(request.target_comp_id),

@@ -231,9 +231,9 @@ class Link(asyncio.Protocol):
             return False
         verdict = self._authenticator.verify(request, self._address, tls=self._tls)
         if verdict.text:
-            self._refuse(verdict.session, request, verdict.text)
-            if self._links.doctor is not None:
+            if self._links.doctor is not None:  # before the answer: whoever has it may ask why
                 self._links.doctor.refused(request, verdict, self._address)
+            self._refuse(verdict.session, request, verdict.text)
             return False
         assert self._transport is not None
         if self._laboratory is not None and self._laboratory.refuses_logon(
