@@ -14,13 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
 
 RESTART_MIN_S: Final = 1.0
 RESTART_MAX_S: Final = 60.0
+
+_Options = TypeVar("_Options", bound=msgspec.Struct)
 
 _log = structlog.get_logger("tidegate.children")
 
@@ -119,15 +121,15 @@ class Parent:
         self.file = file
         self.is_gone = False
 
-    def first_line(self) -> bytes:
-        """Empty where the parent was gone before it was whole."""
+    def options(self, kind: type[_Options]) -> _Options | None:
+        """The first line; None where the parent was gone before it was whole."""
         line = b""
         while not line.endswith(b"\n"):
             byte = os.read(self.file, 1)
             if not byte:
-                return b""
+                return None
             line += byte
-        return line
+        return msgspec.json.decode(line, type=kind)
 
     def wait(self, seconds: float) -> None:
         """Return when the time has passed, or the parent is gone."""

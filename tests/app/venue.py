@@ -43,6 +43,16 @@ def tidegate(
     )
 
 
+def wait_for(found: Callable[[], Any], wait_s: float = WAIT_S) -> Any:
+    """A bounded poll; each look takes its own time."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        result = found()
+        if result:
+            return result
+    raise AssertionError("not in time")
+
+
 def free_offset() -> int:
     """A port offset whose Spot trading port is free now, below the ports that the system gives to
     outgoing connections, so that it stays free between a stop and a start."""

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.app.venue import SOURCE, Venue, environment, tidegate
+from tests.app.venue import SOURCE, Venue, environment, tidegate, wait_for
 from tests.dropcopy.clients import Booker, body, login, venue_with_copies
-from tests.feeds.clients import feeds_process, rest, trader, wait_for
+from tests.feeds.clients import feeds_process, rest, trader
 from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, utc_now
 from tidegate.client import SqliteReports
 from tidegate.feeds.outbound import FULL_BYTES

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.app.venue import WAIT_S, Venue, tidegate
+from tests.app.venue import WAIT_S, Venue, tidegate, wait_for
 from tests.marketdata.plain_book import PlainBook
 from tests.peers.socket_peer import Frame, Peer
 from tidegate.feeds.status import FeedsUnreachable, ask
@@ -116,16 +116,6 @@ def caught_up(data: Path) -> None:
             return False
 
     wait_for(is_there)
-
-
-def wait_for(found: Callable[[], Any], wait_s: float = WAIT_S) -> Any:
-    """A bounded poll; each look takes its own time."""
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline:
-        result = found()
-        if result:
-            return result
-    raise AssertionError("not in time")
 
 
 def trader(venue: Venue, name: str) -> Peer:

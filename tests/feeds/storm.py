@@ -10,7 +10,7 @@ from random import Random
 
 from tests.app.venue import Venue
 from tests.feeds.clients import L2, L3, caught_up, trader
-from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Ear
+from tests.feeds.wire_truth import Ear
 from tests.peers.socket_peer import Frame, utc_now
 from tests.scenario.script import duration_ns
 from tests.venue.hostile_requests import request_line
@@ -149,10 +149,7 @@ def listen_to_all(venue: Venue, name: str, directory: Path) -> list[Ear]:
         ear = Ear(login, path, by_order=service == L3)
         ear.log_position = log_position
         ear.log_on()
-        depths = L3_DEPTHS if ear.by_order else L2_DEPTHS
-        for depth in depths:
-            ear.subscribe(f"d{depth}", SYMBOLS, depth, trades=not ear.by_order and depth < 2)
-        ear.until_refreshed(len(depths) * len(SYMBOLS))
+        ear.subscribe_to_all(SYMBOLS, trade_depths=(0, 1))
         ears.append(ear)
     return ears
 

@@ -8,8 +8,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.app.venue import Venue
-from tests.feeds.clients import caught_up, feeds_process, venue_with_feeds, wait_for
+from tests.app.venue import Venue, wait_for
+from tests.feeds.clients import caught_up, feeds_process, venue_with_feeds
 from tests.feeds.storm import FIRMS, SYMBOLS, Storm, end, listen_to_all
 from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Ear, Line, agree
 from tidegate.control.client import ask

@@ -14,7 +14,7 @@ import ssl
 import struct
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -48,6 +48,7 @@ from tidegate.wire.message import Message
 L2_DEPTHS = (0, 1, 10, 25, 100, 500, 1000)
 L3_DEPTHS = (0, 10, 100, 1000)
 QUIET_S = 0.02
+WAIT_S = 30.0
 
 
 class Ear(Peer):
@@ -80,6 +81,21 @@ class Ear(Peer):
             "V", f"262={name}|263=1|264={depth}|266={level}|267={types}|146={len(symbols)}{named}"
         )
 
+    def subscribe_to_all(self, symbols: list[str], trade_depths: tuple[int, ...]) -> None:
+        """At every depth, with trades at those, and hear the full refreshes. Trading is to be still
+        until then: a book that goes and comes back would else make it unknown of which record they
+        are."""
+        depths = L3_DEPTHS if self.by_order else L2_DEPTHS
+        for depth in depths:
+            trades = depth in trade_depths and not self.by_order
+            self.subscribe(f"d{depth}", symbols, depth, trades=trades)
+
+        def are_there() -> bool:
+            self._file.flush()
+            return self.path.read_bytes().count(b"\x0135=W\x01") >= len(depths) * len(symbols)
+
+        self._hear_until(are_there)
+
     def hear(self, wait_s: float = QUIET_S) -> bool:
         """Write down what comes within that time; whether something did."""
         self.socket.settimeout(wait_s)
@@ -97,21 +113,15 @@ class Ear(Peer):
         while self.hear(0.001):
             pass
 
-    def until_heard(self, text: bytes, wait_s: float = 30.0) -> None:
+    def until_heard(self, text: bytes) -> None:
         self._heard = b""
-        deadline = time.monotonic() + wait_s
-        while text not in self._heard:
-            assert time.monotonic() < deadline, text
-            self.hear()
+        self._hear_until(lambda: text in self._heard)
 
-    def until_refreshed(self, count: int) -> None:
-        """So many full refreshes have come. Trading is to be still until then: a book that goes and
-        comes back would else make it unknown of which record they are."""
-        deadline = time.monotonic() + 30.0
-        while self.path.read_bytes().count(b"\x0135=W\x01") < count:
+    def _hear_until(self, is_there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while not is_there():
             assert time.monotonic() < deadline, self.path.name
             self.hear()
-            self._file.flush()
 
     def hear_to_end(self) -> None:
         """The other side is gone, with whatever it had not sent."""

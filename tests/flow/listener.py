@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.feeds.clients import L2, L3, caught_up
-from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Ear, Line
+from tests.feeds.wire_truth import Ear, Line
 from tests.flow.tape import SYMBOL
 from tests.peers.socket_peer import Login
 from tests.venue_process import VenueProcess
@@ -25,10 +25,7 @@ class Listener:
             login = Login(venue.ready["ports"][service], "ACME", "KRAKEN-MD", "", "")
             ear = Ear(login, directory / f"{service}.fix", by_order=service == L3)
             ear.log_on()
-            depths = L3_DEPTHS if ear.by_order else L2_DEPTHS
-            for depth in depths:
-                ear.subscribe(f"d{depth}", [SYMBOL], depth, trades=depth == 1)
-            ear.until_refreshed(len(depths))
+            ear.subscribe_to_all([SYMBOL], trade_depths=(1,))
             self.ears.append(ear)
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._read, args=(ear,)) for ear in self.ears]

@@ -449,8 +449,7 @@ def test_failures_have_stable_names() -> None:
     document = failure.document()
     assert list(document) == [
         "at", "time_ns", "address", "sender_comp_id", "target_comp_id", "api_key", "answer",
-        "reason",
-        "checks", "nonce_offset_ms", "sending_time_offset_ms", "signature",
+        "reason", "checks", "nonce_offset_ms", "sending_time_offset_ms", "signature",
     ]  # fmt: skip
     assert list(document["signature"]) == [
         "signed", "right", "expected_bytes", "received_bytes", "first_difference", "mistake",

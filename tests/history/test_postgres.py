@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.venue import Venue, tidegate
+from tests.app.venue import Venue, tidegate, wait_for
 from tests.history import postgres_server
 from tests.history.days import Days
 from tests.history.postgres_server import Server
-from tests.history.test_process import query, trade, wait_for
+from tests.history.test_process import query, trade
 from tests.history.test_projection import check_balances, check_open_orders
 from tidegate.history import access, schema
 from tidegate.history.access import open_store

@@ -7,15 +7,13 @@ import json
 import os
 import signal
 import sqlite3
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.venue import WAIT_S, Venue, tidegate
+from tests.app.venue import Venue, tidegate, wait_for
 from tests.history.test_resume import dump
 from tidegate.history.sqlite_store import FILE_NAME
 
@@ -41,16 +39,6 @@ def follower(venue: Venue) -> int:
 
     found: int = wait_for(child)
     return found
-
-
-def wait_for(found: Callable[[], Any]) -> Any:
-    """A bounded poll; each look takes its own time."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        result = found()
-        if result:
-            return result
-    raise AssertionError("not in time")
 
 
 def query(venue: Venue, *arguments: str) -> Any:

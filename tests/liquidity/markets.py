@@ -8,6 +8,12 @@ from tidegate.config.liquidity import MarketMaking, market_making
 from tidegate.config.schema import LiquidityMarketTable
 from tidegate.model.instruments import built_in_instruments
 
+# The head of a file whose markets follow.
+MAKER_ALONE = """
+[liquidity]
+enabled = true
+main_pairs = false
+"""
 BTC = next(one for one in built_in_instruments() if one.symbol == "BTC/USD")
 
 

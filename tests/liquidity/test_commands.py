@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from tests.client.memory_venue import MemoryVenue
-from tests.liquidity.markets import market
+from tests.liquidity.markets import MAKER_ALONE, market
 from tidegate.config.liquidity import MARKETS_MAX, PROFILES, LiquiditySettings, MarketMaking
 from tidegate.control.protocol import REQUEST_BYTES_MAX, ControlError
 from tidegate.control.server import ControlServer
@@ -20,11 +20,7 @@ from tidegate.liquidity.options import maker_options
 from tidegate.liquidity.process import SOCKET_NAME
 from tidegate.model.rejects import ALL_RULES
 
-CONFIG = """
-[liquidity]
-enabled = true
-main_pairs = false
-[[liquidity.market]]
+CONFIG = f"""{MAKER_ALONE}[[liquidity.market]]
 symbol = "BTC/USD"
 size = "0.5"
 [[liquidity.market]]

@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.app.venue import environment, free_offset
-from tests.liquidity.test_maker import wait_for
+from tests.app.venue import environment, free_offset, wait_for
 from tidegate.config.liquidity import MAIN_PAIRS
 from tidegate.control.client import VenueUnreachable, ask
 from tidegate.control.protocol import ControlError

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tests.client.memory_venue import SECRET
 from tests.client.socket_venue import SocketVenue
+from tests.liquidity.markets import MAKER_ALONE
 from tidegate.client import (
     Accepted,
     Cancel,
@@ -44,11 +45,7 @@ from tidegate.venue.controls import (
     WithdrawMoney,
 )
 
-CONFIG = """
-[liquidity]
-enabled = true
-main_pairs = false
-messages_per_second = 10000
+CONFIG = f"""{MAKER_ALONE}messages_per_second = 10000
 [[liquidity.market]]
 symbol = "BTC/USD"
 walk = "fixed"

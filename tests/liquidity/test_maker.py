@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.app.venue import tidegate
+from tests.app.venue import tidegate, wait_for
 from tests.flow.reconcile import read_books
+from tests.liquidity.markets import MAKER_ALONE
 from tests.venue_process import VenueProcess
 from tidegate.client import (
     Accepted,
@@ -31,12 +31,7 @@ from tidegate.control.client import ask
 from tidegate.control.protocol import ControlError
 from tidegate.liquidity.commands import OFF
 
-WAIT_S = 30.0
-CONFIG = """
-[liquidity]
-enabled = true
-main_pairs = false
-[[liquidity.market]]
+CONFIG = f"""{MAKER_ALONE}[[liquidity.market]]
 symbol = "BTC/USD"
 walk = "fixed"
 interval_ms = 50
@@ -51,16 +46,6 @@ profile = "empty"
 def venue(tmp_path: Path) -> Iterator[VenueProcess]:
     with VenueProcess(tmp_path / "data", config=CONFIG) as running:
         yield running
-
-
-def wait_for(found: Callable[[], Any]) -> Any:
-    """A bounded poll; each look takes its own time."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        result = found()
-        if result:
-            return result
-    raise AssertionError("not in time")
 
 
 def quotes(venue: VenueProcess, symbol: str = "BTC/USD") -> list[dict[str, Any]]:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.app.venue import Venue, tidegate
+from tests.app.venue import Venue, tidegate, wait_for
 from tests.feeds.clients import caught_up
-from tests.liquidity.test_maker import wait_for
 from tests.watch.test_venue import has_line, to_file
 from tidegate.control.client import PatientClock, ask
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.app.venue import tidegate
+from tests.liquidity.markets import MAKER_ALONE
 from tests.venue_process import VenueProcess
 from tidegate.client import (
     Accepted,
@@ -32,7 +33,7 @@ from tidegate.venue.machine import Venue
 from tidegate.venue.observing import VenueObserver
 from tidegate.wire.message import Message
 
-CONFIG = "[liquidity]\nenabled = true\nmain_pairs = false\n"
+CONFIG = MAKER_ALONE
 ORDERS = "time_ns,symbol,action,side,price,size,order_id\n"
 
 Trade = tuple[str, int, int, int]

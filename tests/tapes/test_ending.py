@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.venue import environment, tidegate
-from tests.liquidity.test_maker import wait_for
+from tests.app.venue import environment, tidegate, wait_for
 from tests.tapes.room import CONFIG, ORDERS, orders_entered
 from tests.venue_process import VenueProcess
-from tidegate.client import LogonOptions, Side
+from tidegate.client import Client, LogonOptions, Side
 from tidegate.control.client import ask
 from tidegate.tapes.events import ADD, TapeEvent
 from tidegate.tapes.player import TapePlayer, TapeStopped
@@ -120,28 +119,62 @@ def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not
     assert done.returncode == 0, done.stderr.decode()
 
 
+BID = TapeEvent(
+    time_ns=1, symbol="BTC/USD", action=ADD, side=Side.BUY, price=Decimal(84000), qty=Decimal(1),
+    order="1", display=None, line=2,
+)  # fmt: skip
+
+
+async def clients_of(venue: VenueProcess) -> tuple[Client, Client]:
+    options = LogonOptions(reset_seq_num=True)
+    clients = venue.client("ACME", options), venue.client("BETA", options)
+    for client in clients:
+        await client.connect()
+    return clients
+
+
 def test_a_send_that_meets_a_lost_line_before_its_events_tell_names_the_loss(
     tmp_path: Path,
 ) -> None:
     async def play() -> None:
-        options = LogonOptions(reset_seq_num=True)
-        clients = [venue.client(firm, options) for firm in ("ACME", "BETA")]
-        for client in clients:
-            await client.connect()
+        clients = await clients_of(venue)
 
         def events() -> Iterator[TapeEvent]:
-            yield add
+            yield BID
             clients[0].core.link_lost(0)  # the session knows; its events are not pumped yet
-            yield add
+            yield BID
 
         with pytest.raises(TapeStopped, match=r"^session ACME.* lost its line: Link lost$"):
-            await TapePlayer(clients[0], clients[1]).play(events(), speed=None)
+            await TapePlayer(*clients).play(events(), speed=None)
         for client in clients:
             await client.drop()
 
-    add = TapeEvent(
-        time_ns=1, symbol="BTC/USD", action=ADD, side=Side.BUY, price=Decimal(84000),
-        qty=Decimal(1), order="1", display=None, line=2,
-    )  # fmt: skip
+    with VenueProcess(tmp_path / "data") as venue:
+        asyncio.run(play())
+
+
+def test_a_venue_that_is_killed_when_all_was_answered_leaves_nothing_unknown(
+    tmp_path: Path,
+) -> None:
+    async def play() -> None:
+        clients = await clients_of(venue)
+        player = TapePlayer(*clients)
+        tape = [
+            *(BID._replace(order=str(number)) for number in range(5)),
+            BID._replace(time_ns=HOUR_NS),
+        ]
+        playing = asyncio.create_task(player.play(tape, speed=1.0))
+        while player.summary.events < 5:
+            await asyncio.sleep(0)
+        assert await clients[0].synchronize()
+        while clients[0].has_events:
+            await asyncio.sleep(0)
+        venue.kill()
+        with pytest.raises(TapeStopped, match=r"lost its line: Link lost$"):
+            await playing
+        assert (player.summary.sent["D"], player.summary.unanswered) == (5, 0)
+        for client in clients:
+            await client.drop()
+
     with VenueProcess(tmp_path / "data") as venue:
         asyncio.run(play())

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.venue import environment, tidegate
-from tests.liquidity.test_maker import wait_for
+from tests.app.venue import environment, tidegate, wait_for
 from tests.tapes.room import CONFIG, ORDERS, orders_entered, tape, trade_at_random, trades_of
 from tests.venue_process import VenueProcess
 from tidegate.journal import OsStorage, segment_positions

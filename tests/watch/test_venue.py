@@ -7,17 +7,14 @@ import signal
 import subprocess
 from pathlib import Path
 
+from tests.app.venue import wait_for
 from tests.feeds.clients import caught_up
-from tests.liquidity.test_maker import wait_for
+from tests.liquidity.markets import MAKER_ALONE
 from tests.venue_process import VenueProcess
 from tests.watch.test_watch import Terminal, command, environment
 from tidegate.control.client import ask
 
-MARKET = """
-[liquidity]
-enabled = true
-main_pairs = false
-[[liquidity.market]]
+MARKET = f"""{MAKER_ALONE}[[liquidity.market]]
 symbol = "BTC/USD"
 walk = "fixed"
 interval_ms = 50

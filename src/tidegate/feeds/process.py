@@ -19,7 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import structlog
 import uvloop
 
@@ -58,10 +57,9 @@ def main(file: int) -> int:
         signal.signal(number, signal.SIG_IGN)  # meant for the venue: its end is this one's, too
     _die_with_parent()
     parent = Parent(file)
-    line = parent.first_line()
-    if not line:
+    options = parent.options(FeedOptions)
+    if options is None:
         return 0
-    options = msgspec.json.decode(line, type=FeedOptions)
     configure_logging(form=options.log_format, level=options.log_level)
     _give_way()
     try:

@@ -120,10 +120,9 @@ def main(file: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the venue: its end is this one's, too
     parent = Parent(file)
-    line = parent.first_line()
-    if not line:
+    options = parent.options(FollowOptions)
+    if options is None:
         return 0
-    options = msgspec.json.decode(line, type=FollowOptions)
     configure_logging(form=options.log_format, level=options.log_level)
     os.nice(NICE)
     gc.freeze()

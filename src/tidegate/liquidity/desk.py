@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -47,6 +46,7 @@ from tidegate.liquidity.plan import (
     wanted_trade,
 )
 from tidegate.model.rejects import UNKNOWN_ORDER
+from tidegate.waiting import wait_at_most
 
 RETRY_S: Final = 1.0  # after a first logon that failed
 REFUSED_S: Final = 5.0  # of the venue's time, that a side which was refused is left alone
@@ -186,10 +186,7 @@ class Desk:
         if not due or not self._maker.is_logged_on or not self._is_fresh:
             seconds = REST_S
         self._changed.clear()
-        # Not `wait_for`: before Python 3.12 it forgets a cancellation that comes with the event.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
+        await wait_at_most(self._changed, seconds)
 
     async def _begin_anew(self) -> None:
         """Cancel whatever is in the book, of this line or an earlier one."""

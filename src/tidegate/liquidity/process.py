@@ -74,10 +74,9 @@ def main(file: int) -> int:
     """Make markets until the parent is gone; the process' exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the venue: its end is this one's, too
-    line = Parent(file).first_line()
-    if not line:
+    options = Parent(file).options(MakerOptions)
+    if options is None:
         return 0
-    options = msgspec.json.decode(line, type=MakerOptions)
     configure_logging(form=options.log_format, level=options.log_level)
     os.nice(NICE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -33,6 +32,7 @@ from tidegate.client import (
 )
 from tidegate.tapes.events import ADD, CANCEL, PRINT, TRADE, TapeError, TapeEvent
 from tidegate.tapes.requests import STEP_WAIT_S, Window, request_of
+from tidegate.waiting import wait_at_most
 
 WINDOW: Final = 256  # requests without an answer
 NS_PER_S: Final = 1_000_000_000
@@ -347,6 +347,4 @@ class _Pace:
         due_s = self._started_s + (time_ns - self._first_ns) / NS_PER_S / self._speed
         delay_s = due_s - time.monotonic()
         if delay_s > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(delay_s):
-                    await ended.wait()
+            await wait_at_most(ended, delay_s)

@@ -9,7 +9,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
@@ -29,6 +29,7 @@ from tidegate.client import (
     TradesUpdate,
 )
 from tidegate.session.logon import ALREADY_ACTIVE
+from tidegate.waiting import wait_at_most
 from tidegate.watch.access import Access, WatchFailed, access_of, clock_of
 from tidegate.watch.plain import plain_lines
 from tidegate.watch.screen import screen
@@ -155,9 +156,7 @@ class _Watch:
         with Live(_Screen(state), console=self._console, screen=True, auto_refresh=False) as live:
             while not self._over.is_set():
                 live.refresh()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(REFRESH_S):
-                        await self._over.wait()
+                await wait_at_most(self._over, REFRESH_S)
 
     @contextmanager
     def _ends(self) -> Iterator[None]:
