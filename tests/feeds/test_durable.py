@@ -24,6 +24,7 @@ from tidegate.venue.market_controls import SetHalted
 
 HALT = SetHalted(halted=True).encode()
 NOBODY = -1
+WHATEVER_IT_TAKES_S = 60.0  # so that a step ends where everything is replayed, not by the clock
 
 
 async def until_a_sync_waits(disk: Disk) -> None:
@@ -56,11 +57,11 @@ def test_with_disk_durability_nothing_is_told_before_the_sync(tmp_path: Path) ->
         )  # fmt: skip
         assert log.read(1 << 20), "it is in the file, for whoever does not ask"
         log.close()
-        assert not follower.step(lambda: turns.append(follower.position))
+        assert not follower.step(lambda: turns.append(follower.position), WHATEVER_IT_TAKES_S)
         assert (turns, follower.venue.engine.market_state("BTC/USD").halted) == ([], False)
         disk.may_sync.release()
         await waiting
-        assert not follower.step(lambda: turns.append(follower.position))
+        assert not follower.step(lambda: turns.append(follower.position), WHATEVER_IT_TAKES_S)
         assert turns == [running.journal.tail_position]
         assert follower.venue.engine.market_state("BTC/USD").halted
         disk.one_by_one = False
@@ -94,7 +95,7 @@ def test_the_follower_is_rung_for_each_turn_that_it_slept_through(tmp_path: Path
     async def play(running: Running) -> None:
         reader = DoorbellReader(tmp_path, heard)
         follower = Follower(tmp_path, reader, MarketData())
-        assert not follower.step(lambda: None)
+        assert not follower.step(lambda: None, WHATEVER_IT_TAKES_S)
         rings = asyncio.Event()
         asyncio.get_running_loop().add_reader(heard, rings.set)
         for halted in (True, False):
@@ -103,7 +104,7 @@ def test_the_follower_is_rung_for_each_turn_that_it_slept_through(tmp_path: Path
             await asyncio.wait_for(rings.wait(), 10)
             reader.heard()
             rings.clear()
-            assert not follower.step(lambda: None)
+            assert not follower.step(lambda: None, WHATEVER_IT_TAKES_S)
             assert follower.venue.engine.market_state("BTC/USD").halted == halted
         asyncio.get_running_loop().remove_reader(heard)
         follower.close()
