@@ -147,7 +147,9 @@ class LiquidityDesk:
         symbol = instrument_named(self._service.venue, parameters.symbol).symbol
         table = self._tables.get(symbol)
         if table is None:
-            raise ControlError(f"symbol {symbol} has no market maker; liquidity-set gives it one")
+            raise ControlError(
+                f"symbol {symbol} has no market maker; ctl liquidity set gives it one"
+            )
         named = ("price", "walk", "step_percent", "interval_ms")
         values = {name: getattr(parameters, name) for name in named}
         said = {name: value for name, value in values.items() if value is not None}
@@ -201,7 +203,7 @@ class LiquidityDesk:
             "filled": lots_text(target.order.cum_lots - before),
             "open": lots_text(target.order.leaves_lots),
             "traded": answer["traded"],
-            "of_others": lots_text(target.ahead_lots),
+            "of_others": lots_text(target.others_lots),
         }
 
     # --- the process ------------------------------------------------------------------------------
