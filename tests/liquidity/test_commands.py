@@ -140,6 +140,17 @@ def test_price_size_and_walk_stay_over_other_profiles_an_empty_one_too(tmp_path:
     play(tmp_path, story)
 
 
+def test_each_seed_that_is_set_begins_an_epoch_the_same_one_too(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        for seed in (1, 1, 7):
+            await room.do("liquidity-seed", seed=seed)
+        await room.do("liquidity-change", symbol="BTC/USD", price="90000")
+        pushed = [(settings["seed"], settings["epoch"]) for settings in room.pushed]
+        assert pushed == [(1, 1), (1, 2), (7, 3), (7, 3)]
+
+    play(tmp_path, story)
+
+
 def test_a_profile_has_no_more_trades_than_steps() -> None:
     for name, profile in PROFILES.items():
         assert market(name).trades_per_minute == profile.trades_per_minute

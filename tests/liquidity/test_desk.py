@@ -146,7 +146,7 @@ def test_an_end_that_comes_with_new_settings_is_an_end(turns: int) -> None:
         work = asyncio.create_task(room.desk.run())
         await room.is_whole()
         await room.until(lambda: bool(room.desk._changed._waiters))  # type: ignore[attr-defined]
-        room.desk.set(replace(room.settings, seed=2))
+        room.desk.set(replace(room.settings, seed=2, epoch=1))
         for _ in range(turns):
             await asyncio.sleep(0)
         work.cancel()
@@ -154,6 +154,25 @@ def test_an_end_that_comes_with_new_settings_is_an_end(turns: int) -> None:
             await asyncio.wait([work])
         for client in (room.maker, room.taker):
             await client.drop()
+
+    play(story)
+
+
+def test_a_new_epoch_begins_every_market_anew_with_the_same_seed_too() -> None:
+    async def story(room: Room) -> None:
+        walking = replace(room.settings.markets[0], walks=True, step_ppm=5_000)
+        room.desk.set(replace(room.settings, markets=(walking,)))
+        walks: list[list[str]] = []
+        async with at_work(room):
+            for epoch in (0, 1, 2):
+                room.desk.set(replace(room.settings, markets=(walking,), epoch=epoch))
+                await room.until(lambda: room.status["step"] == 1)
+                walks.append([room.status["reference_price"]])
+                for _ in range(3):
+                    await room.step()
+                    walks[-1].append(room.status["reference_price"])
+        assert walks[0] == walks[1] == walks[2]
+        assert len(set(walks[0])) > 1
 
     play(story)
 

@@ -186,7 +186,8 @@ class LiquidityDesk:
 
     async def _seed(self, given: dict[str, Any]) -> dict[str, Any]:
         seed = parameters_in_words(given, SeedParameters).seed
-        await self._push(replace(self._settings, seed=seed))
+        settings = self._settings
+        await self._push(replace(settings, seed=seed, epoch=settings.epoch + 1))
         return await self._show({})
 
     async def _fill(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -116,27 +116,26 @@ class Desk:
         self._changed = asyncio.Event()
         self._is_fresh = True  # nothing of an earlier line can be in the book
         self._next_send_s = 0.0
-        self._seed = settings.seed
-        self._messages_per_second = settings.messages_per_second
+        self._settings = settings
         self._markets: dict[str, Market] = {}
         self.set(settings)
 
     def set(self, settings: LiquiditySettings) -> None:
         """Go by these settings from the next step on. A market whose price, or whose way of
-        walking, is the same goes on from where it is."""
+        walking, is the same goes on from where it is, unless a new epoch begins."""
         now_ns = self._clock_ns()
+        is_same_epoch = settings.epoch == self._settings.epoch
         markets: dict[str, Market] = {}
         for wanted in settings.markets:
             market = self._markets.get(wanted.symbol)
-            if market is None or settings.seed != self._seed or _is_moved(market.settings, wanted):
+            if market is None or not is_same_epoch or _is_moved(market.settings, wanted):
                 market = Market(wanted, now_ns)
             market.settings = wanted
             market.due_ns = now_ns
             market.try_again()
             markets[wanted.symbol] = market
         self._markets = markets
-        self._seed = settings.seed
-        self._messages_per_second = settings.messages_per_second
+        self._settings = settings
         self._changed.set()
 
     def status(self) -> list[dict[str, Any]]:
@@ -216,17 +215,17 @@ class Desk:
 
     async def _step(self, market: Market) -> None:
         settings = market.settings
-        market.reference = advanced(settings, self._seed, market.reference)
+        market.reference = advanced(settings, self._settings.seed, market.reference)
         # Steps that were missed, because the clock was moved say, are not made up for.
         market.due_ns = self._clock_ns() + settings.interval_ms * NS_PER_MS
-        wanted = wanted_quotes(settings, self._seed, market.reference)
+        wanted = wanted_quotes(settings, self._settings.seed, market.reference)
         for change in changes(wanted, self._orders.of(settings.symbol)):
             if not self._maker.is_logged_on or market.settings is not settings:
                 return
             if not market.rests(_side(change), self._clock_ns()):
                 await self._send(market, change)
         self._take_events()
-        trade = wanted_trade(settings, self._seed, market.reference)
+        trade = wanted_trade(settings, self._settings.seed, market.reference)
         if trade is not None and self._taker.is_logged_on:
             await self._trade(market, trade)
 
@@ -256,7 +255,7 @@ class Desk:
         """Wait for this message's turn."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
-        self._next_send_s = max(self._next_send_s + 1 / self._messages_per_second, now_s)
+        self._next_send_s = max(self._next_send_s + 1 / self._settings.messages_per_second, now_s)
         await asyncio.sleep(self._next_send_s - now_s)
 
     # --- the taker --------------------------------------------------------------------------------
