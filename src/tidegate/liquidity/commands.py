@@ -219,15 +219,16 @@ class LiquidityDesk:
         self._child.give(self._options)
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + ANSWER_S
-        while True:
+        told: LiquiditySettings | None = None
+        while told is not self._settings:  # newer ones may have been overtaken on their way
+            told = self._settings
             try:
-                await self._ask("settings", msgspec.to_builtins(settings))
+                await self._ask("settings", msgspec.to_builtins(told))
             except _Away:  # it may be starting, with the settings of before
                 if loop.time() > deadline_s:
                     raise ControlError(f"{_AWAY}, with what was set now") from None
+                told = None
                 await asyncio.sleep(RETRY_S)
-            else:
-                return
 
     async def _ask(self, command: str, parameters: dict[str, Any]) -> Any:
         """Raises `_Away`, or `ControlError` with the process' own words."""
