@@ -88,7 +88,6 @@ class Room:
         assert not self.pushed
         return str(refusal.value)
 
-
     def listen(self) -> ControlServer:
         """The process is there."""
         handlers = {"settings": self.change, "status": self.tell}

@@ -49,7 +49,7 @@ from tidegate.model.rejects import UNKNOWN_ORDER
 from tidegate.waiting import wait_at_most
 
 RETRY_S: Final = 1.0  # after a first logon that failed
-REFUSED_S: Final = 5.0  # of the venue's time, that a side which was refused is left alone
+REFUSED_S: Final = 5.0  # of the steps' clock, that a side which was refused is left alone
 REST_S: Final = 0.25  # the longest sleep: events are taken away at least that often
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -99,7 +99,7 @@ class Market:
 
 
 class Desk:
-    """Runs until it is cancelled. `clock_ns` is the venue's time: steps go by it."""
+    """Runs until it is cancelled. Steps go by `clock_ns`, which never goes back."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import uvloop
@@ -84,11 +84,28 @@ def main(file: int) -> int:
     return 0
 
 
+class Clocks(NamedTuple):
+    """`step_ns` is what steps go by, in nanoseconds since whenever; it never goes back. `time_ns` is
+    the time that messages carry."""
+
+    step_ns: Callable[[], int]
+    time_ns: Callable[[], int]
+
+
+def clocks_of(options: MakerOptions) -> Clocks:
+    """The venue's own where that is moved by hand, else the machine's. The machine's time may be set
+    back, which is no reason for a market to stand still: steps go by its stopwatch."""
+    if options.virtual_clock:
+        clock_ns = PatientClock(Path(options.data))
+        return Clocks(clock_ns, clock_ns)
+    return Clocks(time.monotonic_ns, time.time_ns)
+
+
 async def _run(options: MakerOptions, file: int) -> None:
-    clock_ns = PatientClock(Path(options.data)) if options.virtual_clock else time.time_ns
-    maker = _client(options, options.maker, clock_ns)
-    taker = _client(options, options.taker, clock_ns)
-    desk = Desk(maker, taker, options.settings, clock_ns)
+    clocks = clocks_of(options)
+    maker = _client(options, options.maker, clocks.time_ns)
+    taker = _client(options, options.taker, clocks.time_ns)
+    desk = Desk(maker, taker, options.settings, clocks.step_ns)
     server = ControlServer(Path(options.data), handlers_of(desk), SOCKET_NAME)
     server.start()
     gone = asyncio.Event()
