@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -28,9 +29,11 @@ from tidegate.client import (
     OrdType,
     Side,
 )
-from tidegate.config.liquidity import MAKER, TAKER
+from tidegate.config.liquidity import MAKER, TAKER, LiquiditySettings
 from tidegate.engine.order import Order
-from tidegate.liquidity.desk import REFUSED_S, Desk
+from tidegate.liquidity.desk import Desk
+from tidegate.liquidity.market import REFUSED_S
+from tidegate.liquidity.process import handlers_of
 from tidegate.model.market_state import CANCEL_ONLY, MAINTENANCE, ONLINE, POST_ONLY
 from tidegate.model.orders import BUY
 from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
@@ -97,11 +100,19 @@ class Room:
     def status(self) -> dict[str, Any]:
         return self.desk.status()[0]
 
+    async def told(self, settings: LiquiditySettings) -> None:
+        """What the venue tells the maker's process; returns with its answer."""
+        await handlers_of(self.desk)["settings"](msgspec.to_builtins(settings))
+
     async def until(self, found: Callable[[], bool]) -> None:
         """A bounded poll."""
         async with asyncio.timeout(20):
             while not found():
                 await asyncio.sleep(0)
+
+    async def is_at_rest(self) -> None:
+        """Until nothing is left of the step that was under way."""
+        await self.until(lambda: bool(self.desk._changed._waiters))  # type: ignore[attr-defined]
 
     async def is_whole(self) -> None:
         await self.until(lambda: all(len(self.quotes(s)) == LEVELS for s in (Side.BUY, Side.SELL)))
@@ -145,7 +156,7 @@ def test_an_end_that_comes_with_new_settings_is_an_end(turns: int) -> None:
     async def story(room: Room) -> None:
         work = asyncio.create_task(room.desk.run())
         await room.is_whole()
-        await room.until(lambda: bool(room.desk._changed._waiters))  # type: ignore[attr-defined]
+        await room.is_at_rest()
         room.desk.set(replace(room.settings, seed=2, epoch=1))
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -173,6 +184,45 @@ def test_a_new_epoch_begins_every_market_anew_with_the_same_seed_too() -> None:
                     walks[-1].append(room.status["reference_price"])
         assert walks[0] == walks[1] == walks[2]
         assert len(set(walks[0])) > 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("levels", [LEVELS, 1])  # while quotes are entered, or the taker's order
+def test_once_a_pause_is_answered_nothing_more_comes(levels: int) -> None:
+    async def story(room: Room) -> None:
+        market = replace(room.settings.markets[0], levels=levels, trades_per_minute=60)
+        paused = replace(market, paused=True)
+        slow = replace(room.settings, messages_per_second=20, markets=(market,))
+        room.desk.set(slow)
+        async with at_work(room):
+            await room.until(lambda: len(room.quotes()) == 2 and not room.maker.core.pending)
+            await room.until(lambda: not room.desk._under_way.locked())  # the next has its turn
+            await room.told(replace(slow, markets=(paused,)))
+            sent = room.sent()
+            await room.is_at_rest()
+            assert room.sent() == sent
+
+    play(story)
+
+
+def test_a_change_is_answered_when_what_was_on_its_way_is_or_is_given_up_for() -> None:
+    async def story(room: Room) -> None:
+        async with at_work(room):
+            await room.is_whole()
+            room.venue.is_mute = True
+            market = replace(room.settings.markets[0], price=850_000)
+            received = len(room.venue.received)
+            room.desk.set(replace(room.settings, markets=(market,)))
+            await room.until(lambda: len(room.venue.received) > received)
+            paused = replace(room.settings, markets=(replace(market, paused=True),))
+            told = asyncio.create_task(room.told(paused))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not told.done()
+            room.venue.cut_lines()
+            async with asyncio.timeout(20):
+                await told
 
     play(story)
 

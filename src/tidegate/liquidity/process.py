@@ -25,8 +25,9 @@ from tidegate.config.liquidity import LiquiditySettings
 from tidegate.control.client import PatientClock
 from tidegate.control.protocol import ControlError, Handler, parameters_of
 from tidegate.control.server import ControlServer
-from tidegate.liquidity.desk import Desk, FillRefused
+from tidegate.liquidity.desk import Desk
 from tidegate.liquidity.options import MakerOptions, MakerSession
+from tidegate.liquidity.taker import FillRefused
 from tidegate.logs import configure_logging
 
 SOCKET_NAME: Final = "liquidity.sock"
@@ -54,6 +55,7 @@ def handlers_of(desk: Desk) -> dict[str, Handler]:
 
     async def change(given: dict[str, Any]) -> None:
         desk.set(msgspec.convert(given, LiquiditySettings))
+        await desk.settled()
 
     async def status(given: dict[str, Any]) -> dict[str, Any]:
         parameters_of(given, StatusParameters)
@@ -62,7 +64,7 @@ def handlers_of(desk: Desk) -> dict[str, Handler]:
     async def fill(given: dict[str, Any]) -> dict[str, Any]:
         wanted = parameters_of(given, FillParameters)
         try:
-            traded = await desk.fill(wanted.symbol, wanted.side, wanted.price, wanted.qty)
+            traded = await desk.taker.fill(wanted.symbol, wanted.side, wanted.price, wanted.qty)
         except FillRefused as refused:
             raise ControlError(str(refused)) from None
         return {"traded": traded}
@@ -85,16 +87,16 @@ def main(file: int) -> int:
 
 
 class Clocks(NamedTuple):
-    """`step_ns` is what steps go by, in nanoseconds since whenever; it never goes back. `time_ns` is
-    the time that messages carry."""
+    """Both in nanoseconds. `step_ns` is what steps go by, which never goes back; `time_ns` is the
+    time that messages carry."""
 
     step_ns: Callable[[], int]
     time_ns: Callable[[], int]
 
 
 def clocks_of(options: MakerOptions) -> Clocks:
-    """The venue's own where that is moved by hand, else the machine's. The machine's time may be set
-    back, which is no reason for a market to stand still: steps go by its stopwatch."""
+    """The venue's own where that is moved by hand, else the machine's. The machine's time may be
+    set back, which is no reason for a market to stand still: steps go by its stopwatch."""
     if options.virtual_clock:
         clock_ns = PatientClock(Path(options.data))
         return Clocks(clock_ns, clock_ns)
