@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -29,10 +29,13 @@ from tidegate.client import (
     OrdType,
     Side,
 )
-from tidegate.config.liquidity import MAKER, TAKER, LiquiditySettings
+from tidegate.config.liquidity import MAKER, TAKER, LiquiditySettings, MarketMaking
+from tidegate.control.market_commands import market_commands
 from tidegate.engine.order import Order
+from tidegate.liquidity.bands import band_in
 from tidegate.liquidity.desk import Desk
 from tidegate.liquidity.market import REFUSED_S
+from tidegate.liquidity.plan import Band
 from tidegate.liquidity.process import handlers_of
 from tidegate.model.market_state import CANCEL_ONLY, MAINTENANCE, ONLINE, POST_ONLY
 from tidegate.model.orders import BUY
@@ -72,7 +75,7 @@ class Room:
         self.settings = settings
         self.maker = self.client(MAKER)
         self.taker = self.client(TAKER, taker_secret)
-        self.desk = Desk(self.maker, self.taker, settings, lambda: self.now_ns)
+        self.desk = Desk(self.maker, self.taker, settings, lambda: self.now_ns, self.band_of)
 
     def client(self, name: str, secret: str = SECRET) -> Client:
         """As the maker's process makes it, but that it comes back at once."""
@@ -82,6 +85,11 @@ class Room:
             LogonOptions(reset_seq_num=True, cancel_orders_on_disconnect=True),
             reconnect_delays_s=(0.01,),
         )
+
+    async def band_of(self, market: MarketMaking) -> Band | None:
+        """As the maker's process asks for it."""
+        service = cast(Any, self.venue.memory)  # which has a venue, as a service does
+        return band_in(await market_commands(service)["markets"]({}), market)
 
     def quotes(self, side: Side | None = None) -> list[Order]:
         """The maker's orders in the book."""
@@ -121,6 +129,7 @@ class Room:
         """Let that time pass and the maker make a step."""
         before = self.status["step"]
         self.now_ns += int(seconds * NS_PER_S)
+        self.desk._changed.set()  # it looks at once
         await self.until(lambda: self.status["step"] > before)
 
 

@@ -35,6 +35,7 @@ from tidegate.client import (
     Side,
 )
 from tidegate.config.liquidity import LiquiditySettings, MarketMaking, lots_text, price_text
+from tidegate.liquidity.bands import BandOf
 from tidegate.liquidity.changes import Change, changes
 from tidegate.liquidity.market import NS_PER_S, Market
 from tidegate.liquidity.own_orders import OwnOrders
@@ -58,11 +59,13 @@ class Desk:
         taker: Client,
         settings: LiquiditySettings,
         clock_ns: Callable[[], int],
+        band_of: BandOf,
     ) -> None:
         self.taker = Taker(taker)
         self._maker = maker
         self._under_way = asyncio.Lock()  # held while a request of the maker waits for its answer
         self._clock_ns = clock_ns
+        self._band_of = band_of
         self._orders = OwnOrders()
         self._changed = asyncio.Event()
         self._is_fresh = True  # nothing of an earlier line can be in the book
@@ -97,13 +100,13 @@ class Desk:
         await self.taker.settled()
 
     def status(self) -> list[dict[str, Any]]:
-        """Each market: where its reference is, and how many quotes are open."""
+        """Each market: what its quotes stand around, and how many are open."""
         self._take_events()
         return [
             {
                 "symbol": symbol,
                 "reference_price": price_text(
-                    market.settings, _on_tick(market.settings, market.reference.price)
+                    market.settings, _on_tick(market.settings, market.around.price)
                 ),
                 "step": market.reference.step,
                 "open_quotes": len(self._orders.of(symbol)),
@@ -176,13 +179,17 @@ class Desk:
     async def _step(self, market: Market, settings: LiquiditySettings) -> None:
         making = market.settings
         market.advance(settings.seed, self._clock_ns())
-        wanted = wanted_quotes(making, settings.seed, market.reference)
+        band = await self._band_of(making) if market.asks_band else None
+        if self._settings is not settings:
+            return
+        market.hold(band)
+        wanted = wanted_quotes(making, settings.seed, market.around)
         for change in changes(wanted, self._orders.of(making.symbol)):
             if not market.rests(_side(change), self._clock_ns()):
                 if not await self._send(market, change, settings):
                     return
         self._take_events()
-        trade = wanted_trade(making, settings.seed, market.reference)
+        trade = wanted_trade(making, settings.seed, market.around)
         if trade is not None and self.taker.is_logged_on:
             await self._trade(market, trade, settings)
 
@@ -211,7 +218,7 @@ class Desk:
         price, qty = price_text(making, trade.price), lots_text(trade.lots)
         outcome = await self.taker.trade(making.symbol, trade.side, price, qty)
         if isinstance(outcome, Refused | Accepted):
-            market.taker_refused = outcome.text if isinstance(outcome, Refused) else ""
+            market.answer_taker(outcome.text if isinstance(outcome, Refused) else "")
 
     async def _may_send(self, settings: LiquiditySettings) -> bool:
         """Wait for a message's turn. False where there are other settings by then."""

@@ -8,7 +8,8 @@ import structlog
 
 from tidegate.client import Side
 from tidegate.config.liquidity import MarketMaking
-from tidegate.liquidity.plan import Reference, advanced, first_reference
+from tidegate.liquidity.plan import Band, Reference, advanced, first_reference, within
+from tidegate.model.rejects import PRICE_BAND
 
 REFUSED_S: Final = 5.0  # of the steps' clock, that a side which was refused is left alone
 NS_PER_MS: Final = 1_000_000
@@ -25,6 +26,8 @@ class Market:
     def __init__(self, settings: MarketMaking, now_ns: int) -> None:
         self.settings = settings
         self.reference: Reference = first_reference(settings)
+        self.around = self.reference  # which quotes stand, where the band keeps them from the other
+        self.asks_band = True  # before the next step
         self.due_ns = now_ns
         self.refused = ""  # why, until the venue takes a quote again
         self.taker_refused = ""
@@ -40,13 +43,27 @@ class Market:
         self.reference = advanced(self.settings, seed, self.reference)
         self.due_ns = now_ns + self.settings.interval_ms * NS_PER_MS
 
+    def hold(self, band: Band | None) -> None:
+        """Quote as near to the reference as the band lets. While it holds the market back each step
+        looks at it again: trades take it along. None is no band, or one that is far away."""
+        self.around = (
+            self.reference if band is None else within(self.settings, self.reference, band)
+        )
+        self.asks_band = self.around != self.reference
+
     def refuse(self, side: Side, reason: str, now_ns: int) -> None:
         """Whether that is news: each reason is told once."""
         self._rests_until_ns[side] = now_ns + int(REFUSED_S * NS_PER_S)
+        self._hear(reason)
         if reason != self.refused:
             self.refused = reason
             symbol = self.settings.symbol
             _log.warning("quote_refused", symbol=symbol, side=side.name.lower(), reason=reason)
+
+    def answer_taker(self, reason: str) -> None:
+        """Why the venue has refused the taker's order; empty where it has not."""
+        self.taker_refused = reason
+        self._hear(reason)
 
     def accept(self, side: Side) -> None:
         """The venue takes quotes of that side."""
@@ -62,3 +79,8 @@ class Market:
         """An operator has changed something: leave nothing alone."""
         self._rests_until_ns.clear()
         self.refused = ""
+        self.asks_band = True
+
+    def _hear(self, reason: str) -> None:
+        if reason == PRICE_BAND.text.decode():
+            self.asks_band = True

@@ -43,6 +43,14 @@ class Reference(NamedTuple):
         return _nearest(self.fine, FINE)
 
 
+class Band(NamedTuple):
+    """How far an order may go now: a sell not below `lowest`, a buy not above `highest`, in price
+    units."""
+
+    lowest: int
+    highest: int
+
+
 class Quote(NamedTuple):
     """A limit order to have in the book: price in units, quantity in lots."""
 
@@ -70,6 +78,18 @@ def advanced(market: MarketMaking, seed: int, reference: Reference) -> Reference
     return Reference(step, min(max(fine, home // BOUND), home * BOUND))
 
 
+def within(market: MarketMaking, reference: Reference, band: Band) -> Reference:
+    """The reference, or where that is too near the band's edge or beyond it the nearest one that is
+    not: quotes around it are taken, and so are the taker's orders, which reach the best of them. In
+    a band that is too narrow for that it is the middle."""
+    room = _reach(market) + market.tick_units
+    lowest, highest = band.lowest + room, band.highest - room
+    if lowest > highest:
+        lowest = highest = (band.lowest + band.highest) // 2
+    price = min(max(reference.price, lowest), highest)
+    return reference if price == reference.price else reference._replace(fine=price * FINE)
+
+
 def wanted_quotes(market: MarketMaking, seed: int, reference: Reference) -> list[Quote]:
     """The quotes of a step, from the best outward, bids first."""
     gap, half = market.gap_units, (market.spread_units + 1) // 2
@@ -94,10 +114,15 @@ def wanted_trade(market: MarketMaking, seed: int, reference: Reference) -> Quote
     if market.side:
         side = Side.SELL if market.side == "buy" else Side.BUY
     lots = max(market.lots * draw.randint(*_TAKES_PERCENT) // 100, market.lots_min)
-    reach = market.spread_units + _REACH_GAPS * market.gap_units
+    reach = _reach(market)
     tick = market.tick_units
     price = reference.price + reach if side == Side.BUY else reference.price - reach
     return Quote(side, max(price // tick, 1) * tick, lots)
+
+
+def _reach(market: MarketMaking) -> int:
+    """How far from the reference a taker's order may trade."""
+    return market.spread_units + _REACH_GAPS * market.gap_units
 
 
 def _nearest(number: int, divisor: int) -> int:

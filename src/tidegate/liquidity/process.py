@@ -25,6 +25,7 @@ from tidegate.config.liquidity import LiquiditySettings
 from tidegate.control.client import PatientClock
 from tidegate.control.protocol import ControlError, Handler, parameters_of
 from tidegate.control.server import ControlServer
+from tidegate.liquidity.bands import bands_of
 from tidegate.liquidity.desk import Desk
 from tidegate.liquidity.options import MakerOptions, MakerSession
 from tidegate.liquidity.taker import FillRefused
@@ -107,7 +108,7 @@ async def _run(options: MakerOptions, file: int) -> None:
     clocks = clocks_of(options)
     maker = _client(options, options.maker, clocks.time_ns)
     taker = _client(options, options.taker, clocks.time_ns)
-    desk = Desk(maker, taker, options.settings, clocks.step_ns)
+    desk = Desk(maker, taker, options.settings, clocks.step_ns, bands_of(Path(options.data)))
     server = ControlServer(Path(options.data), handlers_of(desk), SOCKET_NAME)
     server.start()
     gone = asyncio.Event()
