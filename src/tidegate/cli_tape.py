@@ -163,6 +163,8 @@ def _columns(given: list[str]) -> dict[str, str]:
         field, equals, name = text.partition("=")
         if not equals or not name:
             wrong(f"--column must be FIELD=NAME, not {text}")
+        if field in columns:
+            wrong(f"--column names {field} twice: {columns[field]} and {name}")
         columns[field] = name
     return columns
 

@@ -166,6 +166,11 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VenueProcess
             ["--column", "price"],
             "--column must be FIELD=NAME",
         ),
+        (
+            f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
+            ["--column", "size=price", "--column", "size=size"],
+            "--column names size twice: price and size",
+        ),
     ],
 )
 def test_bad_tapes_are_told_and_nothing_of_them_is_sent(

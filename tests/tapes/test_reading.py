@@ -91,6 +91,17 @@ def test_other_names_of_columns_are_said_and_other_symbols_left_out(tmp_path: Pa
     assert [(e.symbol, e.price) for e in only] == [("ETH/USD", Decimal(84000))]
 
 
+def test_a_time_that_is_mapped_is_the_time_whatever_else_the_file_has(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "time_ns,exchange_time,time_s,side,price,size\n5,20,1,b,84000,1\n6,10,2,b,84000,1\n"
+    )
+    assert [e.time_ns for e in read(path, AS_BTC)] == [5, 6]
+    mapped = TapeMapping(symbol="BTC/USD", columns={"time_s": "exchange_time"})
+    assert refused(path, mapped).startswith("line 3, column exchange_time: time runs backwards")
+    twice = TapeMapping(columns={"time_s": "exchange_time", "time_ns": "time_ns"})
+    assert refused(path, twice) == "a tape has one time: map one of time_ns, time_s"
+
+
 def test_parquets_own_times_are_what_they_are_whatever_their_columns_are_called(
     tmp_path: Path,
 ) -> None:

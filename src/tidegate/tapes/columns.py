@@ -96,7 +96,7 @@ class Tape:
         self._instruments = instruments
         self._at = _places(path, source.columns, mapping)
         self.has_orders = "action" in self._at
-        self._time_field = next(name for name in TIMES if name in self._at)
+        self._time_field = _time_field(self._at, mapping)
         self._open: set[str] = set()
         if mapping.symbol:
             self._instrument(mapping.symbol, 1, "")
@@ -281,6 +281,14 @@ def _places(path: Path, columns: list[str], mapping: TapeMapping) -> dict[str, i
             f"--column FIELD=NAME says which one it is"
         )
     return places
+
+
+def _time_field(places: dict[str, int], mapping: TapeMapping) -> str:
+    """The one that is mapped, else the finest there is. Raises `TapeError` where two are mapped."""
+    mapped = [field for field in TIMES if field in mapping.columns]
+    if len(mapped) > 1:
+        raise TapeError(f"a tape has one time: map one of {', '.join(mapped)}")
+    return mapped[0] if mapped else next(field for field in TIMES if field in places)
 
 
 def _has(columns: list[str]) -> str:
