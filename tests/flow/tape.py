@@ -33,7 +33,7 @@ def read_tape(path: Path, *, thinned: bool) -> Iterator[TapeEvent]:
     """The events to play, in order. `thinned` leaves out those orders of the opening book, all of
     one moment, that are far from the touch, so that a short run reaches the trading."""
     mapping = TapeMapping(symbol=SYMBOL, scale_price=Decimal(10), scale_qty=QTY_UNIT)
-    instruments = {SYMBOL: TapeInstrument(symbol=SYMBOL, tick=Decimal("0.1"))}
+    instruments = {SYMBOL: TapeInstrument(symbol=SYMBOL, tick=Decimal("0.1"), price_decimals=1)}
     left_out: set[str] = set()
     opening_ns = -1
     with closing(open_source(path)) as source:

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.tapes.room import BTC, ORDERS
 from tidegate.client import Side
 from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
 from tidegate.tapes.events import TapeError, TapeEvent, joined
 from tidegate.tapes.source import open_source
 
-BTC = TapeInstrument(symbol="BTC/USD", tick=Decimal("0.1"))
-ETH = TapeInstrument(symbol="ETH/USD", tick=Decimal("0.01"))
-INSTRUMENTS = {one.symbol: one for one in (BTC, ETH)}
-ORDERS = "time_ns,symbol,action,side,price,size,order_id\n"
+ETH = TapeInstrument(symbol="ETH/USD", tick=Decimal("0.01"), price_decimals=2)
+INSTRUMENTS = {"BTC/USD": BTC, "ETH/USD": ETH, "XBT/USD": BTC}
 AS_BTC = TapeMapping(symbol="BTC/USD")
 
 
@@ -89,6 +88,22 @@ def test_other_names_of_columns_are_said_and_other_symbols_left_out(tmp_path: Pa
     assert [(e.time_ns, e.symbol) for e in events] == [(10**6, "ETH/USD"), (2 * 10**6, "BTC/USD")]
     only = read(path, TapeMapping(columns=columns, only="BTC/USD", symbol="ETH/USD"))
     assert [(e.symbol, e.price) for e in only] == [("ETH/USD", Decimal(84000))]
+
+
+def test_older_spellings_name_their_pairs_and_prices_go_up_to_what_the_venue_reads(
+    tmp_path: Path,
+) -> None:
+    path = written(
+        tmp_path,
+        f"{ORDERS}1,XBT/USD,A,A,{10**17 - 1}.9,9999999999.99999999,1\n"
+        f"2,ETH/USD,A,A,{10**16 - 1}.99,1,2\n",
+    )
+    high, other = read(path)
+    assert (high.symbol, high.price) == ("BTC/USD", Decimal(10**17) - Decimal("0.1"))
+    assert high.qty == Decimal(10**10) - Decimal("0.00000001")
+    assert (other.symbol, other.price) == ("ETH/USD", Decimal(10**16) - Decimal("0.01"))
+    only = read(path, TapeMapping(symbol="XBT/USD", only="XBT/USD"))
+    assert [event.symbol for event in only] == ["BTC/USD"]
 
 
 def test_a_time_that_is_mapped_is_the_time_whatever_else_the_file_has(tmp_path: Path) -> None:
@@ -180,8 +195,12 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
         ("100,BTC/USD,A,B,NaN,1,8", "line 3, column price: must be a number, not 'NaN'"),
         ("100,BTC/USD,A,B,84_000,1,8", "line 3, column price: must be a number, not '84_000'"),
         (
-            "100,BTC/USD,A,B,1e12,1,8",
-            "line 3, column price: 1E+12 times 1 must be below 1000000000000",
+            "100,BTC/USD,A,B,1e17,1,8",  # with a decimal 18 digits, as many as the venue reads
+            "line 3, column price: 1E+17 times 1 must be below 100000000000000000",
+        ),
+        (
+            "100,BTC/USD,A,B,84000,10000000000,8",
+            "line 3, column size: 10000000000 times 1 must be below 10000000000",
         ),
         ("100,BTC/USD,A,B,84000,9e99,8", "line 3, column size: 9E+99 times 1 must be below"),
         ("100,BTC/USD,A,B,84000,1e999999,8", "line 3, column size: must be a number"),
@@ -233,8 +252,9 @@ def test_damaged_files_and_wrong_mappings_are_told(tmp_path: Path) -> None:
     assert "no UTF-8 text" in refused(tmp_path / "latin.csv")
     assert refused(tmp_path / "none.csv") == "no such file"
     good = written(tmp_path, ORDERS)
-    assert refused(good, TapeMapping(symbol="BTC/EUR")).startswith(
-        "line 1: 'BTC/EUR' is not traded"
+    assert refused(tmp_path) == "not a plain file"
+    assert refused(good, TapeMapping(symbol="BTC/EUR")) == (
+        "--symbol: 'BTC/EUR' is not traded; the venue has BTC/USD, ETH/USD"
     )
     assert "no field 'prize' to map" in refused(good, TapeMapping(columns={"prize": "price"}))
     assert refused(good, TapeMapping(columns={"price": "prize"})).startswith(

@@ -14,6 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from tidegate.client import Side
+from tidegate.model.limits import NUMBER_DIGITS_MAX
+from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.tapes.events import (
     ADD,
     CANCEL,
@@ -49,9 +51,7 @@ _SIDES: Final = {
 _NO_SIDE: Final = "N"
 _PLAYED: Final = (ADD, CANCEL, MODIFY, TRADE)
 _LEFT_OUT: Final = (FILL, "N", "R")  # outcomes, and marks that are no orders
-_QTY_DECIMALS: Final = 8
-_LOT: Final = Decimal(1).scaleb(-_QTY_DECIMALS)
-_VALUE_MAX: Final = Decimal(10) ** 12  # of a price or a size, scaled
+_LOT: Final = Decimal(1).scaleb(-LOT_DECIMALS)
 _TIME_NS_MAX: Final = (1 << 63) - 1
 _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?", re.ASCII
@@ -60,10 +60,12 @@ _EXACT: Final = Context(prec=500)  # more than any such number times a factor li
 
 
 class TapeInstrument(Struct, frozen=True, kw_only=True):
-    """What prices and sizes are checked against: what the venue says of the pair."""
+    """What prices and sizes are checked against: what the venue says of the pair. A price has as
+    many digits as the venue reads, `price_decimals` of them behind the point."""
 
     symbol: str
     tick: Decimal
+    price_decimals: int
 
 
 class TapeMapping(Struct, frozen=True, kw_only=True):
@@ -88,7 +90,8 @@ class Tape:
         mapping: TapeMapping,
         instruments: Mapping[str, TapeInstrument],
     ) -> None:
-        """Raises `TapeError` for columns that are missing, and a symbol that is not traded."""
+        """`instruments` are found by any spelling of their symbols. Raises `TapeError` for columns
+        that are missing, and a symbol that is not traded."""
         self.skipped = 0
         self._path = path
         self._source = source
@@ -99,11 +102,12 @@ class Tape:
         self._time_field = _time_field(self._at, mapping)
         self._open: set[str] = set()
         if mapping.symbol:
-            self._instrument(mapping.symbol, 1, "")
+            if mapping.symbol not in instruments:
+                raise TapeError(f"--symbol: {self._not_traded(mapping.symbol)}")
         elif "symbol" not in self._at:
             raise TapeError(
                 f"{path}: no column symbol; name the pair to play it as with --symbol, one of "
-                f"{', '.join(instruments)}"
+                f"{self._known()}"
             )
 
     def events(self) -> Iterator[TapeEvent]:
@@ -140,8 +144,7 @@ class Tape:
             return None  # of before the tape began
         if action == CANCEL:
             self._open.discard(order)
-        symbol = self._mapping.symbol or self._text(fields, "symbol")
-        instrument = self._instrument(symbol, line, self._name("symbol"))
+        instrument = self._instrument(line, fields)
         display = self._text(fields, "display_size") if "display_size" in self._at else ""
         return TapeEvent(
             time_ns=time_ns,
@@ -187,7 +190,9 @@ class Tape:
         return int(time_ns)
 
     def _price(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> Decimal:
-        given, price = self._scaled(line, fields, "price", self._mapping.scale_price)
+        given, price = self._scaled(
+            line, fields, "price", self._mapping.scale_price, instrument.price_decimals
+        )
         if _EXACT.remainder(price, instrument.tick):
             raise self._wrong(
                 line,
@@ -198,28 +203,27 @@ class Tape:
         return price
 
     def _qty(self, line: int, fields: Sequence[str], name: str) -> Decimal:
-        given, qty = self._scaled(line, fields, name, self._mapping.scale_qty)
+        given, qty = self._scaled(line, fields, name, self._mapping.scale_qty, LOT_DECIMALS)
         if _EXACT.remainder(qty, _LOT):
             raise self._wrong(
                 line,
                 name,
                 f"{given} times {self._mapping.scale_qty} is {_plain(qty)}, which has more than "
-                f"{_QTY_DECIMALS} decimals",
+                f"{LOT_DECIMALS} decimals",
             )
         return qty
 
     def _scaled(
-        self, line: int, fields: Sequence[str], name: str, factor: Decimal
+        self, line: int, fields: Sequence[str], name: str, factor: Decimal, decimals: int
     ) -> tuple[Decimal, Decimal]:
-        """As given, and as it is played."""
+        """As given, and as it is played: above 0, and of no more digits than the venue reads."""
         given = self._decimal(line, fields, name)
         value = _EXACT.multiply(given, factor)
         if value <= 0:
             raise self._wrong(line, name, f"must be above 0, not {given}")
-        if value >= _VALUE_MAX:
-            raise self._wrong(
-                line, name, f"{given} times {factor} must be below {_plain(_VALUE_MAX)}"
-            )
+        bound = Decimal(10) ** (NUMBER_DIGITS_MAX - decimals)
+        if value >= bound:
+            raise self._wrong(line, name, f"{given} times {factor} must be below {_plain(bound)}")
         return given, value
 
     def _decimal(self, line: int, fields: Sequence[str], name: str) -> Decimal:
@@ -229,14 +233,18 @@ class Tape:
             raise self._wrong(line, name, f"must be a number, not {text[:64]!r}")
         return value
 
-    def _instrument(self, symbol: str, line: int, column: str) -> TapeInstrument:
+    def _instrument(self, line: int, fields: Sequence[str]) -> TapeInstrument:
+        symbol = self._mapping.symbol or self._text(fields, "symbol")
         found = self._instruments.get(symbol)
         if found is None:
-            known = ", ".join(self._instruments)
-            raise at(
-                self._path, line, column, f"{symbol[:64]!r} is not traded; the venue has {known}"
-            )
+            raise self._wrong(line, "symbol", self._not_traded(symbol))
         return found
+
+    def _not_traded(self, symbol: str) -> str:
+        return f"{symbol[:64]!r} is not traded; the venue has {self._known()}"
+
+    def _known(self) -> str:
+        return ", ".join(dict.fromkeys(one.symbol for one in self._instruments.values()))
 
     def _text(self, fields: Sequence[str], name: str) -> str:
         return fields[self._at[name]].strip()

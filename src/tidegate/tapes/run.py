@@ -145,12 +145,20 @@ def _ready(data: Path) -> dict[str, Any]:
 
 
 def _instruments(data: Path) -> dict[str, TapeInstrument]:
-    markets = _asked(data, "markets")
-    return {
-        market["symbol"]: TapeInstrument(symbol=market["symbol"], tick=Decimal(market["tick"]))
+    """By their symbols, and by older spellings that are no other's symbol."""
+    markets = [market for market in _asked(data, "markets") if market["traded"]]
+    instruments = {
+        market["symbol"]: TapeInstrument(
+            symbol=market["symbol"],
+            tick=Decimal(market["tick"]),
+            price_decimals=market["price_decimals"],
+        )
         for market in markets
-        if market["traded"]
     }
+    for market in markets:
+        for alias in market["aliases"]:
+            instruments.setdefault(alias, instruments[market["symbol"]])
+    return instruments
 
 
 def _asked(data: Path, command: str) -> Any:
