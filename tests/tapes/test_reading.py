@@ -60,8 +60,17 @@ def test_order_by_order_data_with_outcomes_and_sideless_rows_left_out(tmp_path: 
         (100, "A", Side.BUY, price("47990"), qty("0.002"), "7", 2),
         (200, "M", Side.BUY, price("47992.5"), qty("0.001"), "7", 4),
         (300, "T", Side.SELL, price("47992.5"), qty("0.003"), "0", 5),
-        (400, "C", Side.BUY, price("47992.5"), qty("0.001"), "7", 8),
+        (400, "C", Side.BUY, 0, 0, "7", 8),
     ]
+
+
+def test_of_a_cancel_neither_price_nor_size_is_looked_at(tmp_path: Path) -> None:
+    rows = "".join(
+        f"1,BTC/USD,A,B,84000,1,{order}\n1,BTC/USD,C,B,{price},{size},{order}\n"
+        for order, price, size in ((1, "", ""), (2, "0", "0"), (3, "84000.05", "none"))
+    )
+    found = [event for event in read(written(tmp_path, ORDERS + rows)) if event.action == "C"]
+    assert [(event.price, event.qty, event.display) for event in found] == [(0, 0, None)] * 3
 
 
 def test_trades_with_times_in_seconds_keep_every_nanosecond(tmp_path: Path) -> None:
@@ -108,7 +117,8 @@ def test_older_spellings_name_their_pairs_and_prices_go_up_to_what_the_venue_rea
 
 def test_a_time_that_is_mapped_is_the_time_whatever_else_the_file_has(tmp_path: Path) -> None:
     path = written(
-        tmp_path, "time_ns,exchange_time,time_s,side,price,size\n5,20,1,b,84000,1\n6,10,2,b,84000,1\n"
+        tmp_path,
+        "time_ns,exchange_time,time_s,side,price,size\n5,20,1,b,84000,1\n6,10,2,b,84000,1\n",
     )
     assert [e.time_ns for e in read(path, AS_BTC)] == [5, 6]
     mapped = TapeMapping(symbol="BTC/USD", columns={"time_s": "exchange_time"})

@@ -58,6 +58,9 @@ _NUMBER: Final = re.compile(
 )
 _EXACT: Final = Context(prec=500)  # more than any such number times a factor like it can need
 
+_Terms = tuple[Decimal, Decimal, Decimal | None]
+_NO_TERMS: Final[_Terms] = (Decimal(0), Decimal(0), None)
+
 
 class TapeInstrument(Struct, frozen=True, kw_only=True):
     """What prices and sizes are checked against: what the venue says of the pair. A price has as
@@ -145,17 +148,27 @@ class Tape:
         if action == CANCEL:
             self._open.discard(order)
         instrument = self._instrument(line, fields)
-        display = self._text(fields, "display_size") if "display_size" in self._at else ""
+        price, qty, display = _NO_TERMS
+        if action != CANCEL:
+            price, qty, display = self._terms(line, fields, instrument)
         return TapeEvent(
             time_ns=time_ns,
             action=action,
             symbol=instrument.symbol,
             side=side,
-            price=self._price(line, fields, instrument),
-            qty=self._qty(line, fields, "size"),
+            price=price,
+            qty=qty,
             order=order,
-            display=self._qty(line, fields, "display_size") if display else None,
+            display=display,
             line=line,
+        )
+
+    def _terms(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> _Terms:
+        display = self._text(fields, "display_size") if "display_size" in self._at else ""
+        return (
+            self._price(line, fields, instrument),
+            self._qty(line, fields, "size"),
+            self._qty(line, fields, "display_size") if display else None,
         )
 
     # --- fields -----------------------------------------------------------------------------------
