@@ -187,7 +187,7 @@ def _print_played(played: Played) -> None:
     )
     rejected = summary.rejects.total()
     print(f"{summary.events} events in {summary.seconds:.1f} s, {played.skipped} rows left out")
-    print(f"sent: {sent}; {summary.overtaken} not sent, the order was over")
+    print(f"sent: {sent}; {summary.overtaken} not sent, the order was over or of before the tape")
     if summary.unanswered:
         print(f"{summary.unanswered} of them have no answer; what became of them is not known")
     print(f"trades: {summary.trades}, {summary.traded_qty:f} in all; rejected: {rejected}")

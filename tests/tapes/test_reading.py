@@ -44,7 +44,7 @@ def test_order_by_order_data_with_outcomes_and_sideless_rows_left_out(tmp_path: 
         tmp_path,
         "ts_event_ns,action,side,price,size,order_id,flags\n"
         "100,A,B,4799.00,2,7,40\n"
-        "100,C,A,4800.00,1,3,0\n"  # of before the tape
+        "100,C,A,4800.00,1,3,0\n"  # of before the tape: the player knows no such order
         "200,M,B,4799.25,1,7,0\n"
         "300,T,A,4799.25,3,0,0\n"
         "300,T,N,4799.25,3,0,0\n"
@@ -58,6 +58,7 @@ def test_order_by_order_data_with_outcomes_and_sideless_rows_left_out(tmp_path: 
     price, qty = Decimal, Decimal
     assert found == [
         (100, "A", Side.BUY, price("47990"), qty("0.002"), "7", 2),
+        (100, "C", Side.SELL, 0, 0, "3", 3),
         (200, "M", Side.BUY, price("47992.5"), qty("0.001"), "7", 4),
         (300, "T", Side.SELL, price("47992.5"), qty("0.003"), "0", 5),
         (400, "C", Side.BUY, 0, 0, "7", 8),

@@ -50,7 +50,7 @@ _SIDES: Final = {
 }
 _NO_SIDE: Final = "N"
 _PLAYED: Final = (ADD, CANCEL, MODIFY, TRADE)
-_LEFT_OUT: Final = (FILL, "N", "R")  # outcomes, and marks that are no orders
+_LEFT_OUT: Final = ("N", "R")  # marks that are no orders
 _LOT: Final = Decimal(1).scaleb(-LOT_DECIMALS)
 _TIME_NS_MAX: Final = (1 << 63) - 1
 _NUMBER: Final = re.compile(
@@ -103,7 +103,7 @@ class Tape:
         self._at = _places(path, source.columns, mapping)
         self.has_orders = "action" in self._at
         self._time_field = _time_field(self._at, mapping)
-        self._open: set[str] = set()
+        self._open: dict[str, Decimal] = {}  # by the tape's own account: what is left of each
         if mapping.symbol:
             if mapping.symbol not in instruments:
                 raise TapeError(f"--symbol: {self._not_traded(mapping.symbol)}")
@@ -139,18 +139,19 @@ class Tape:
         if action == "" or side is None:
             return None
         order = self._text(fields, "order_id") if self.has_orders else ""
-        if action == ADD:
-            if order in self._open:
-                raise self._wrong(line, "order_id", f"order {order} is added twice")
-            self._open.add(order)
-        elif action in (CANCEL, MODIFY) and order not in self._open:
-            return None  # of before the tape began
-        if action == CANCEL:
-            self._open.discard(order)
+        if action == FILL:
+            self._filled(order, fields)
+            return None
+        if action == ADD and order in self._open:
+            raise self._wrong(line, "order_id", f"order {order} is added twice")
         instrument = self._instrument(line, fields)
         price, qty, display = _NO_TERMS
-        if action != CANCEL:
+        if action == CANCEL:
+            self._open.pop(order, None)
+        else:
             price, qty, display = self._terms(line, fields, instrument)
+        if action == ADD or (action == MODIFY and order in self._open):
+            self._open[order] = qty
         return TapeEvent(
             time_ns=time_ns,
             action=action,
@@ -162,6 +163,19 @@ class Tape:
             display=display,
             line=line,
         )
+
+    def _filled(self, order: str, fields: Sequence[str]) -> None:
+        """An order of which nothing is left is forgotten, for a tape may have any number of them.
+        The row is not played, so nothing in it is a mistake."""
+        left = self._open.get(order)
+        filled = number_of(self._text(fields, "size"))
+        if left is None or filled is None:
+            return
+        left = _EXACT.subtract(left, _EXACT.multiply(filled, self._mapping.scale_qty))
+        if left > 0:
+            self._open[order] = left
+        else:
+            del self._open[order]
 
     def _terms(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> _Terms:
         display = self._text(fields, "display_size") if "display_size" in self._at else ""
@@ -178,7 +192,7 @@ class Tape:
         if not self.has_orders:
             return PRINT
         action = self._text(fields, "action")
-        if action in _PLAYED:
+        if action in _PLAYED or action == FILL:
             return action
         if action in _LEFT_OUT:
             return ""
