@@ -39,6 +39,8 @@ def read_tape(path: Path, *, thinned: bool) -> Iterator[TapeEvent]:
     opening_ns = -1
     with closing(open_source(path)) as source:
         for event in Tape(path, source, mapping, instruments).events():
+            if event is None:
+                continue
             opening_ns = event.time_ns if opening_ns < 0 else opening_ns
             is_far = not _NEAR[0] <= event.price <= _NEAR[1]
             if event.action == ADD and not (thinned and event.time_ns == opening_ns and is_far):

@@ -7,7 +7,6 @@ import csv
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ from tidegate.client import Accepted, NewOrder, Side
 from tidegate.control.client import ask
 from tidegate.tapes.columns import Tape, TapeMapping
 from tidegate.tapes.events import TapeEvent
-from tidegate.tapes.run import HEAD_EVENTS
+from tidegate.tapes.reading import HEAD_EVENTS
 from tidegate.tapes.source import open_source
 
 KRAKEN = Path(__file__).resolve().parents[3] / "shared/data/kraken-xbtusdt-trades-20251110.csv.gz"
@@ -69,7 +68,9 @@ def events_of(path: Path) -> list[TapeEvent]:
     instruments = {"BTC/USD": BTC}
     with closing(open_source(path)) as source:
         events = Tape(path, source, TapeMapping(), instruments).events()
-        return [event._replace(line=0) for event in events]  # which the forms do not share
+        return [  # lines the forms do not share
+            event._replace(line=0) for event in events if event is not None
+        ]
 
 
 def test_a_recording_of_one_symbol_has_no_other_and_no_file_is_replaced(

@@ -51,6 +51,7 @@ _SIDES: Final = {
 _NO_SIDE: Final = "N"
 _PLAYED: Final = (ADD, CANCEL, MODIFY, TRADE)
 _LEFT_OUT: Final = ("N", "R")  # marks that are no orders
+LEFT_OUT_AT_ONCE: Final = 1_000  # rows: a millisecond or two
 _LOT: Final = Decimal(1).scaleb(-LOT_DECIMALS)
 _TIME_NS_MAX: Final = (1 << 63) - 1
 _NUMBER: Final = re.compile(
@@ -113,12 +114,28 @@ class Tape:
                 f"{self._known()}"
             )
 
-    def events(self) -> Iterator[TapeEvent]:
-        """In the order of the rows. Raises `TapeError` at the first row that is wrong."""
+    def events(self) -> Iterator[TapeEvent | None]:
+        """In the order of the rows; None where `LEFT_OUT_AT_ONCE` rows in a row are no events, so
+        that whoever reads can do something else meanwhile. Raises `TapeError` at the first row
+        that is wrong."""
+        left_out = 0
+        for event in self._rows():
+            if event is not None:
+                left_out = 0
+                yield event
+                continue
+            self.skipped += 1
+            left_out += 1
+            if left_out == LEFT_OUT_AT_ONCE:
+                left_out = 0
+                yield None
+
+    def _rows(self) -> Iterator[TapeEvent | None]:
+        """An event a row; None for one that is not played."""
         last_ns = -1
         for line, fields in self._source.rows:
             if self._mapping.only and self._text(fields, "symbol") != self._mapping.only:
-                self.skipped += 1
+                yield None
                 continue
             time_ns = self._time(line, fields)
             if time_ns < last_ns:
@@ -127,11 +144,7 @@ class Tape:
                     self._path, line, column, f"time runs backwards, by {last_ns - time_ns} ns"
                 )
             last_ns = time_ns
-            event = self._event(line, fields, time_ns)
-            if event is None:
-                self.skipped += 1
-            else:
-                yield event
+            yield self._event(line, fields, time_ns)
 
     def _event(self, line: int, fields: Sequence[str], time_ns: int) -> TapeEvent | None:
         action = self._action(line, fields)

@@ -45,13 +45,16 @@ def at(path: Path, line: int, column: str, rule: str) -> TapeError:
     return TapeError(f"{path}: line {line}{where}: {rule}")
 
 
-def joined(events: Iterator[TapeEvent]) -> Iterator[TapeEvent]:
+def joined(events: Iterator[TapeEvent | None]) -> Iterator[TapeEvent | None]:
     """Trades of one order that stand together, one for each price that it reached, as one event up
-    to the last of these prices: that is how it came. Orders without a name stay apart. Raises as
-    `events` does, behind all that came before."""
+    to the last of these prices: that is how it came. Orders without a name stay apart; a None, of
+    rows that are left out, parts nothing. Raises as `events` does, behind all that came before."""
     held: TapeEvent | None = None
     try:
         for event in events:
+            if event is None:
+                yield None
+                continue
             if held is not None:
                 if _is_of(held, event):
                     held = held._replace(price=event.price, qty=held.qty + event.qty)

@@ -66,8 +66,9 @@ class PlayedOrder:
 @dataclass(slots=True)
 class Summary:
     """What came of a tape. `rejects` are counted by their text; `overtaken` are events of orders
-    that were over already, or of before the tape began; trades and quantity are those of the session that takes. `unanswered`
-    are requests whose fate is not known, because the venue went away."""
+    that were over already, or of before the tape began; trades and quantity are those of the
+    session that takes. `unanswered` are requests whose fate is not known, because the venue went
+    away."""
 
     events: int = 0
     sent: Counter[str] = field(default_factory=Counter)  # by MsgType (35)
@@ -224,14 +225,15 @@ class TapePlayer:
 
     async def play(
         self,
-        events: Iterable[TapeEvent],
+        events: Iterable[TapeEvent | None],
         *,
         speed: float | None,
         keep: bool = False,
         progress: Callable[[], None] | None = None,
     ) -> Summary:
         """Play all of `events`, `speed` times as fast as they were, or as fast as the venue answers
-        for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`
+        for None; what rests at the end is cancelled unless it is to be kept. A None among them is
+        a moment for others. `progress` is called behind each. Raises `TapeStopped`
         where the venue ends it; once everything before has come to its end, `TapeInterrupted`, and
         `TapeError` as `events` does. `summary` tells how far it got."""
         servers = [asyncio.create_task(s.serve()) for s in (self._resting, self._taking)]
@@ -259,7 +261,7 @@ class TapePlayer:
 
     async def _play(
         self,
-        events: Iterable[TapeEvent],
+        events: Iterable[TapeEvent | None],
         speed: float | None,
         progress: Callable[[], None] | None,
     ) -> TapeError | None:
@@ -269,24 +271,30 @@ class TapePlayer:
         remaining = iter(events)
         while not self._is_stopped:
             try:
-                event = next(remaining, None)
+                event = next(remaining)
+            except StopIteration:
+                break
             except TapeError as error:
                 mistake = error
                 break
             if event is None:
-                break
-            await pace.wait(event.time_ns, self._ended)
-            if self._is_stopped:
-                break
-            if event.action == PRINT:
-                await self._print(event)
+                await asyncio.sleep(0)
             else:
-                await self._step(event)
-            self.summary.events += 1
+                await pace.wait(event.time_ns, self._ended)
+                if self._is_stopped:
+                    break
+                await self._event(event)
             if progress is not None:
                 progress()
         await self._window.empty()
         return mistake
+
+    async def _event(self, event: TapeEvent) -> None:
+        if event.action == PRINT:
+            await self._print(event)
+        else:
+            await self._step(event)
+        self.summary.events += 1
 
     async def _step(self, event: TapeEvent) -> None:
         if event.action == TRADE:
