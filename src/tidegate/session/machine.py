@@ -92,6 +92,7 @@ class Session:
         self.index = index
         self.initiator = initiator
         self.application = TRADING  # or another of the dictionary: which messages it judges
+        self.hears_answers = initiator  # Heartbeats and Rejects are its host's, too
         self.state = DISCONNECTED
         self.epoch = 1
         self.link = 0
@@ -451,8 +452,8 @@ class Session:
             self.host.deliver(self, message, time_ns)
             return
         code = msg_type[0]
-        if code == 48 or code == 51:  # Heartbeat, Reject: answers, which only initiators wait for
-            if self.initiator:
+        if code == 48 or code == 51:  # Heartbeat, Reject: answers
+            if self.hears_answers:
                 self.host.deliver(self, message, time_ns)
         elif code == 49:  # TestRequest
             if self.muted:

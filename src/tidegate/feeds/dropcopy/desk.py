@@ -13,10 +13,13 @@ from librt.strings import BytesWriter
 
 from tidegate.feeds.delivery import Delivery
 from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
+from tidegate.feeds.dropcopy.state import CopyState, StateFile
 from tidegate.journal import JournalError
 from tidegate.model.limits import RESENDS_PENDING_MAX
-from tidegate.model.settings import DUPLICATE_DISPLACE
+from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
 from tidegate.session.machine import MessageTools, Session
@@ -24,6 +27,7 @@ from tidegate.session.reasons import DISPLACED
 from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED
 from tidegate.wire import tags
+from tidegate.wire.dictionary import DROP_COPY
 from tidegate.wire.message import Message
 from tidegate.wire.validation import INVALID_MSG_TYPE, Fault
 
@@ -34,6 +38,8 @@ HELD_MAX: Final = 1_000  # messages behind a resend
 TOO_MANY_RESENDS: Final = b"Too many resend requests"
 UNREADABLE: Final = b"Reports can not be read"
 NO_BUSINESS: Final = b"A drop copy takes session messages alone"
+
+_REFUSALS: Final = (b"3", b"j")
 
 
 class CopyEvent(NamedTuple):
@@ -68,7 +74,23 @@ class CopyDesk(SessionHost):
         self._lines: dict[int, _Line] = {}
         self._touched: list[_Line] = []
         self._next_seat = 0  # who is first in the next step
-        self._answered = Message()
+
+    def add_session(
+        self,
+        settings: SessionSettings,
+        reach: Reach,
+        log: ReportLog,
+        state: CopyState,
+        file: StateFile,
+    ) -> int:
+        """The index of a new session that goes on where `state`, which is `file`'s, says."""
+        index = len(self.seats)
+        session = Session(self, self.tools, index, settings, initiator=False)
+        session.application = DROP_COPY
+        session.hears_answers = True
+        session.next_outgoing = state.reserved
+        self.seats.append(CopySeat(session, reach, log, state, file))
+        return index
 
     # --- inputs ----------------------------------------------------------------------------------
 
@@ -103,11 +125,12 @@ class CopyDesk(SessionHost):
         for frame in frames:
             if session.link != link:
                 return
+            lacked_some = session.gap.until != 0
             session.receive(frame, time_ns)
             if len(seat.held) > HELD_MAX:
                 session.expel(TOO_MANY_RESENDS, time_ns)
-            if seat.probe is not None and session.state == ACTIVE:
-                self._look_for_answer(seat, frame)
+            if lacked_some and session.gap.until == 0:
+                seat.probe = None  # its answer may be among what was gap-filled: ask anew
 
     def link_down(self, index: int, link: int, time_ns: int) -> None:
         """A link broke, or was closed by the peer."""
@@ -328,10 +351,17 @@ class CopyDesk(SessionHost):
             seat.unreadable = str(error)
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
-        """Refused by 35=3: a drop copy has no business messages, 35=j neither."""
+        """An answer to a question, or what is refused by 35=3: a drop copy has no business
+        messages, 35=j neither. What refuses something of ours is never answered, lest two sides
+        refuse each other's for ever."""
         msg_type = message.get(tags.MSG_TYPE)
-        if msg_type == b"j":
-            return  # never answered, lest two sides refuse each other's for ever
+        if msg_type == b"0":
+            probe = self.seats[session.index].probe
+            if probe is not None and message.says(tags.TEST_REQ_ID, probe.test_req_id):
+                self.seats[session.index].confirm(probe)
+            return
+        if msg_type in _REFUSALS:
+            return
         fault = Fault(INVALID_MSG_TYPE, tags.MSG_TYPE, NO_BUSINESS)
         number = message.integer(tags.MSG_SEQ_NUM)
         session.reject(number, msg_type, fault, b"message_type", time_ns)
@@ -364,14 +394,6 @@ class CopyDesk(SessionHost):
         self._note(session, link, "end", reason.decode("latin-1"))
 
     # --- inner works -----------------------------------------------------------------------------
-
-    def _look_for_answer(self, seat: CopySeat, frame: bytes) -> None:
-        message = self._answered
-        message.scan(frame)
-        probe = seat.probe
-        assert probe is not None
-        if message.says(tags.MSG_TYPE, b"0") and message.says(tags.TEST_REQ_ID, probe.test_req_id):
-            seat.confirm(probe)
 
     def _adopt_number(self, seat: CopySeat, frame: bytes) -> None:
         """Numbers of the client are not kept over a restart: it says itself where it is."""

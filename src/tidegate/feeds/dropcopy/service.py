@@ -18,7 +18,6 @@ from tidegate.feeds.dropcopy.options import CopySession
 from tidegate.feeds.dropcopy.outbound import CopyWriter
 from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
-from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.feeds.follower import Follower
 from tidegate.feeds.times import FeedTime
@@ -31,11 +30,9 @@ from tidegate.model.settings import SessionSettings
 from tidegate.model.time import utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.session.logon import LogonRequest, refusal_frame
-from tidegate.session.machine import Session
 from tidegate.session.reasons import KEY_DISABLED, SESSION_DISABLED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
-from tidegate.wire.dictionary import DROP_COPY
 
 TICK_S: Final = 0.05
 ASK_S: Final = 0.2  # between two questions whether what was sent was read
@@ -138,12 +135,8 @@ class DropCopyService:
             )
             # A nonce of before the damage is too old from then on.
             nonce_floor = self.wall_ns() // 1_000_000 + one.nonce_window_ms
-        index = len(self.desk.seats)
-        session = Session(self.desk, self.desk.tools, index, settings, initiator=False)
-        session.application = DROP_COPY
-        session.next_outgoing = restored.state.reserved
         reach = Reach(venue.directory, one.firm, one.account)
-        self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
+        index = self.desk.add_session(settings, reach, self._log, restored.state, file)
         self.places.append(Place(one, nonce_floor))
         self._indexes[session_id] = index
 
