@@ -70,3 +70,26 @@ def test_where_a_gap_fill_passes_an_answer_the_question_is_asked_anew(tmp_path: 
     client.answers = True
     room.ask()
     assert seat.state.mark == room.end
+
+
+# --- resends --------------------------------------------------------------------------------------
+
+
+def test_a_logout_comes_behind_the_resend_that_was_asked_for_before_it(tmp_path: Path) -> None:
+    """In time for the client to answer it."""
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    room.play(100)
+    told = len(client.reports())
+    assert told
+    client.received.clear()
+    client.send("2", "7=1|16=0")
+    room.desk.log_out_all(b"Session rollover", room.days.now_ns)
+    room.follow()
+    assert len(client.reports()) == told
+    assert (client.received[-1].type, client.received[-1][58]) == ("5", "Session rollover")
+    assert not client.cut
+    client.send("5")
+    assert client.cut
+    assert room.desk.events[-1].reason == "Logged out"

@@ -25,7 +25,7 @@ from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
 from tidegate.session.machine import MessageTools, Session
 from tidegate.session.reasons import DISPLACED
 from tidegate.session.resend import gap_fill
-from tidegate.session.states import ACTIVE, DISCONNECTED
+from tidegate.session.states import ACTIVE, DISCONNECTED, LOGOUT_SENT
 from tidegate.wire import tags
 from tidegate.wire.dictionary import DROP_COPY
 from tidegate.wire.message import Message
@@ -204,7 +204,11 @@ class CopyDesk(SessionHost):
                 return True
             seat = seats[place]
             session = seat.session
-            if session.state != ACTIVE or self._lines[session.link].full:
+            # Our Logout stands behind what was asked for before it.
+            is_owed = session.state == LOGOUT_SENT and len(seat.resends) > 0
+            if session.state != ACTIVE and not is_owed:
+                continue
+            if self._lines[session.link].full:
                 continue
             done = self._serve_guarded(seat, time_ns)
             left -= done
