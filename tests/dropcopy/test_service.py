@@ -144,6 +144,46 @@ def test_at_the_end_whatever_session_can_be_kept_is_kept(
     assert "ACME" in told
 
 
+def test_whoever_has_not_answered_the_logout_is_not_up_any_more_at_an_orderly_end(
+    tmp_path: Path,
+) -> None:
+    """Or reports that were never sent would come marked as if they had been."""
+
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        await one.service.stop(b"Venue is stopping", 0.0)
+        for wire, seat in zip(one.wires, one.seats, strict=True):
+            assert not seat.file.load().is_up
+            assert wire.data.endswith(b"cut")
+
+    asyncio.run(serve())
+
+
+def test_marks_that_can_not_be_saved_keep_nobody_elses_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        acme, beta = one.seats
+        with unwritable(acme.file.path):
+            one.service.start()
+            for lines in (5, 6):
+                for seat in one.seats:
+                    seat.state.lines, seat.dirty = lines, True
+                async with asyncio.timeout(WAIT_S):
+                    while beta.file.load().lines != lines or not acme.dirty:
+                        await asyncio.sleep(0.01)
+            assert acme.file.load().lines == 1
+        async with asyncio.timeout(WAIT_S):
+            while acme.file.load().lines != 6:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(serve())
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = [line for line in lines if "drop_copy_not_saved" in line]
+    assert "ACME" in told
+
+
 def test_a_damaged_file_keeps_those_out_alone_whose_keys_open_its_session(tmp_path: Path) -> None:
     days = Days(tmp_path, 1)
 

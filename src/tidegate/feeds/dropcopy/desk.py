@@ -172,10 +172,15 @@ class CopyDesk(SessionHost):
         for seat in self.seats:
             seat.session.logout(text, time_ns, orderly=True)
 
-    def reset_all(self, time_ns: int) -> None:
-        """A new day: who has not answered the Logout is cut, and numbers start anew."""
+    def cut_all(self, time_ns: int) -> None:
+        """Who has not answered the Logout is cut."""
         for seat in self.seats:
             seat.session.link_lost(time_ns)
+
+    def reset_all(self, time_ns: int) -> None:
+        """A new day: who is still there is cut, and numbers start anew."""
+        self.cut_all(time_ns)
+        for seat in self.seats:
             seat.session.reset()
 
     def full(self, link: int) -> None:

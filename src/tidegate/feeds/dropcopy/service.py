@@ -18,6 +18,7 @@ from tidegate.feeds.dropcopy.options import CopySession
 from tidegate.feeds.dropcopy.outbound import CopyWriter
 from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
+from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.feeds.follower import Follower
 from tidegate.feeds.times import FeedTime
@@ -37,7 +38,6 @@ from tidegate.venue.rollover import ROLLOVER_TEXT
 TICK_S: Final = 0.05
 ASK_S: Final = 0.2  # between two questions whether what was sent was read
 LOGOUT_LOOK_S: Final = 0.02
-NOT_SAVED: Final = "drop_copy_not_saved"
 
 _WORTH_A_WARNING: Final = ("begins_anew", "unreadable")
 
@@ -84,7 +84,7 @@ class DropCopyService:
         self._stopping = False
         self._failed = False  # `fail` was called
         self._saving: asyncio.Task[None] | None = None
-        self._unsaved = ""  # why marks could not be saved, as was told
+        self._unsaved: dict[int, str] = {}  # why marks of sessions could not be saved, as was told
         self._timers: list[asyncio.TimerHandle] = []
         self.desk.end = self._end()
         for one in sessions:
@@ -113,14 +113,15 @@ class DropCopyService:
             await asyncio.sleep(LOGOUT_LOOK_S)
         for timer in self._timers:
             timer.cancel()
+        self.desk.cut_all(self.now_ns())  # before what is kept says that nobody is up
+        self._write()
         if self._saving is not None:
             await self._saving
         for seat in self.desk.seats:
             try:
                 seat.settle()
             except OSError as error:
-                sender_comp_id = seat.session.settings.sender_comp_id
-                _log.warning(NOT_SAVED, sender_comp_id=sender_comp_id, reason=str(error))
+                self._not_saved(seat, error)
 
     def _add(self, one: CopySession, data: Path) -> None:
         settings = SessionSettings.load(Decoder(bytes.fromhex(one.settings)))
@@ -329,14 +330,19 @@ class DropCopyService:
             seat.dirty = False
             try:
                 await asyncio.to_thread(seat.file.save, *seat.file.content(seat.state))
-                self._unsaved = ""
+                self._unsaved.pop(seat.session.index, None)
             except OSError as error:
                 seat.dirty = True
-                if self._unsaved != str(error):
-                    self._unsaved = str(error)
-                    _log.warning(NOT_SAVED, reason=str(error))
-                break
+                self._not_saved(seat, error)
         self._saving = None
+
+    def _not_saved(self, seat: CopySeat, error: OSError) -> None:
+        """Told once, for as long as it is the same."""
+        reason = str(error)
+        if self._unsaved.get(seat.session.index) != reason:
+            self._unsaved[seat.session.index] = reason
+            sender_comp_id = seat.session.settings.sender_comp_id
+            _log.warning("drop_copy_not_saved", sender_comp_id=sender_comp_id, reason=reason)
 
     # --- what operators do ------------------------------------------------------------------------
 
