@@ -217,6 +217,7 @@ class CopyRoom:
 
     def follow(self) -> None:
         self.desk.end = self.end
+        self.desk.is_settled = not self.days.venue.trading.cancels.pending
         while self.desk.step(self.days.now_ns):
             self.deliver()
         self.deliver()

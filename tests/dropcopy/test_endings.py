@@ -7,6 +7,10 @@ from pathlib import Path
 
 from tests.dropcopy.room import CopyClient, CopyRoom
 from tests.peers.socket_peer import Frame
+from tidegate.model.limits import CANCELS_PER_RECORD
+from tidegate.model.time import utc_timestamp
+from tidegate.venue import controls
+from tidegate.venue.controls import NO_SESSION, EnableFirm
 
 
 def asked(room: CopyRoom, client: CopyClient) -> Frame:
@@ -93,3 +97,79 @@ def test_a_logout_comes_behind_the_resend_that_was_asked_for_before_it(tmp_path:
     client.send("5")
     assert client.cut
     assert room.desk.events[-1].reason == "Logged out"
+
+
+# --- who is sent away -----------------------------------------------------------------------------
+
+
+def rest(room: CopyRoom, first: int, count: int) -> None:
+    """So many open orders of ACME."""
+    for number in range(first, first + count):
+        body = b"11=%d\x0155=BTC/USD\x0154=1\x0140=2\x0138=0.1\x0144=1000\x0159=1\x01" % number
+        sent_at = b"60=%s\x01" % utc_timestamp(room.days.now_ns)
+        room.days.send("ACME", b"D", body + sent_at)
+    room.days.end_turn()
+
+
+def test_whoever_is_sent_away_is_first_told_what_became_of_all_the_orders(tmp_path: Path) -> None:
+    """More than one record cancels."""
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME")
+    client.logon()
+    rest(room, 1, CANCELS_PER_RECORD + 200)
+    room.follow()
+    days = room.days
+    days.control(NO_SESSION, controls.ENABLE_FIRM, EnableFirm("ACME", on=False))
+    days.end_turn()
+    room.desk.end = room.end
+    room.desk.expel(0, b"Session disabled", days.now_ns)
+    room.follow()
+    assert not client.cut
+    assert days.venue.trading.cancels.pending
+    days.venue.tick(days.now_ns)
+    days.end_turn()
+    room.follow()
+    ended = [frame for frame in client.reports() if frame[150] == "4"]
+    assert len(ended) == CANCELS_PER_RECORD + 200
+    assert (client.received[-1].type, client.received[-1][58]) == ("5", "Session disabled")
+    assert client.cut
+    assert client.booked == room.truth("ACME")
+
+
+def test_whoever_is_sent_away_goes_though_trading_and_its_own_wishes_have_no_end(
+    tmp_path: Path,
+) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    rest(room, 1, 300)
+    room.follow()
+    rest(room, 301, 300)
+    before = room.truth("ACME")
+    room.desk.end = room.end
+    for _ in range(3):  # operators' switches are looked at again and again
+        room.desk.expel(0, b"API key disabled", room.days.now_ns)
+    turns = 0
+    while not client.cut:
+        turns += 1
+        rest(room, 600 + turns, 1)
+        client.send("2", "7=1|16=1")
+        room.desk.end = room.end
+        room.desk.step(room.days.now_ns)
+        room.deliver()
+        assert turns < 10
+    assert client.received[-1][58] == "API key disabled"
+    assert before.items() <= client.booked.items()
+
+
+def test_whoever_is_sent_away_and_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    room.desk.full(client.link)
+    rest(room, 1, 10)
+    room.desk.end = room.end
+    room.desk.expel(0, b"API key disabled", room.days.now_ns)
+    room.follow()
+    assert client.cut
+    assert client.booked == {}

@@ -57,19 +57,23 @@ class _Line:
         self.seat = seat
         self.output = BytesWriter()
         self.full = False  # its transport takes no more for now
+        self.parting = b""  # why its session is to go, once it was told ...
+        self.last_position = 0  # ... of the log before this
         self.cut = False
         self.touched = False
 
 
 class CopyDesk(SessionHost):
     """See the module. Sessions are known by their index in `seats`, links by a number that rises.
-    Times are nanoseconds since 1970 UTC. `end` is how far the log may be told of."""
+    Times are nanoseconds since 1970 UTC. `end` is how far the log may be told of, `is_settled`
+    whether what was decided there is done there: many orders are cancelled bit by bit."""
 
     def __init__(self) -> None:
         self.tools = MessageTools()
         self.seats: list[CopySeat] = []
         self.events: list[CopyEvent] = []  # since the owner has emptied it
         self.end = Mark(0, 0, 0)
+        self.is_settled = True
         self.last_link = 0
         self._lines: dict[int, _Line] = {}
         self._touched: list[_Line] = []
@@ -152,20 +156,24 @@ class CopyDesk(SessionHost):
                 continue
             if seat.probe is not None or seat.resends:
                 continue
+            line = self._lines[session.link]
             if seat.report_count == seat.confirmed_count:
                 seat.advance()
-            elif not self._lines[session.link].full:
+            elif not line.full and not line.parting:
                 session.begin(b"1", time_ns).text(b"112=", seat.ask())
                 session.finish(time_ns)
 
     def expel(self, index: int, text: bytes, time_ns: int) -> None:
-        """End a session: it is still told what became of orders by the same cause, if it keeps
-        up."""
-        seat = self.seats[index]
-        session = seat.session
-        if session.state == ACTIVE and not self._lines[session.link].full:
-            self._serve_guarded(seat, time_ns)
-        session.expel(text, time_ns)
+        """End a session. It is still told what became of orders by the same cause, if it keeps up:
+        `step` ends it behind that."""
+        session = self.seats[index].session
+        if session.state != ACTIVE:
+            session.expel(text, time_ns)
+            return
+        line = self._lines[session.link]
+        if not line.parting:
+            line.parting = text
+            line.last_position = self.end.position
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out."""
@@ -207,18 +215,34 @@ class CopyDesk(SessionHost):
             if left <= 0:
                 self._next_seat = place
                 return True
-            seat = seats[place]
-            session = seat.session
-            # Our Logout stands behind what was asked for before it.
-            is_owed = session.state == LOGOUT_SENT and len(seat.resends) > 0
-            if session.state != ACTIVE and not is_owed:
-                continue
-            if self._lines[session.link].full:
-                continue
-            done = self._serve_guarded(seat, time_ns)
+            done = self._give_turn(seats[place], time_ns)
             left -= done
             more = more or done > 0
         return more
+
+    def _give_turn(self, seat: CopySeat, time_ns: int) -> int:
+        """How many messages of one session were sent, or 1 where it was only read for."""
+        session = seat.session
+        # A Logout of ours stands behind what was asked for before it.
+        is_owed = session.state == LOGOUT_SENT and len(seat.resends) > 0
+        if session.state != ACTIVE and not is_owed:
+            return 0
+        line = self._lines[session.link]
+        done = 0 if line.full else self._serve_guarded(seat, time_ns)
+        if line.parting and (line.full or self._is_told(seat, line)):
+            session.expel(line.parting, time_ns)
+        return done
+
+    def _is_told(self, seat: CopySeat, line: _Line) -> bool:
+        """Whether who is to go has everything of before."""
+        if not self.is_settled:
+            line.last_position = self.end.position  # there is more to come
+            return False
+        reader = seat.reader
+        if reader is None:
+            return True
+        is_there = reader.mark.position >= line.last_position
+        return is_there and not reader.reports and not seat.resends
 
     def _serve_guarded(self, seat: CopySeat, time_ns: int) -> int:
         """As `_serve`. What the log does not give ends this session, and no other."""
@@ -351,6 +375,8 @@ class CopyDesk(SessionHost):
 
     def resend(self, session: Session, begin: int, end: int, time_ns: int) -> None:
         seat = self.seats[session.index]
+        if self._lines[session.link].parting:
+            return  # whoever is to go begins nothing any more
         if len(seat.resends) >= RESENDS_PENDING_MAX:
             session.expel(TOO_MANY_RESENDS, time_ns)
             return

@@ -86,7 +86,7 @@ class DropCopyService:
         self._saving: asyncio.Task[None] | None = None
         self._unsaved: dict[int, str] = {}  # why marks of sessions could not be saved, as was told
         self._timers: list[asyncio.TimerHandle] = []
-        self.desk.end = self._end()
+        self._look_at_log()
         for one in sessions:
             self._add(one, data)
 
@@ -141,9 +141,11 @@ class DropCopyService:
         self.places.append(Place(one, nonce_floor))
         self._indexes[session_id] = index
 
-    def _end(self) -> Mark:
-        sequence = self._follower.sequence
-        return Mark(self._follower.position, sequence, sequence)
+    def _look_at_log(self) -> None:
+        """It may be told of as far as the replica is, where orders may wait to be cancelled."""
+        follower = self._follower
+        self.desk.end = Mark(follower.position, follower.sequence, follower.sequence)
+        self.desk.is_settled = not follower.venue.trading.cancels.pending
 
     # --- LinkHost and CredentialDirectory ---------------------------------------------------------
 
@@ -264,7 +266,7 @@ class DropCopyService:
     def pump(self) -> None:
         """Give links what the desk has for them, and room permitting more."""
         self._pumping = False
-        self.desk.end = self._end()
+        self._look_at_log()
         more = self._guarded(lambda: self.desk.step(self.now_ns()))
         if self._failed:
             return
@@ -352,7 +354,7 @@ class DropCopyService:
         self._settings = venue.settings
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)
-        self.desk.end = self._end()
+        self._look_at_log()
         for index, seat in enumerate(self.desk.seats):
             if seat.session.state != DISCONNECTED and not self.session_enabled(index):
                 self.desk.expel(index, SESSION_DISABLED, self.now_ns())
