@@ -75,8 +75,7 @@ class MessageTools:
 
 class Session:
     """See the module. `next_outgoing` and `next_incoming` are the numbers of the next message each
-    way; `epoch` counts the lives of the session, one from reset to reset; `link` is 0 without one.
-    """
+    way; `epoch` counts the lives of the session, from reset to reset; `link` is 0 without one."""
 
     def __init__(
         self,
