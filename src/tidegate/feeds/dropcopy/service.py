@@ -319,6 +319,7 @@ class DropCopyService(SessionPort):
 
     def _expel_by_key(self) -> None:
         """Who has logged on by a key that is disabled now, or opens the session no more."""
+        self._look_at_log()  # as far as keys are looked at
         for session_id, index in self.indexes.items():
             api_key = self.desk.api_key(index)
             if not api_key:
