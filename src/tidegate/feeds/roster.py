@@ -17,7 +17,8 @@ import structlog
 from tidegate.config import convert
 from tidegate.config.services import Service, market_data_services
 from tidegate.config.values import SessionAccess, SessionId
-from tidegate.feeds.options import Admission, FeedOptions, OwnSession, TradingSession
+from tidegate.feeds.options import Admission, FeedOptions, OwnSession
+from tidegate.feeds.settings_text import settings_of
 from tidegate.model.codec import Decoder, Encoder
 from tidegate.model.settings import SessionSettings
 from tidegate.provision import ProvisionError, open_secrets
@@ -61,7 +62,7 @@ class Roster:
 
     def configured(self) -> list[Entry]:
         found = [
-            self._entry(service, trading, _settings_of(trading))
+            self._entry(service, trading, settings_of(trading.settings))
             for trading in self._trading
             for service in self._services
         ]
@@ -120,14 +121,10 @@ class Roster:
         return Entry(service.name, _LEVELS[service.role], access, settings)
 
     def _own_entry(self, own: OwnSession, service: Service) -> Entry:
-        settings = _settings_of(own)
+        settings = settings_of(own.settings)
         settings.enabled = own.enabled
         access = _access(service, self._ports[service.name], own, own.firm, settings)
         return Entry(service.name, _LEVELS[service.role], access, settings)
-
-
-def _settings_of(session: TradingSession) -> SessionSettings:
-    return SessionSettings.load(Decoder(bytes.fromhex(session.settings)))
 
 
 def _access(
