@@ -313,3 +313,38 @@ def test_a_flush_looks_at_what_changed_and_at_the_best_ten(levels: int) -> None:
     CountingDict.looked_up = 0
     market_data.flush(3)
     assert CountingDict.looked_up <= 40
+
+
+class CountingOrders(dict):  # type: ignore[type-arg]
+    """Counts how often orders of a queue are taken out to be put elsewhere."""
+
+    moved = 0
+
+    def pop(self, key: int) -> object:  # type: ignore[override]
+        CountingOrders.moved += 1
+        return super().pop(key)
+
+
+@pytest.mark.parametrize("others", [10, 10_000])
+def test_orders_told_out_of_turn_are_moved_once_and_alone(others: int) -> None:
+    """As a taker leaves icebergs behind that ends in the middle of its second way through them:
+    each is told in its final place, the ones it met twice before those that it met once."""
+    market_data = MarketData()
+    market_data.add_instrument(make_instrument("BTC/USD", 1, "0.1", "0.00000001", "0"))
+    for place in range(1, others + 1):
+        market_data.show(BTC, place, b"N%d" % place, SELL, 100, 5, 1, place)
+    market_data.settle()
+    shape = book_shape(BTC, 3, 0)
+    market_data.watch(shape)
+    level = market_data._books[BTC].asks.levels[-100]
+    level.orders = CountingOrders(level.orders)
+    CountingOrders.moved = 0
+    came = list(range(others + 1, others + 101))
+    for place in came[50:] + came[:50]:
+        market_data.show(BTC, place, b"N%d" % place, SELL, 100, 5, 1, place)
+    (update,) = market_data.flush(2)
+    assert CountingOrders.moved <= len(came)
+    ids = [f"N{place}" for place in range(1, others + 101)]
+    assert [part.split("|")[0] for part in shown(update.tail).split("278=")[1:]] == ids[others:]
+    snapshot = shown(market_data.snapshot(shape)[0])
+    assert [part.split("|")[0] for part in snapshot.split("278=")[1:]] == ids
