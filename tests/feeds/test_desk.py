@@ -122,6 +122,24 @@ def test_a_list_with_nothing_in_it_is_no_subscription(room: Room) -> None:
     assert list(room.desk.seats[client.index].lists) == [b"good"]
 
 
+def test_a_list_that_is_asked_for_once_touches_no_subscription_of_its_name(room: Room) -> None:
+    client = logged_on(room, "ACME")
+    client.send(
+        ("x", "320=L|559=4|263=1"), ("x", "320=L|559=0|55=NO/PAIR|263=0"),
+        ("x", "320=L|559=0|55=ETH/USD|263=0"),
+    )  # fmt: skip
+    assert [frame[560] for frame in client.received] == ["0", "2", "0"]
+    client.forget()
+    room.days.control(NOBODY, SET_STATUS, SetStatus("BTC/USD", CANCEL_ONLY))
+    room.days.end_turn()
+    room.follow()
+    assert [(f.type, f[320], f[55], f[5032]) for f in client.received] == [
+        ("y", "L", "BTC/USD", "3")
+    ]
+    client.send(("x", "320=L|559=0|55=NO/PAIR|263=1"))
+    assert room.desk.seats[client.index].lists == {}, "this one takes its place"
+
+
 def test_subscribers_share_all_but_their_own_fields(room: Room) -> None:
     clients = [logged_on(room, name) for name in ("ACME", "BETA")]
     for client in clients:

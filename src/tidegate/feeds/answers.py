@@ -132,8 +132,9 @@ class Answers:
         if instrument is not None:  # under an older spelling, maybe
             request.symbol = instrument.symbol_text
         listed = self._instruments()
-        if not any(selects(request, one) for one in listed):
-            seat.lists.pop(request.security_req_id, None)  # there will never be news of it
+        found = any(selects(request, one) for one in listed)
+        if request.subscription == SUBSCRIBE and not found:
+            del seat.lists[request.security_req_id]  # there will never be news of it
         bodies = security_list_bodies(request, self._response_id(time_ns), listed)
         for body in bodies:
             _send(seat.session, b"y", body, time_ns)
