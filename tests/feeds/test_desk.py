@@ -110,7 +110,7 @@ def test_a_strict_venue_takes_no_symbol_without_its_group(tmp_path: Path) -> Non
     client.ask("a", "BTC/USD")
     assert client.types() == "3W"
     client.send(("V", f"262=a|263=2|264=10|{BOTH_SIDES}|55=BTC/USD"))
-    assert client.types() == "3W", "an end is never refused"
+    assert client.types() == "3W", "a well-formed end is never refused"
 
 
 def test_a_list_with_nothing_in_it_is_no_subscription(room: Room) -> None:

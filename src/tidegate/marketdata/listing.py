@@ -96,8 +96,8 @@ def _effective(state: MarketState) -> int:
 
 def session_status(states: list[MarketState]) -> int:
     """TradSesStatus (340) of a venue whose pairs are in these states: online where one pair takes
-    orders that may trade; else post-only where one takes orders at all, cancel-only where one takes
-    cancels, and maintenance where none does."""
+    orders that may trade, be it limits or reducing ones alone; else post-only where one takes
+    orders at all, cancel-only where one is, and maintenance where none does better."""
     if not states:
         return SESSION_UNKNOWN
     found = [_effective(state) for state in states]
