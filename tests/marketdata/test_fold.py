@@ -201,7 +201,7 @@ def test_small_prices_and_whole_ones() -> None:
 
 def test_a_shape_is_told_once_however_many_watch_it(market_data: MarketData) -> None:
     for _ in range(3):
-        market_data.watch(Shape(BTC, 2, 0, book=True, trades=False))
+        market_data.watch(Shape(BTC, 2, 0, book=True))
     market_data.watch(book_shape(BTC, 2, 1000))  # the same shape
     for left in (3, 2, 1, 0):
         market_data.show(BTC, 1, b"OA", SELL, 840101, left + 1, NOW_NS, 1)

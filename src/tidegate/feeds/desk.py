@@ -10,6 +10,8 @@ MDReqID and CheckSum are each subscriber's own.
 
 from __future__ import annotations
 
+from typing import Final
+
 from librt.strings import BytesWriter
 
 from tidegate.feeds.answers import Answers
@@ -28,7 +30,7 @@ from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
 from tidegate.wire.shared import SharedMessage
 
-REFRESH_BYTES_PER_STEP = 256 * 1024  # of one link, before others get their turn
+REFRESH_BYTES_PER_STEP: Final = 256 * 1024  # of one link, before others get their turn
 
 
 class SessionEvent:

@@ -31,7 +31,6 @@ class Subscription:
         self.number = number
         self.session = session
         self.line = line
-        self.symbol = symbol
         self.shapes = shapes
         self.own = OwnFields(session.comp_ids, b"55=%s\x01262=%s\x01" % (symbol, md_req_id))
         self.waits = True

@@ -27,10 +27,6 @@ class PublicBook:
         self._trade_shape: Shape | None = None
         self._snapshots: dict[Shape, tuple[bytes, int]] = {}
 
-    def adopt(self, instrument: Instrument) -> None:
-        """The instrument has changed. Its prices count the same decimals as ever: orders rest."""
-        assert instrument.price_decimals == self._entries.price_decimals
-
     # --- what the engine tells -------------------------------------------------------------------
 
     def show(
@@ -78,7 +74,7 @@ class PublicBook:
 
     def watch(self, shape: Shape) -> None:
         assert not self.dirty
-        if shape.trades:
+        if not shape.book:
             self._trade_watchers += 1
             self._trade_shape = shape
             return
@@ -89,7 +85,7 @@ class PublicBook:
         window.watchers += 1
 
     def unwatch(self, shape: Shape) -> None:
-        if shape.trades:
+        if not shape.book:
             self._trade_watchers -= 1
             return
         window = self._windows[shape]

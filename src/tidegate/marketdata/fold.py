@@ -28,14 +28,12 @@ class MarketData:
         self._dirty: list[PublicBook] = []  # in the order in which they were told of
 
     def add_instrument(self, instrument: Instrument) -> None:
-        """A pair that is new, or that has changed in anything but its symbol and its decimals."""
-        book = self._books.get(instrument.symbol_text)
-        if book is None:
+        """A pair that is new. Of one that is known nothing has to be told: a book goes by symbol
+        and decimals alone, and these never change."""
+        if instrument.symbol_text not in self._books:
             self._books[instrument.symbol_text] = PublicBook(
                 instrument, l3_timestamps=self._l3_timestamps
             )
-        else:
-            book.adopt(instrument)
 
     # --- what the engine tells -------------------------------------------------------------------
 
