@@ -36,7 +36,6 @@ class OwnSession(TradingSession, frozen=True, kw_only=True):
 
     service: str
     firm: str
-    enabled: bool
 
 
 class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +95,6 @@ def feed_options(
             tls=session.access.tls,
             service=session.access.service,
             firm=session.access.firm,
-            enabled=session.access.enabled,
             settings=_encoded(session.settings),
         )
         for session in config.market_data
