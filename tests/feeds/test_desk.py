@@ -271,6 +271,25 @@ def test_instruments_and_status_are_told_once_or_for_good(room: Room) -> None:
     assert client.types() == "h"
 
 
+def test_a_session_of_another_market_sees_nothing_of_spot(room: Room) -> None:
+    client = room.client("ACME", market="elsewhere")
+    client.logon()
+    client.forget()
+    client.ask("a", "BTC/USD")
+    client.send(
+        ("x", "320=all|559=4|263=1"), ("x", "320=one|559=0|55=BTC/USD|263=1"),
+        ("g", "335=S|336=SESSION|263=1"),
+    )  # fmt: skip
+    assert [(f.type, f.get(281), f.get(560), f.get(340)) for f in client.received] == [
+        ("Y", "0", "", ""), ("y", "", "2", ""), ("y", "", "2", ""), ("h", "", "", "0"),
+    ]  # fmt: skip
+    client.forget()
+    room.days.control(NOBODY, SET_HALTED, SetHalted(halted=True))
+    room.days.end_turn()
+    room.follow()
+    assert client.received == []
+
+
 # --- sessions -------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,7 @@ from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Doorbell, DoorbellReader, make_bell
 from tidegate.marketdata.fold import MarketData
 from tidegate.model.codec import Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.limits import EARLY_REQUEST_BYTES_MAX
 from tidegate.model.time import utc_timestamp
 from tidegate.session.logon import FAILED_COMP_ID, FAILED_NOT_YET, read_logon
@@ -235,8 +236,8 @@ def options(data: Path, names: tuple[str, ...]) -> FeedOptions:
         session(name, "ACME-1").save(encoder)
         trading.append(
             TradingSession(
-                sender_comp_id=name, target_comp_id=TARGET, networks=["127.0.0.0/8"], tls="any",
-                settings=encoder.value().hex(),
+                market=SPOT, sender_comp_id=name, target_comp_id=TARGET, networks=["127.0.0.0/8"],
+                tls="any", settings=encoder.value().hex(),
             )
         )  # fmt: skip
     return FeedOptions(

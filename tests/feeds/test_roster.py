@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from tests.scenario.settings import session, venue_settings
 from tidegate.feeds.observer import BookObserver
-from tidegate.feeds.options import Admission, FeedOptions, OwnSession, TradingSession
+from tidegate.feeds.options import FeedOptions, OwnSession, TradingSession
 from tidegate.feeds.roster import Entry, Roster
 from tidegate.marketdata.fold import MarketData
 from tidegate.model.codec import Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.settings import SessionSettings
 from tidegate.provision.secrets import FILE_NAME, AddedSession, open_secrets
 from tidegate.venue.controls import ADD_SESSION, ENABLE_FIRM, ENABLE_SESSION, SET_HALTED, SET_STATUS
@@ -36,7 +38,7 @@ def options(data: Path) -> FeedOptions:
     """The sessions of `venue_settings` at two ports, and one at the first for market data alone."""
     trading = [
         TradingSession(
-            sender_comp_id=one.sender_comp_id, target_comp_id=one.target_comp_id,
+            market=SPOT, sender_comp_id=one.sender_comp_id, target_comp_id=one.target_comp_id,
             networks=NETWORKS, tls="any", settings=encoded(one),
         )
         for one in venue_settings().sessions
@@ -44,8 +46,8 @@ def options(data: Path) -> FeedOptions:
     screen = session("SCREEN", "")
     screen.target_comp_id = "KRAKEN-MD"
     own = OwnSession(
-        sender_comp_id="SCREEN", target_comp_id="KRAKEN-MD", networks=NETWORKS, tls="any",
-        settings=encoded(screen), service=L2, firm="ACME",
+        market=SPOT, sender_comp_id="SCREEN", target_comp_id="KRAKEN-MD", networks=NETWORKS,
+        tls="any", settings=encoded(screen), service=L2, firm="ACME",
     )  # fmt: skip
     return FeedOptions(
         data=str(data), ports={L2: 4000, L3: 4005}, sockets={L2: -1, L3: -1}, bell=-1,
@@ -81,6 +83,20 @@ def test_sessions_are_at_every_port_and_what_has_not_changed_is_the_same_entry(
     }  # fmt: skip
     assert [after[port, "BETA"].settings.enabled for port in (L2, L3)] == [False, False]
     assert before[L2, "BETA"].settings.enabled
+
+
+def test_a_trading_session_is_at_the_ports_of_its_own_market_alone(
+    venue: Venue, tmp_path: Path
+) -> None:
+    """As `ready.json` says."""
+    given = options(tmp_path)
+    trading = [
+        replace(one, market="elsewhere") if one.sender_comp_id == "BETA" else one
+        for one in given.trading
+    ]
+    roster = Roster(replace(given, trading=trading))
+    for entries in (roster.configured(), roster.entries(venue)):
+        assert {name for _, name in by_place(entries)} == {"ACME", "PRIME", "SCREEN"}
 
 
 def test_a_disabled_firm_takes_its_own_sessions_along_and_brings_them_back(

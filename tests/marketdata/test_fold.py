@@ -8,7 +8,7 @@ import pytest
 
 from tidegate.marketdata.fold import MarketData
 from tidegate.marketdata.shapes import Shape, book_shape, trades_shape
-from tidegate.model.instruments import built_in_instruments, make_instrument
+from tidegate.model.instruments import PublicInstrument, built_in_instruments, make_instrument
 from tidegate.model.orders import BUY, LIMIT, MARKET, SELL, TAKE_PROFIT
 
 BTC = b"BTC/USD"
@@ -194,6 +194,30 @@ def test_small_prices_and_whole_ones() -> None:
     assert shown(market_data.snapshot(book_shape(b"JPY/X", 2, 0))[0]) == (
         "268=1|269=1|278=O150|270=150|271=10000000000.00000000|273=09:15:01.110|"
     )
+
+
+def test_quantities_have_the_decimals_of_their_instrument() -> None:
+    """In levels, orders, trades and the checksum."""
+    market_data = MarketData()
+    market_data.add_instrument(
+        PublicInstrument(
+            symbol="PF_XBTUSD", market="elsewhere", security_type=b"FUT", price_decimals=1,
+            qty_decimals=3, tick_units=5, qty_min_lots=1, cost_min_money=0,
+        )
+    )  # fmt: skip
+    symbol = b"PF_XBTUSD"
+    for shape in (book_shape(symbol, 3, 0), book_shape(symbol, 2, 10), trades_shape(symbol)):
+        market_data.watch(shape)
+    market_data.show(symbol, 1, b"OA", SELL, 840105, 12_500, NOW_NS, 1)
+    market_data.trade(
+        symbol, trade_id=b"7", price=840105, lots=1, taker_side=BUY, taker_ord_type=LIMIT,
+        time_ns=NOW_NS,
+    )  # fmt: skip
+    texts = {level: text for level, _, text in tails(market_data)}
+    assert "|270=84010.5|271=0.001|" in texts[0]
+    for level in (2, 3):
+        assert "|270=84010.5|271=12.500|" in texts[level]
+        assert texts[level].endswith(f"5041={checksum('84010512500')}|")
 
 
 # --- watchers ------------------------------------------------------------------------------------

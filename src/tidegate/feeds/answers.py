@@ -60,7 +60,7 @@ class Answers:
         self.is_open = is_open
         self._last_response = 0
         self._listed: dict[bytes, bytes] = {}  # what was told last, by symbol
-        self._status = 0
+        self._statuses: dict[str, int] = {}  # TradSesStatus (340), by market
         self.take_markets()
 
     def answer(self, desk: Desk, seat: Seat, message: Message, time_ns: int) -> None:
@@ -93,6 +93,7 @@ class Answers:
         request = read_market_data_request(
             message,
             level=seat.level,
+            market=seat.market,
             known=self._venue.directory.instrument_by_symbol,
             md_req_ids=seat.subscriptions,
             symbol_count=seat.symbol_count,
@@ -131,7 +132,7 @@ class Answers:
         instrument = self._venue.directory.instrument_by_symbol.get(request.symbol)
         if instrument is not None:  # under an older spelling, maybe
             request.symbol = instrument.symbol_text
-        listed = self._instruments()
+        listed = self._instruments(seat.market)
         found = any(selects(request, one) for one in listed)
         if request.subscription == SUBSCRIBE and not found:
             del seat.lists[request.security_req_id]  # there will never be news of it
@@ -154,7 +155,7 @@ class Answers:
         self._tell_status(seat, request.trad_ses_req_id, time_ns)
 
     def _tell_status(self, seat: Seat, trad_ses_req_id: bytes, time_ns: int) -> None:
-        status = self._status if self.is_open else SESSION_UNKNOWN
+        status = self._status_of(seat.market) if self.is_open else SESSION_UNKNOWN
         _send(seat.session, b"h", trading_session_body(trad_ses_req_id, status), time_ns)
 
     # --- news ------------------------------------------------------------------------------------
@@ -182,33 +183,43 @@ class Answers:
     def tell_markets(self, seats: list[Seat], time_ns: int) -> None:
         """Instruments, or the status of their markets, may have changed: tell who gets that."""
         before = self._listed
-        status = self._status
+        statuses = self._statuses
         self.take_markets()
         news = [
             one
-            for one in self._instruments()
+            for one in self._all_instruments()
             if before.get(one.instrument.symbol_text) != self._listed[one.instrument.symbol_text]
         ]
         for seat in seats:
             session = seat.session
             if session.state != ACTIVE:
                 continue
-            if seat.status_id and status != self._status:
+            status = statuses.get(seat.market, SESSION_UNKNOWN)
+            if seat.status_id and status != self._status_of(seat.market):
                 self._tell_status(seat, seat.status_id, time_ns)
             for request in seat.lists.values():
                 for one in news:
-                    if selects(request, one):
+                    if one.instrument.market == seat.market and selects(request, one):
                         response_id = self._response_id(time_ns)
                         for body in security_list_bodies(request, response_id, [one]):
                             _send(session, b"y", body, time_ns)
 
     def take_markets(self) -> None:
         """Note what clients can see of the instruments as they are now."""
-        listed = self._instruments()
+        listed = self._all_instruments()
         self._listed = {one.instrument.symbol_text: one.fields() for one in listed}
-        self._status = session_status([one.state for one in listed])
+        self._statuses = {
+            name: session_status([one.state for one in self._instruments(name)])
+            for name in {one.instrument.market: True for one in listed}
+        }
 
-    def _instruments(self) -> list[ListedInstrument]:
+    def _status_of(self, market: str) -> int:
+        return self._statuses.get(market, SESSION_UNKNOWN)
+
+    def _instruments(self, market: str) -> list[ListedInstrument]:
+        return [one for one in self._all_instruments() if one.instrument.market == market]
+
+    def _all_instruments(self) -> list[ListedInstrument]:
         engine = self._venue.engine
         return [
             ListedInstrument(instrument, engine.market_state(instrument.symbol))

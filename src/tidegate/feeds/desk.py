@@ -62,12 +62,12 @@ class Desk(SessionHost):
 
     # --- sessions --------------------------------------------------------------------------------
 
-    def add_session(self, settings: SessionSettings, level: int) -> int:
-        """The index of a new session at a port of that level."""
+    def add_session(self, settings: SessionSettings, level: int, market: str) -> int:
+        """The index of a new session at a port of that level and market."""
         index = len(self.seats)
         session = Session(self, self.tools, index, settings, initiator=False)
         session.application = MARKET_DATA
-        self.seats.append(Seat(session, level))
+        self.seats.append(Seat(session, level, market))
         return index
 
     def adopt(self, index: int, settings: SessionSettings, time_ns: int) -> None:

@@ -20,6 +20,7 @@ from tidegate.config.services import Service, market_data_services
 from tidegate.config.values import SessionAccess, SessionId
 from tidegate.feeds.options import Admission, FeedOptions
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.settings import SessionSettings
 from tidegate.provision import ProvisionError, open_secrets
 from tidegate.venue.machine import Venue
@@ -73,26 +74,30 @@ class Roster:
         self._last: dict[tuple[str, bytes, bool], Entry] = {}  # of the last look
 
     def configured(self) -> list[Entry]:
-        trading = [
-            _Source(service, one, "", bytes.fromhex(one.settings), disabled=False)
-            for one in self._trading
-            for service in self._services
-        ]
-        return self._taken(trading + self._own_sources({}))
+        found: list[_Source] = []
+        for trading in self._trading:
+            found += self._sources(trading, bytes.fromhex(trading.settings))
+        return self._taken(found + self._own_sources({}))
 
     def entries(self, venue: Venue) -> list[Entry]:
         self._admit_added(venue)
-        trading: list[_Source] = []
+        found: list[_Source] = []
         for session in venue.directory.sessions:
             admission = self._admissions.get((session.sender_comp_id, session.target_comp_id))
             if admission is None:  # lost, or the configuration names it no more
                 continue
             encoder = Encoder()
             session.save(encoder)
-            settings = encoder.value()
-            for service in self._services:
-                trading.append(_Source(service, admission, "", settings, disabled=False))
-        return self._taken(trading + self._own_sources(venue.operated.disabled_firms))
+            found += self._sources(admission, encoder.value())
+        return self._taken(found + self._own_sources(venue.operated.disabled_firms))
+
+    def _sources(self, trading: Admission, settings: bytes) -> list[_Source]:
+        """Of a trading session: at each port of its market."""
+        return [
+            _Source(service, trading, "", settings, disabled=False)
+            for service in self._services
+            if service.market == trading.market
+        ]
 
     def _own_sources(self, disabled_firms: Collection[str]) -> list[_Source]:
         return [
@@ -155,6 +160,7 @@ class Roster:
             kept = secrets.added_session(*session_id)
             if kept is not None:
                 self._admissions[session_id] = Admission(
+                    market=SPOT,  # where alone operators add sessions
                     sender_comp_id=kept.sender_comp_id,
                     target_comp_id=kept.target_comp_id,
                     networks=kept.networks,

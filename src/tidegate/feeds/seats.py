@@ -52,13 +52,14 @@ class Line:
 
 
 class Seat:
-    """A session at one port, with what it gets. `level` is that of the port. Subscriptions are by
-    MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are requests that wait
-    until there are books."""
+    """A session at one port, with what it gets. `level` and `market` are those of the port.
+    Subscriptions are by MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are
+    requests that wait until there are books."""
 
-    def __init__(self, session: Session, level: int) -> None:
+    def __init__(self, session: Session, level: int, market: str) -> None:
         self.session = session
         self.level = level
+        self.market = market
         self.subscriptions: dict[bytes, list[Subscription]] = {}
         self.symbol_count = 0
         self.lists: dict[bytes, SecurityListRequest] = {}

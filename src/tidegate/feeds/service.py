@@ -241,7 +241,7 @@ class FeedService:
                 self._admit(entry, index)
                 self.desk.adopt(index, entry.settings, now_ns)
         for entry in entries.values():
-            index = self.desk.add_session(entry.settings, entry.level)
+            index = self.desk.add_session(entry.settings, entry.level, entry.access.market)
             self.places.append(entry.place)
             self._admit(entry, index)
 

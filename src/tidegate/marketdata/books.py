@@ -7,7 +7,7 @@ from tidegate.marketdata.entries import Entries
 from tidegate.marketdata.levels import PublicOrder, PublicSide
 from tidegate.marketdata.shapes import LEVEL_3, Shape, Update
 from tidegate.marketdata.windows import Window
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import PublicInstrument
 from tidegate.model.orders import BUY, SELL
 from tidegate.wire.framing import byte_sum
 
@@ -15,11 +15,11 @@ from tidegate.wire.framing import byte_sum
 class PublicBook:
     """See `MarketData`, which has one for each symbol."""
 
-    def __init__(self, instrument: Instrument, *, l3_timestamps: bool) -> None:
+    def __init__(self, instrument: PublicInstrument, *, l3_timestamps: bool) -> None:
         self.asks = PublicSide(SELL)
         self.bids = PublicSide(BUY)
         self.dirty = False  # something was told since the last flush
-        self._entries = Entries(instrument.price_decimals, l3_timestamps=l3_timestamps)
+        self._entries = Entries(instrument, l3_timestamps=l3_timestamps)
         self._orders: dict[int, PublicOrder] = {}  # by the order's number
         self._trades: list[bytes] = []
         self._windows: dict[Shape, Window] = {}

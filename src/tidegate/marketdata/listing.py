@@ -16,7 +16,7 @@ from tidegate.marketdata.requests import (
     SecurityListReject,
     SecurityListRequest,
 )
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import PublicInstrument
 from tidegate.model.limits import NAME_BYTES_MAX, REQUEST_ID_BYTES_MAX
 from tidegate.model.market_state import (
     CANCEL_ONLY,
@@ -29,11 +29,9 @@ from tidegate.model.market_state import (
     REDUCE_ONLY,
     MarketState,
 )
-from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS, to_text
+from tidegate.model.scaled import MONEY_DECIMALS, to_text
 
 INSTRUMENTS_PER_MESSAGE: Final = 20  # ten fields each: a message that any engine takes
-
-SPOT: Final = b"CASH"  # SecurityType (167)
 
 # AssetPairStatus (5032)
 PAIR_STATUS: Final[dict[int, int]] = {
@@ -58,21 +56,19 @@ SESSION_POST_ONLY: Final = 102
 class ListedInstrument:
     """An instrument with the state of its market, as the list tells it."""
 
-    def __init__(
-        self, instrument: Instrument, state: MarketState, security_type: bytes = SPOT
-    ) -> None:
+    def __init__(self, instrument: PublicInstrument, state: MarketState) -> None:
         self.instrument = instrument
         self.state = state
-        self.security_type = security_type
 
     def fields(self) -> bytes:
         """The instrument's entry in the group of a list (146). Equal bytes say that nothing that a
         client can see has changed."""
         instrument = self.instrument
         decimals = instrument.price_decimals
+        qty_decimals = instrument.qty_decimals
         text = (
-            f"562={to_text(1, LOT_DECIMALS)}\x015010={LOT_DECIMALS}\x01"
-            f"5011={to_text(instrument.qty_min_lots, LOT_DECIMALS)}\x01"
+            f"562={to_text(1, qty_decimals)}\x015010={qty_decimals}\x01"
+            f"5011={to_text(instrument.qty_min_lots, qty_decimals)}\x01"
         )
         if instrument.cost_min_money:
             text += f"5013={to_text(instrument.cost_min_money, MONEY_DECIMALS)}\x01"
@@ -111,9 +107,10 @@ def session_status(states: list[MarketState]) -> int:
 
 def selects(request: SecurityListRequest, listed: ListedInstrument) -> bool:
     """Whether a request asks for that instrument, today or when it changes."""
+    instrument = listed.instrument
     if request.symbol:
-        return listed.instrument.symbol_text == request.symbol
-    return not request.security_type or listed.security_type == request.security_type
+        return instrument.symbol_text == request.symbol
+    return not request.security_type or instrument.security_type == request.security_type
 
 
 def security_list_bodies(
