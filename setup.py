@@ -33,6 +33,7 @@ WAY = (
     "feeds/dropcopy/reports.py",
     "feeds/dropcopy/seat.py",
     "feeds/dropcopy/sent.py",
+    "feeds/news.py",
     "feeds/observer.py",
     "feeds/outbound.py",
     "feeds/seats.py",

@@ -28,7 +28,7 @@ from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED
 from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
-from tidegate.wire.shared import SharedMessage
+from tidegate.wire.shared import OwnFields, SharedMessage
 
 REFRESH_BYTES_PER_STEP: Final = 256 * 1024  # of one link, before others get their turn
 
@@ -206,12 +206,19 @@ class Desk(SessionHost):
 
     def tell_markets(self, time_ns: int) -> None:
         """Instruments, or the status of their markets, may have changed."""
-        self.answers.tell_markets(self.seats, time_ns)
+        self.answers.tell_markets(self, time_ns)
+
+    def tell(self, seat: Seat, message: SharedMessage, own: OwnFields, time_ns: int) -> None:
+        """Send a session that is up a message that others get, too."""
+        line = self._lines[seat.session.link]
+        message.put(line.writer, seat.session.take_number(time_ns), own)
+        self._touch(line)
 
     # --- outputs ---------------------------------------------------------------------------------
 
     def take(self, time_ns: int) -> list[Delivery]:
         """What is to be written now. Call again at once while `has_more`."""
+        self.answers.news.step(self, time_ns)
         touched = self._touched
         self._touched = []
         deliveries: list[Delivery] = []
@@ -232,7 +239,7 @@ class Desk(SessionHost):
     @property
     def has_more(self) -> bool:
         """Whether there is something to `take`."""
-        return bool(self._touched)
+        return bool(self._touched) or not self.answers.news.is_told
 
     def _refresh(self, line: Line, time_ns: int) -> None:
         """Full refreshes for subscriptions that wait, up to a bound."""
