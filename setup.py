@@ -35,6 +35,7 @@ WAY = (
     "feeds/dropcopy/sent.py",
     "feeds/hosts.py",
     "feeds/lines.py",
+    "feeds/news.py",
     "feeds/observer.py",
     "feeds/outbound.py",
     "feeds/seats.py",

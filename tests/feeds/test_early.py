@@ -33,6 +33,7 @@ from tidegate.feeds.times import FeedTime
 from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Doorbell, DoorbellReader, make_bell
 from tidegate.marketdata.fold import MarketData
+from tidegate.model.instruments import SPOT
 from tidegate.model.limits import EARLY_REQUEST_BYTES_MAX
 from tidegate.model.time import utc_timestamp
 from tidegate.session.logon import FAILED_COMP_ID, FAILED_NOT_YET, read_logon
@@ -231,8 +232,8 @@ class Process:
 def options(data: Path, names: tuple[str, ...]) -> FeedOptions:
     trading = [
         TradingSession(
-            sender_comp_id=name, target_comp_id=TARGET, networks=["127.0.0.0/8"], tls="any",
-            settings=settings_text(session(name, "ACME-1")),
+            market=SPOT, sender_comp_id=name, target_comp_id=TARGET, networks=["127.0.0.0/8"],
+            tls="any", settings=settings_text(session(name, "ACME-1")),
         )
         for name in names
     ]  # fmt: skip

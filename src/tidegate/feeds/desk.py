@@ -10,6 +10,8 @@ MDReqID and CheckSum are each subscriber's own.
 
 from __future__ import annotations
 
+from typing import Final
+
 from librt.strings import BytesWriter
 
 from tidegate.feeds.answers import Answers
@@ -25,9 +27,9 @@ from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED
 from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
-from tidegate.wire.shared import SharedMessage
+from tidegate.wire.shared import OwnFields, SharedMessage
 
-REFRESH_BYTES_PER_STEP = 256 * 1024  # of one link, before others get their turn
+REFRESH_BYTES_PER_STEP: Final = 256 * 1024  # of one link, before others get their turn
 
 
 class Desk(LineDesk[FeedLine]):
@@ -44,10 +46,10 @@ class Desk(LineDesk[FeedLine]):
 
     # --- sessions --------------------------------------------------------------------------------
 
-    def add_session(self, settings: SessionSettings, level: int) -> int:
-        """The index of a new session at a port of that level."""
+    def add_session(self, settings: SessionSettings, level: int, market: str) -> int:
+        """The index of a new session at a port of that level and market."""
         session = self._new_session(settings, MARKET_DATA)
-        self.seats.append(Seat(session, level))
+        self.seats.append(Seat(session, level, market))
         return session.index
 
     def adopt(self, index: int, settings: SessionSettings, time_ns: int) -> None:
@@ -169,12 +171,19 @@ class Desk(LineDesk[FeedLine]):
 
     def tell_markets(self, time_ns: int) -> None:
         """Instruments, or the status of their markets, may have changed."""
-        self.answers.tell_markets(self.seats, time_ns)
+        self.answers.tell_markets(self, time_ns)
+
+    def tell(self, seat: Seat, message: SharedMessage, own: OwnFields, time_ns: int) -> None:
+        """Send a session that is up a message that others get, too."""
+        line = self._lines[seat.session.link]
+        message.put(line.writer, seat.session.take_number(time_ns), own)
+        self._touch(line)
 
     # --- outputs ---------------------------------------------------------------------------------
 
     def take(self, time_ns: int) -> list[Delivery]:
         """What is to be written now. Call again at once while `has_more`."""
+        self.answers.news.step(self, time_ns)
         touched = self._touched
         self._touched = []
         deliveries: list[Delivery] = []
@@ -190,6 +199,11 @@ class Desk(LineDesk[FeedLine]):
             elif line.refreshes and not line.full:
                 self._touch(line)
         return deliveries
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to `take`."""
+        return bool(self._touched) or not self.answers.news.is_told
 
     def _refresh(self, line: FeedLine, time_ns: int) -> None:
         """Full refreshes for subscriptions that wait, up to a bound."""

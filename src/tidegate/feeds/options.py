@@ -15,8 +15,9 @@ from tidegate.provision import TlsFiles
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """From where and how the SenderCompID of a configured trading session may log on."""
+    """From where and how the SenderCompID of a trading session may log on, and for which market."""
 
+    market: str
     sender_comp_id: str
     target_comp_id: str
     networks: list[str]
@@ -34,7 +35,6 @@ class OwnSession(TradingSession, frozen=True, kw_only=True):
 
     service: str
     firm: str
-    enabled: bool
 
 
 class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +78,7 @@ def feed_options(
     settings = {(one.sender_comp_id, one.target_comp_id): one for one in config.settings.sessions}
     trading = [
         TradingSession(
+            market=access.market,
             sender_comp_id=access.sender_comp_id,
             target_comp_id=access.target_comp_id,
             networks=[str(network) for network in access.networks],
@@ -88,13 +89,13 @@ def feed_options(
     ]
     own = [
         OwnSession(
+            market=session.access.market,
             sender_comp_id=session.access.sender_comp_id,
             target_comp_id=session.access.target_comp_id,
             networks=[str(network) for network in session.access.networks],
             tls=session.access.tls,
             service=session.access.service,
             firm=session.access.firm,
-            enabled=session.access.enabled,
             settings=settings_text(session.settings),
         )
         for session in config.market_data

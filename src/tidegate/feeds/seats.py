@@ -30,7 +30,6 @@ class Subscription:
         self.number = number
         self.session = session
         self.line = line
-        self.symbol = symbol
         self.shapes = shapes
         self.own = OwnFields(session.comp_ids, b"55=%s\x01262=%s\x01" % (symbol, md_req_id))
         self.waits = True
@@ -47,13 +46,14 @@ class FeedLine(Line):
 
 
 class Seat:
-    """A session at one port, with what it gets. `level` is that of the port. Subscriptions are by
-    MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are requests that wait
-    until there are books."""
+    """A session at one port, with what it gets. `level` and `market` are those of the port.
+    Subscriptions are by MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are
+    requests that wait until there are books."""
 
-    def __init__(self, session: Session, level: int) -> None:
+    def __init__(self, session: Session, level: int, market: str) -> None:
         self.session = session
         self.level = level
+        self.market = market
         self.subscriptions: dict[bytes, list[Subscription]] = {}
         self.symbol_count = 0
         self.lists: dict[bytes, SecurityListRequest] = {}

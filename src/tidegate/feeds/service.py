@@ -196,9 +196,11 @@ class FeedService:
         updates = follower.observer.take()
         if updates:
             self.desk.publish(updates, now_ns)
+        if follower.observer.sessions_are_new:
+            follower.observer.sessions_are_new = False
+            self._take_roster(self._roster.entries(follower.venue), now_ns)
         if follower.observer.markets_are_new:
             follower.observer.markets_are_new = False
-            self._take_roster(self._roster.entries(follower.venue), now_ns)
             self.desk.tell_markets(now_ns)
         is_on = follower.rollover.is_on
         if is_on != self._rolling_over:
@@ -213,17 +215,17 @@ class FeedService:
     # --- sessions ---------------------------------------------------------------------------------
 
     def _take_roster(self, found: list[Entry], now_ns: int) -> None:
-        """Who may log on now."""
+        """Who may log on now. What has not changed is the same entry as before."""
         entries = {entry.place: entry for entry in found}
         for index, place in enumerate(self.places):
             entry = entries.pop(place, None)
             if entry is None:
                 self._remove(index, place, now_ns)
-            else:
+            elif self.port(entry.service).sessions.get(entry.access.session_id) is not entry.access:
                 self._admit(entry, index)
                 self.desk.adopt(index, entry.settings, now_ns)
         for entry in entries.values():
-            index = self.desk.add_session(entry.settings, entry.level)
+            index = self.desk.add_session(entry.settings, entry.level, entry.access.market)
             self.places.append(entry.place)
             self._admit(entry, index)
 

@@ -40,6 +40,7 @@ class StatusServer:
         self._ports = ports
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
+        self._answers: set[asyncio.Task[None]] = set()  # under way: the loop itself keeps none
 
     def start(self) -> None:
         """Listen. Raises `OSError`."""
@@ -58,7 +59,9 @@ class StatusServer:
         with suppress(OSError):
             accepted, _ = self._listening.accept()
             accepted.setblocking(False)
-            self._loop.create_task(self._tell(accepted))
+            answer = self._loop.create_task(self._tell(accepted))
+            self._answers.add(answer)
+            answer.add_done_callback(self._answers.discard)
 
     async def _tell(self, accepted: socket.socket) -> None:
         with accepted, suppress(OSError, TimeoutError):
