@@ -33,13 +33,22 @@ from tidegate.wire.message import Message
 
 RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 
+# What differs each time a report is sent: length, number, CompIDs, times, marks, checksum.
+_OF_THE_LINE: Final = frozenset(b"8 9 34 43 49 52 56 97 122 10".split())
+
+
+class OtherReportBooked(Exception):
+    """An ExecID (17) is booked with another report. A venue uses each once in its life, so the
+    store is another venue's, or of before the venue's data were thrown away."""
+
 
 class ReportStore(Protocol):
     """Where reports are booked. What it raises ends the client, whose `next_event` raises it: a
     report that can not be booked must not be answered for."""
 
     def book(self, report: ExecutionReport) -> bool:
-        """Keep a report; False where its ExecID (17) was booked before."""
+        """Keep a report; False where it was booked before. Raises `OtherReportBooked` where its
+        ExecID (17) was, with another `report_body`: to let that pass would be to lose a report."""
 
     def commit(self) -> None:
         """What was booked must outlive the process from here on."""
@@ -47,9 +56,10 @@ class ReportStore(Protocol):
 
 class SqliteReports:
     """A `ReportStore` in a SQLite file: the table `report` of ExecID and message, in the order of
-    arrival. Raises `sqlite3.Error`."""
+    arrival. One file is for one venue. Raises `sqlite3.Error`, `OtherReportBooked`."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = sqlite3.connect(path)
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute(
@@ -64,7 +74,18 @@ class SqliteReports:
             "INSERT OR IGNORE INTO report (exec_id, message) VALUES (?, ?)",
             (report.exec_id, report.frame),
         )
-        return done.rowcount == 1
+        if done.rowcount == 1:
+            return True
+        (booked,) = self._file.execute(
+            "SELECT message FROM report WHERE exec_id = ?", (report.exec_id,)
+        ).fetchone()
+        if report_body(booked) != report_body(report.frame):
+            self._file.rollback()  # what came just before it is of the same venue
+            raise OtherReportBooked(
+                f"{self._path}: ExecID (17) {report.exec_id} is booked with another report; "
+                "this file is another venue's"
+            )
+        return False
 
     def commit(self) -> None:
         """See `ReportStore.commit`."""
@@ -77,6 +98,13 @@ class SqliteReports:
 
     def close(self) -> None:
         self._file.close()
+
+
+def report_body(frame: bytes) -> bytes:
+    """The fields of a report that are the same whenever it is sent, joined by SOH."""
+    return b"\x01".join(
+        field for field in frame.split(b"\x01") if field.partition(b"=")[0] not in _OF_THE_LINE
+    )
 
 
 class DropCopyCore(SessionCore):
