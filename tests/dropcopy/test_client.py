@@ -13,6 +13,7 @@ from tidegate.client import (
     Credentials,
     DropCopyClient,
     Endpoint,
+    LogonOptions,
     OtherReportBooked,
     SqliteReports,
 )
@@ -82,6 +83,7 @@ def client_of(port: int, store: SqliteReports) -> DropCopyClient:
         Endpoint("127.0.0.1", port, tls=False),
         Credentials("COPY", "KRAKEN-DC", "key", SECRET),
         store,
+        LogonOptions(heart_bt_int_s=10),
         reconnect_delays_s=(0.0,),
     )
 
@@ -103,7 +105,7 @@ def test_a_question_is_answered_behind_what_was_booked(tmp_path: Path) -> None:
         other.close()
         assert feed.came[-1].get(112) == "READ-1-4"
         server.close()
-        await client.line.drop()
+        await client.drop()
 
     asyncio.run(play())
 
@@ -117,13 +119,15 @@ def test_an_exec_id_that_is_booked_with_another_report_ends_the_client(tmp_path:
         first = client_of(port, store)
         await first.connect()
         await asyncio.wait_for(feed.answered.wait(), 10)
-        await first.line.drop()
+        await first.drop()
         feed.answered.clear()
         again = client_of(port, store)
         await again.connect()  # the same reports under other times of sending
         await asyncio.wait_for(feed.answered.wait(), 10)
         assert again.core.repeated == 2
-        await again.line.drop()
+        logons = [frame for frame in feed.came if frame.type == "A"]
+        assert [(logon[34], logon[108], logon[141]) for logon in logons] == [("1", "10", "Y")] * 2
+        await again.drop()
         feed.qty = 2
         feed.first = 0  # E0 is new to the file, E1 is not
         came = len(feed.came)

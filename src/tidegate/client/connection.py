@@ -19,6 +19,7 @@ from tidegate.client.session_core import SessionCore
 
 EVENTS_MAX: Final = 10_000
 ANSWER_TIMEOUT_S: Final = 5.0
+RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # for clients that only listen
 
 _READ_BYTES: Final = 65_536
 _TIMER_STEP_S: Final = 0.01  # the least time between two ticks

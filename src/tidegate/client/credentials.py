@@ -56,7 +56,8 @@ class LogonOptions:
             has been seen to close sessions whose heartbeat came exactly at its end.
         reset_seq_num: ResetSeqNumFlag (141) on the first logon: both sides restart at 1, and
             nothing of before is replayed. Later logons continue, or they would lose reports.
-        reset_each_logon: the same on every logon: for market data, of which nothing is replayed.
+        reset_each_logon: the same on every logon; sessions of market data and drop copies do that
+            whatever it says, since none of theirs is replayed.
         cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8674): True cancels this session's
             orders when the line drops, False leaves them; None leaves it to the venue.
         force_reset_cl_ord_id: ForceResetClOrdID (5030); for emergencies.

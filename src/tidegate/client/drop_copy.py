@@ -14,24 +14,21 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from tidegate.client.connection import EVENTS_MAX, Connection, Endpoint
+from tidegate.client.connection import EVENTS_MAX, RECONNECT_DELAYS_S, Connection, Endpoint
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
-    ClientEvent,
     ExecutionReport,
-    LoggedOn,
     business_reject,
     execution_report,
     session_reject,
 )
 from tidegate.client.session_core import SessionCore
 from tidegate.wire.message import Message
-
-RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 # What differs each time a report is sent: length, number, CompIDs, times, marks, checksum.
 _OF_THE_LINE: Final = frozenset(b"8 9 34 43 49 52 56 97 122 10".split())
@@ -108,8 +105,8 @@ def report_body(frame: bytes) -> bytes:
 
 
 class DropCopyCore(SessionCore):
-    """See the module. Numbers begin anew at each logon: the venue's place in the feed does not
-    depend on them. Only reports that are new become events."""
+    """See the module. Numbers begin anew at each logon, whatever the options say: the venue's place
+    in the feed does not depend on them. Only reports that are new become events."""
 
     def __init__(
         self,
@@ -119,7 +116,8 @@ class DropCopyCore(SessionCore):
         *,
         trace: Callable[[bool, bytes], None] | None = None,
     ) -> None:
-        super().__init__(credentials, options or LogonOptions(reset_each_logon=True), trace=trace)
+        options = replace(options or LogonOptions(), reset_each_logon=True)
+        super().__init__(credentials, options, trace=trace)
         self._store = store
         self.repeated = 0  # reports that had been booked before
 
@@ -147,9 +145,11 @@ class DropCopyCore(SessionCore):
         return True
 
 
-class DropCopyClient:
-    """See the module; `core` and `line` are its two halves. A lost line is connected again by
-    itself, unless `reconnect_delays_s` is empty."""
+class DropCopyClient(Connection):
+    """See the module, and `Connection` for the line and the queue of events. A lost line is
+    connected again by itself, unless `reconnect_delays_s` is empty."""
+
+    core: DropCopyCore
 
     def __init__(
         self,
@@ -163,31 +163,10 @@ class DropCopyClient:
         clock_ns: Callable[[], int] = time.time_ns,
         trace: Callable[[bool, bytes], None] | None = None,
     ) -> None:
-        self.core = DropCopyCore(credentials, store, options, trace=trace)
-        self.line = Connection(
+        super().__init__(
             endpoint,
-            self.core,
+            DropCopyCore(credentials, store, options, trace=trace),
             events_max=events_max,
             reconnect_delays_s=reconnect_delays_s,
             clock_ns=clock_ns,
         )
-
-    @property
-    def is_logged_on(self) -> bool:
-        return self.core.is_logged_on
-
-    async def connect(self) -> LoggedOn:
-        """Open the line and log on. Raises as `Connection.connect`; it does not try again."""
-        return await self.line.connect()
-
-    async def close(self) -> None:
-        """Log out and close the line."""
-        await self.line.close()
-
-    async def next_event(self) -> ClientEvent | None:
-        """As `Connection.next_event`."""
-        return await self.line.next_event()
-
-    async def __aiter__(self) -> AsyncIterator[ClientEvent]:
-        while (event := await self.next_event()) is not None:
-            yield event
