@@ -144,7 +144,7 @@ def test_a_cl_ord_id_that_is_pending_is_not_sent_again() -> None:
         )
         assert isinstance(first, Accepted)
         assert first.report.price == Decimal(50000)
-        assert str(second) == "cl_ord_id (11): a request with 77 has no answer yet"
+        assert str(second) == "ClOrdID (11) is '77': a request with it has no answer yet"
         assert venue.received.count(b"35=D") == 1
         assert isinstance(await client.request(order("50002"), cl_ord_id="77"), Refused)
         await client.close()
@@ -295,6 +295,19 @@ def test_logon_without_an_answer_fails() -> None:
             await client.connect()
 
     play(story)
+
+
+def test_a_ca_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    absent, no_certificate = tmp_path / "absent.pem", tmp_path / "empty.pem"
+    no_certificate.touch()
+
+    async def connect(ca_file: Path) -> None:
+        credentials = Credentials("ACME", "KRAKEN-TRD", "key", SECRET)
+        await Client(Endpoint("127.0.0.1", 1, ca_file=ca_file), credentials).connect()
+
+    for ca_file, reason in ((absent, "No such file"), (no_certificate, ".*no certificate")):
+        with pytest.raises(ConnectFailed, match=f"^ca_file {ca_file}: {reason}"):
+            asyncio.run(connect(ca_file))
 
 
 def test_one_line_at_a_time() -> None:

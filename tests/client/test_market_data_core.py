@@ -371,8 +371,8 @@ def test_an_instrument_list_in_fragments_and_a_refused_status() -> None:
         ({"level": 1}, "level"),
         ({"depth": -1}, "market_depth"),
         ({"book": False}, "asks for"),
-        ({"symbols": ("BTC\x01USD",)}, "can not be sent"),
-        ({"symbols": ("",)}, "can not be sent"),
+        ({"symbols": ("BTC\x01USD",)}, r"Symbol \(55\) is 'BTC\\x01USD': SOH"),
+        ({"symbols": ("",)}, r"Symbol \(55\) is empty"),
     ],
 )
 def test_what_no_request_can_say_is_not_kept(how: dict[str, object], text: str) -> None:

@@ -106,11 +106,11 @@ class ClientCore(SessionCore):
         is_status = isinstance(request, StatusRequest)
         if not cl_ord_id:
             if is_status:
-                raise ValueError("an OrderStatusRequest needs the ClOrdID of its order")
+                raise ValueError("ClOrdID (11) is empty: a status request has that of its order")
             cl_ord_id = self.cl_ord_ids.make(time_ns)
         key = pending_key(request, cl_ord_id)
         if key in self.pending and not is_status:
-            raise ValueError(f"cl_ord_id (11): a request with {key} has no answer yet")
+            raise ValueError(f"ClOrdID (11) is {key!r}: a request with it has no answer yet")
         number = session.next_outgoing
         write_request(session.begin(request.msg_type, time_ns), request, cl_ord_id, time_ns)
         if is_status:

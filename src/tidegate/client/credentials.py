@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from tidegate.wire.signature import logon_password
@@ -27,7 +26,7 @@ class Credentials:
     def __post_init__(self) -> None:
         try:
             base64.b64decode(self.api_secret, validate=True)
-        except binascii.Error:
+        except ValueError:  # of its digits, or for what is not ASCII
             raise ValueError("api_secret is not base64") from None  # without the text of it
 
     def fields(self, msg_seq_num: int, nonce_ms: int) -> bytes:
