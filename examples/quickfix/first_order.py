@@ -140,11 +140,14 @@ def run(application, settings_file, *, tls):
     initiator = kind(application, store, settings)
     initiator.start()
     try:
-        print(application.received.get(timeout=10))
+        first = application.received.get(timeout=10)
+        if first != "logged on":
+            sys.exit(first + "; does the venue run?")
+        print(first)
         quickfix.Session.sendToTarget(new_order(), application.session_id)
         print(application.received.get(timeout=10))
     except queue.Empty:
-        sys.exit("no answer within 10 seconds; does the venue run?")
+        sys.exit("no answer within 10 seconds")
     finally:
         initiator.stop()
 

@@ -29,7 +29,20 @@ def run(example: str, data: Path) -> str:
     return done.stdout.decode()
 
 
-def test_where_no_venue_runs_each_example_says_so_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("example", "before"),
+    [
+        ("first_order.py", []),
+        ("quickfix/first_order.py", []),
+        ("market_data.py", ["BTC/USD"]),
+        ("drop_copy.py", ["reports.sqlite"]),
+    ],
+)
+def test_where_no_venue_runs_an_example_says_so_in_one_line(
+    tmp_path: Path, example: str, before: list[str]
+) -> None:
+    if example.startswith("quickfix"):
+        pytest.importorskip("quickfix")
     never, stopped = tmp_path / "never", tmp_path / "stopped"
     stopped.mkdir()
     with socket.socket() as closed:  # bound and not listening: nobody else gets the port meanwhile
@@ -43,26 +56,24 @@ def test_where_no_venue_runs_each_example_says_so_in_one_line(tmp_path: Path) ->
         ready = {"host": "127.0.0.1", "tls": False, "ca_file": None}
         ready |= {kind: [session] for kind in kinds}
         (stopped / "ready.json").write_text(json.dumps(ready))
-        arguments = {
-            "first_order.py": [], "market_data.py": ["BTC/USD"],
-            "drop_copy.py": [str(tmp_path / "reports.sqlite")],
-        }  # fmt: skip
         running = [
             subprocess.Popen(
                 [sys.executable, str(EXAMPLES / example), *before, str(data)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                cwd=tmp_path,
                 env=environment(),
             )
-            for example, before in arguments.items()
             for data in (never, stopped)
         ]
-        ended = [(process.communicate(timeout=60), process.returncode) for process in running]
-    absent = f"[Errno 2] No such file or directory: '{never}/ready.json'"
-    for (output, errors), code in ended:
+        ended = [(*process.communicate(timeout=60), process.returncode) for process in running]
+    said = []
+    for output, errors, code in ended:
         assert (output, code) == (b"", 1)
-        (line,) = errors.decode().splitlines()
-        assert line == absent or line.startswith(f"127.0.0.1:{port}: ")
+        said += errors.decode().splitlines()
+    absent, unreachable = said
+    assert absent == f"[Errno 2] No such file or directory: '{never}/ready.json'"
+    assert unreachable.startswith((f"127.0.0.1:{port}: ", "logged out: no reason given"))
 
 
 def test_a_first_order_with_each_client(tmp_path: Path) -> None:
