@@ -13,7 +13,7 @@ from tests.scenario.settings import session as trading_session
 from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.options import CopyKey, CopySession
-from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.owners import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
@@ -171,7 +171,8 @@ class CopyRoom:
     def _open_log(self) -> ReportLog:
         """Of one process, for all of its sessions."""
         accounts = self.days.venue.directory
-        return ReportLog(self.data / JOURNAL_DIRECTORY, OsStorage(), accounts)
+        journal = self.data / JOURNAL_DIRECTORY
+        return ReportLog(journal, OsStorage(), accounts, self.end.sequence)
 
     @property
     def end(self) -> Mark:
@@ -192,7 +193,7 @@ class CopyRoom:
         session = Session(self.desk, self.desk.tools, index, settings_of(name), initiator=False)
         session.application = DROP_COPY
         session.next_outgoing = restored.state.reserved
-        reach = Reach(venue.directory, firm, account)
+        reach = Reach(firm, account)
         self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
         self.seats = self.desk.seats
 
@@ -223,6 +224,7 @@ class CopyRoom:
 
     def follow(self) -> None:
         self.desk.end = self.end
+        self._log.seen.look(self.end.sequence)
         while self.desk.step(self.days.now_ns):
             self.deliver()
         self.deliver()

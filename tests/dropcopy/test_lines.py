@@ -130,7 +130,7 @@ def state_of(**changes: object) -> bytes:
         (state_of().replace(b"sent", b"tens"), "is damaged"),
         (sealed(b"{}{"), "is of another version"),
         (state_of(new=1), "is of another version"),
-        (state_of(format=2), "has format 2, not 1"),
+        (state_of(format=3), "has format 3, not 2"),
     ],
 )
 def test_a_file_that_is_not_what_it_was_costs_repetition_alone(

@@ -16,7 +16,7 @@ from tidegate.feeds.dropcopy.desk import CopyDesk, CopyEvent
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.options import CopySession
 from tidegate.feeds.dropcopy.outbound import CopyWriter
-from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.owners import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
@@ -76,7 +76,9 @@ class DropCopyService:
         self._time = feed_time
         self._fail = fail
         self._loop = asyncio.get_running_loop()
-        self._log = ReportLog(data / JOURNAL_DIRECTORY, OsStorage(), follower.venue.directory)
+        self._log = ReportLog(
+            data / JOURNAL_DIRECTORY, OsStorage(), follower.venue.directory, follower.sequence
+        )
         self._indexes: dict[SessionId, int] = {}
         self._outputs: dict[int, LinkOutput] = {}  # by link number
         self._api_keys: dict[int, bytes] = {}  # by which links have logged on
@@ -142,7 +144,7 @@ class DropCopyService:
         session = Session(self.desk, self.desk.tools, index, settings, initiator=False)
         session.application = DROP_COPY
         session.next_outgoing = restored.state.reserved
-        reach = Reach(venue.directory, one.firm, one.account)
+        reach = Reach(one.firm, one.account)
         self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
         self.places.append(Place(one, nonce_floor))
         self._indexes[session_id] = index
@@ -350,6 +352,7 @@ class DropCopyService:
     def _adopt_settings(self) -> None:
         """Whoever may not be there any more is logged out."""
         venue = self._follower.venue
+        self._log.seen.look(self._follower.sequence)
         self._settings = venue.settings
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)

@@ -15,24 +15,25 @@ import msgspec
 from msgspec.structs import replace
 
 from tidegate.config.values import SessionId
+from tidegate.feeds.dropcopy.holdings import Holdings
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.provision.files import DIRECTORY_MODE, SECRET_FILE_MODE, write_atomically
 
 DIRECTORY: Final = "drop_copy"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _CRC_DIGITS: Final = 8
 
 
 class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """`mark` is what the client has confirmed, None before the first logon; `owners` the accounts
-    of sessions as of there. Records below `sent` may have been sent to it; while `is_up` so may
+    """`mark` is what the client has confirmed, None before the first logon; `holdings` say whose
+    reports are as of there. Records below `sent` may have been sent to it; while `is_up` so may
     whatever is in the log. Numbers from `reserved` on were never used; the rollover of
     `rollover_ns` begins them anew. `nonces` are the newest by key, `lines` counts logons."""
 
     format: int = FORMAT
     mark: Mark | None = None
-    owners: list[str] = []
+    holdings: Holdings = msgspec.field(default_factory=Holdings)
     sent: int = 0
     is_up: bool = False
     reserved: int = 1
