@@ -24,6 +24,7 @@ from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, utc_now
 from tidegate.client import SqliteReports
 from tidegate.control.client import ask as ctl_ask
 from tidegate.control.protocol import ControlError
+from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.feeds.outbound import FULL_BYTES
 from tidegate.feeds.status import ask
 
@@ -136,7 +137,7 @@ def test_a_nonce_is_good_once_and_in_its_window(tmp_path: Path) -> None:
             late = str(int(Nonces.next()) - 3_600_000)
             copy.socket.sendall(copy.logon_message(nonce=late))
             assert copy.receive()[58].startswith("Logon failed: nonce outside")
-        path = venue.data / "drop_copy" / "COPY~KRAKEN-DC"
+        path = StateFile(venue.data, ("COPY", "KRAKEN-DC")).path
         process = feeds_process(venue)
         path.write_bytes(path.read_bytes()[:-3])
         os.kill(process, signal.SIGKILL)

@@ -1,11 +1,15 @@
 """What a drop-copy session must not forget, in a small file of its own in the data directory.
 
-A file that can not be read costs redelivery and a moment without logons, and loses nothing.
+A file that can not be read costs redelivery and a moment without logons, and loses nothing. Its
+name says whose it is as far as names of files can, and a digest of the CompIDs makes it its own.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import threading
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,6 +27,9 @@ DIRECTORY: Final = "drop_copy"
 FORMAT: Final = 2
 
 _CRC_DIGITS: Final = 8
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9-]")
+_READABLE_MAX: Final = 100
+_DIGEST_DIGITS: Final = 16
 
 
 class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -61,8 +68,11 @@ class StateFile:
     """The file of one session. `save` may be called in any thread."""
 
     def __init__(self, data: Path, session_id: SessionId) -> None:
-        name = "~".join(quote(comp_id, safe="") for comp_id in session_id)
-        self.path = data / DIRECTORY / name
+        readable = _NOT_IN_NAMES.sub("_", "-".join(session_id))[:_READABLE_MAX]
+        digest = sha256(" ".join(session_id).encode()).hexdigest()  # CompIDs have no spaces
+        self.path = data / DIRECTORY / f"{readable}.{digest[:_DIGEST_DIGITS]}"
+        # Names of versions that did not keep all apart.
+        self._former = "~".join(quote(comp_id, safe="") for comp_id in session_id)
         self._lock = threading.Lock()
         self._made = 0  # how many contents there were
         self._saved = 0  # which of them the file has
@@ -72,6 +82,9 @@ class StateFile:
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
+            if self._former in _names_in(self.path.parent):
+                former = self.path.with_name(self._former)
+                raise StateDamaged(f"{former} is of an earlier version") from None
             return CopyState()
         except OSError as error:
             raise StateDamaged(f"{self.path} cannot be read: {error.strerror}") from error
@@ -119,3 +132,11 @@ class StateFile:
                 self.path.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
                 write_atomically(self.path, content, SECRET_FILE_MODE)
                 self._saved = number
+
+
+def _names_in(directory: Path) -> list[str]:
+    """Empty where it is not there yet."""
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
