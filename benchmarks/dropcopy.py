@@ -71,7 +71,7 @@ def desk_of(days: Days, accounts: Sequence[str], begin: Mark, folder: Path) -> C
         machine = Session(desk, desk.tools, index, settings, initiator=False)
         machine.application = DROP_COPY
         file = StateFile(folder, (settings.sender_comp_id, TARGET))
-        state = file.restore(begin.sequence, START_NS, 0).state
+        state = file.restore(begin.sequence, START_NS, 0, START_NS).state
         desk.seats.append(CopySeat(machine, Reach(FIRM, name), log, state, file))
         header = f"35=A|34=1|49=COPY-{index}|56={TARGET}|52={utc_timestamp(START_NS).decode()}|"
         frame = frame_of(f"{header}98=0|108=30|141=Y|".replace("|", "\x01").encode())

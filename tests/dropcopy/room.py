@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.history.days import Days
+from tests.history.days import START_NS, Days
 from tests.peers.socket_peer import Frame, parse, take_frames
 from tests.scenario.settings import session as trading_session
 from tidegate.feeds.dropcopy.desk import CopyDesk
@@ -164,6 +164,7 @@ class CopyRoom:
         self.clients: dict[int, CopyClient] = {}  # by link
         self.answers: list[tuple[CopyClient, int, str]] = []
         self.seats: list[CopySeat] = []
+        self.wall_ns = START_NS  # of the machine
         self._wanted: list[tuple[str, str, str]] = []
         self.desk = CopyDesk()
         self._log = self._open_log()
@@ -188,7 +189,9 @@ class CopyRoom:
         self.desk.end = self.end
         file = StateFile(self.data, (name, TARGET))
         venue = self.days.venue
-        restored = file.restore(self.end.sequence, self.days.now_ns, venue.rollover.at_ns)
+        restored = file.restore(
+            self.end.sequence, self.days.now_ns, venue.rollover.at_ns, self.wall_ns
+        )
         index = len(self.seats)
         session = Session(self.desk, self.desk.tools, index, settings_of(name), initiator=False)
         session.application = DROP_COPY
@@ -199,6 +202,7 @@ class CopyRoom:
 
     def die(self) -> None:
         """kill -9 of the process that serves drop copies; another one comes."""
+        self.wall_ns += NS_PER_S
         self.desk = CopyDesk()
         self._log = self._open_log()
         self.seats = []

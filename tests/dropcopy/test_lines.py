@@ -145,7 +145,7 @@ def test_a_file_that_is_not_what_it_was_costs_repetition_alone(
     seat = room.seats[0]
     confirmed = len(client.booked)
     seat.file.path.write_bytes(content)
-    restored = seat.file.restore(room.end.sequence, room.days.now_ns, 0)
+    restored = seat.file.restore(room.end.sequence, room.days.now_ns, 0, room.wall_ns)
     assert reason in restored.damage
     room.die()
     client.received.clear()
@@ -180,9 +180,9 @@ def test_a_file_under_the_name_that_an_earlier_version_gave_it_is_not_passed_ove
     file.path.parent.mkdir()
     former = file.path.with_name("A%2FB~C")
     former.write_bytes(b"")
-    assert file.restore(1, 1, 0).damage == f"{former} is of an earlier version"
+    assert file.restore(1, 1, 0, 1).damage == f"{former} is of an earlier version"
     file.save(*file.content(CopyState(lines=7)))
-    assert file.restore(1, 1, 0).damage == ""
+    assert file.restore(1, 1, 0, 1).damage == ""
 
 
 def test_a_mark_of_a_longer_log_than_there_is_begins_with_the_oldest_report(
@@ -362,7 +362,7 @@ def test_a_rollover_that_is_planned_anew_resets_nothing(tmp_path: Path) -> None:
     state = CopyState(reserved=500, rollover_ns=100)
     for time_ns, next_ns, reserved in ((99, 300, 500), (100, 100, 500), (100, 300, 1)):
         file.save(*file.content(state))
-        assert file.restore(1, time_ns, next_ns).state.reserved == reserved
+        assert file.restore(1, time_ns, next_ns, 1).state.reserved == reserved
 
 
 def test_the_newest_numbers_are_kept_and_the_oldest_are_not() -> None:

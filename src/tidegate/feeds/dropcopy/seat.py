@@ -39,12 +39,14 @@ class Probe:
 
 
 class Resend:
-    """The rest of an answer to a ResendRequest."""
+    """The rest of an answer to a ResendRequest. Numbers below `first_known`, which may be many,
+    are passed over at once."""
 
-    def __init__(self, begin: int, end: int) -> None:
-        self.next_number = begin
+    def __init__(self, begin: int, end: int, first_known: int) -> None:
+        self.next_number = max(begin, min(first_known, end + 1))
         self.end = end
-        self.gap_start = 0  # of the run that is going to be gap-filled; 0 = none
+        # Of the run that is going to be gap-filled; 0 = none
+        self.gap_start = begin if begin < self.next_number else 0
 
 
 class CopySeat:
@@ -220,7 +222,7 @@ class CopySeat:
     def lacks(self, begin: int, end: int) -> None:
         """The client asks for numbers again: what it may lack is not confirmed any more, whatever
         it has answered before. Raises `JournalError`."""
-        self.resends.append(Resend(begin, end))
+        self.resends.append(Resend(begin, end, self.sent.first_number))
         self.probe = None
         found = self.sent.first_report(begin)
         if found is None or self.reader is None:

@@ -132,7 +132,9 @@ class DropCopyService:
         session_id = self.access.add(one, settings)
         venue = self._follower.venue
         file = StateFile(data, session_id)
-        restored = file.restore(self.desk.end.sequence, venue.now_ns, venue.rollover.at_ns)
+        restored = file.restore(
+            self.desk.end.sequence, venue.now_ns, venue.rollover.at_ns, self.wall_ns()
+        )
         nonce_floor = 0
         if restored.damage:
             _log.warning(

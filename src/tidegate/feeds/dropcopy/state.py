@@ -30,6 +30,7 @@ _CRC_DIGITS: Final = 8
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9-]")
 _READABLE_MAX: Final = 100
 _DIGEST_DIGITS: Final = 16
+_NS_PER_NUMBER: Final = 1_000
 
 
 class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -99,17 +100,19 @@ class StateFile:
             raise StateDamaged(f"{self.path} has format {state.format}, not {FORMAT}")
         return state
 
-    def restore(self, end_sequence: int, time_ns: int, next_rollover_ns: int) -> Restored:
+    def restore(
+        self, end_sequence: int, time_ns: int, next_rollover_ns: int, wall_ns: int
+    ) -> Restored:
         """What is known of the session by a process whose log ends before that record, with the
-        venue's time and its next rollover there. Where it is not known what was sent, all there is
-        may have been."""
+        venue's time and its next rollover there; `wall_ns` is the machine's time. Where it is not
+        known what was sent, all there is may have been."""
         damage = ""
         try:
             state = self.load()
         except StateDamaged as error:
             damage = str(error)
-            # Each number used stands for a record, or for a message between two of them.
-            state = CopyState(is_up=True, reserved=2 * end_sequence)
+            # As many as there were microseconds: no session has used its numbers up so fast.
+            state = CopyState(is_up=True, reserved=wall_ns // _NS_PER_NUMBER)
         if state.is_up:  # the process before was killed
             state.sent = max(state.sent, end_sequence)
             state.is_up = False
