@@ -181,6 +181,12 @@ class CopyRoom:
         self._seat(name, firm, account)
         return CopyClient(self, len(self.seats) - 1, name)
 
+    def give(self, name: str, firm: str, account: str) -> None:
+        """The file makes a session a drop copy of another account, for the next process."""
+        self._wanted = [
+            (name, firm, account) if wanted[0] == name else wanted for wanted in self._wanted
+        ]
+
     def _seat(self, name: str, firm: str, account: str) -> None:
         self.desk.end = self.end
         file = StateFile(self.data, (name, TARGET))

@@ -180,6 +180,30 @@ def test_what_the_process_has_seen_is_known_though_the_log_does_not_hold_it(
     assert list(acme.booked) == truth[-len(acme.booked) :]
 
 
+def test_a_drop_copy_that_the_file_gives_to_another_account_begins_with_its_reports_alone(
+    tmp_path: Path,
+) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("COPY", "ACME", "ACME-1")
+    client.logon()
+    room.play(60)
+    room.ask()
+    room.play(60)
+    room.save()
+    assert client.booked == room.truth("ACME")
+    room.give("COPY", "BETA", "BETA-1")
+    room.die()
+    client.booked.clear()
+    begin(room, client)
+    assert [event.reason for event in room.desk.events if event.happening == "begins_anew"] == [
+        "it was a drop copy of another account or firm before"
+    ]
+    assert client.booked == room.truth("BETA")
+    assert client.booked
+    room.play(60)
+    assert client.booked == room.truth("BETA")
+
+
 def test_settings_of_another_version_make_whose_reports_are_unknown(tmp_path: Path) -> None:
     room = CopyRoom(tmp_path)
     acme = room.client("ACME", "ACME")
@@ -205,7 +229,7 @@ def test_what_a_reach_takes_follows_each_change() -> None:
     firm, one = Reach("PRIME", ""), Reach("PRIME", "P-1")
     sub = Reach("PRIME", "P-1-A")
     first = Change(1, [(0, "P-1"), (2, "P-1-A")], [("P-1", "PRIME", ""), ("P-1-A", "PRIME", "P-1")])
-    held = [reach.changed(Holdings(), first) for reach in (firm, one, sub)]
+    held = [reach.changed(reach.nothing(), first) for reach in (firm, one, sub)]
     reaches = list(zip((firm, one, sub), held, strict=True))
     assert [[reach.of(at, n) for n in range(4)] for reach, at in reaches] == [
         [ALL, NONE, ALL, NONE],
@@ -216,12 +240,14 @@ def test_what_a_reach_takes_follows_each_change() -> None:
     assert [reach.of(reach.changed(at, away), 2) for reach, at in reaches] == [NONE, NONE, NONE]
     assert sub.of(sub.changed(held[2], away), 0) == NONE
     lost = Change(3, [], [], forgets=True)
-    assert [reach.changed(at, lost) for reach, at in reaches] == [Holdings()] * 3
+    for reach, at in reaches:
+        assert reach.changed(at, lost) == reach.nothing()
+        assert [other.knows(at) for other, _ in reaches].count(True) == 1
 
 
 def test_places_are_asked_for_in_any_order_and_told_twice_without_harm() -> None:
     owners = Owners(Reach("A", ""))
-    owners.begin(10, Holdings(["X"], {"X"}))
+    owners.begin(10, Holdings(sessions=["X"]))
     changes = [Change(at, [(0, name)], []) for at, name in ((9, "no"), (10, "Y"), (20, "Z"))]
     for change in (*changes, *changes):
         owners.change(change)
@@ -229,5 +255,5 @@ def test_places_are_asked_for_in_any_order_and_told_twice_without_harm() -> None
     assert found == {25: "Z", 5: "X", 20: "Z", 19: "Y", 10: "Y", 9: "X", 1 << 40: "Z"}
     owners.begin(15, Holdings())
     assert owners.at(12).sessions == ["Y"], "what is known from earlier on stays"
-    owners.begin(1, Holdings(["W"]))
+    owners.begin(1, Holdings(sessions=["W"]))
     assert owners.at(30).sessions == ["W"]

@@ -45,6 +45,14 @@ class Reach:
         self.firm = firm
         self.account = account
 
+    def nothing(self) -> Holdings:
+        """Where nothing is known."""
+        return Holdings(self.firm, self.account)
+
+    def knows(self, holdings: Holdings) -> bool:
+        """Whether they are its own, and not another one's."""
+        return (holdings.firm, holdings.account) == (self.firm, self.account)
+
     def of(self, holdings: Holdings, session: int) -> int:
         """What it takes of the reports of a session. (A broker's orders for a sub-account come over
         its own session, and name it.)"""
@@ -56,7 +64,7 @@ class Reach:
     def changed(self, before: Holdings, change: Change) -> Holdings:
         """What holds behind a change."""
         if change.forgets:
-            before = Holdings()
+            before = self.nothing()
         sessions = list(before.sessions)
         accounts = set(before.accounts)
         parent = before.parent
@@ -71,7 +79,7 @@ class Reach:
                 accounts.discard(name)
             if name == self.account:
                 parent = above if is_own else ""
-        return Holdings(sessions, accounts, parent)
+        return Holdings(self.firm, self.account, sessions, accounts, parent)
 
 
 class Owners:
@@ -80,7 +88,7 @@ class Owners:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._since = -1  # nothing is known before that record
-        self._first = Holdings()
+        self._first = reach.nothing()
         self._changes: list[Change] = []
         self._sequences: list[int] = []  # theirs
         self._applied = 0  # how many of them `_held` has in it
@@ -136,10 +144,10 @@ class Seen:
         """As of the end of a turn, the record behind which has that sequence; None where that was
         before the first look."""
         if sequence == FIRST_SEQUENCE:
-            return Holdings()
+            return reach.nothing()
         if sequence < self.sequence:
             return None
-        found = reach.changed(Holdings(), self.origin)
+        found = reach.changed(reach.nothing(), self.origin)
         for change in self._changes:
             if change.sequence < sequence:
                 found = reach.changed(found, change)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from tidegate.feeds.dropcopy.holdings import Holdings
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.owners import Owners, Reach
 from tidegate.feeds.dropcopy.reader import ReportReader
@@ -114,6 +113,9 @@ class CopySeat:
         self.unreadable = ""
         reasons: list[str] = []
         try:
+            if state.mark is not None and not self.reach.knows(state.holdings):
+                reasons.append("it was a drop copy of another account or firm before")
+                state.mark = None
             if state.mark is not None and not self._log.holds(state.mark, end):
                 reasons.append(f"the log does not hold position {state.mark.position} any more")
                 state.mark = None
@@ -133,7 +135,7 @@ class CopySeat:
         """Nothing is known of before; whether it is known whose reports are from there on."""
         holdings = self._log.seen.holdings(mark.next, self.reach)
         self.state.mark = mark
-        self.state.holdings = holdings or Holdings()
+        self.state.holdings = holdings or self.reach.nothing()
         self._owners = Owners(self.reach)
         return holdings is not None
 
