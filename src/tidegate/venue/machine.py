@@ -123,6 +123,7 @@ class Venue(SessionHost):
         self._record(records.CONFIGURE, time_ns, 0, 0, 0, settings_bytes)
         opened = len(self.directory.accounts)
         self.adopt(settings_bytes, settings)
+        self.note_markets()
         for account in self.directory.accounts[opened:]:
             for deposit in account.settings.deposits:
                 self.engine.ledger.deposit(account.index, deposit.asset, deposit.amount)
@@ -544,7 +545,8 @@ class Venue(SessionHost):
         self.adopt_sessions()
         self.trading.fee_volumes.adopt(settings)
         self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
-        self.note_markets()
+        if self.observer is not None:
+            self.observer.sessions_changed()
 
     def note_markets(self) -> None:
         """Instruments, or the status of their markets, are others now."""
