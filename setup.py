@@ -33,6 +33,8 @@ WAY = (
     "feeds/dropcopy/reports.py",
     "feeds/dropcopy/seat.py",
     "feeds/dropcopy/sent.py",
+    "feeds/hosts.py",
+    "feeds/lines.py",
     "feeds/news.py",
     "feeds/observer.py",
     "feeds/outbound.py",

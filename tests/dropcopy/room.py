@@ -17,15 +17,13 @@ from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
+from tidegate.feeds.settings_text import settings_text
 from tidegate.journal import LogFollower, OsStorage
-from tidegate.model.codec import Encoder
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.provision.files import ASIDE_SUFFIX
 from tidegate.recovery import JOURNAL_DIRECTORY
-from tidegate.session.machine import Session
 from tidegate.venue.records import SENT, read_records
-from tidegate.wire.dictionary import DROP_COPY
 from tidegate.wire.render import frame_of
 
 TARGET = "KRAKEN-DC"
@@ -40,8 +38,6 @@ def settings_of(name: str) -> SessionSettings:
 
 def copy_of(firm: str, account: str, keys: list[CopyKey]) -> CopySession:
     """A session that has its firm's name."""
-    encoder = Encoder()
-    settings_of(firm).save(encoder)
     return CopySession(
         service="spot_drop_copy",
         port=4006,
@@ -52,7 +48,7 @@ def copy_of(firm: str, account: str, keys: list[CopyKey]) -> CopySession:
         tls="any",
         nonce_window_ms=5_000,
         keys=keys,
-        settings=encoder.value().hex(),
+        settings=settings_text(settings_of(firm)),
     )
 
 
@@ -188,12 +184,8 @@ class CopyRoom:
         file = StateFile(self.data, (name, TARGET))
         venue = self.days.venue
         restored = file.restore(self.end.sequence, self.days.now_ns, venue.rollover.at_ns)
-        index = len(self.seats)
-        session = Session(self.desk, self.desk.tools, index, settings_of(name), initiator=False)
-        session.application = DROP_COPY
-        session.next_outgoing = restored.state.reserved
         reach = Reach(venue.directory, firm, account)
-        self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
+        self.desk.add_session(settings_of(name), reach, self._log, restored.state, file)
         self.seats = self.desk.seats
 
     def die(self) -> None:
@@ -223,6 +215,7 @@ class CopyRoom:
 
     def follow(self) -> None:
         self.desk.end = self.end
+        self.desk.is_settled = not self.days.venue.trading.cancels.pending
         while self.desk.step(self.days.now_ns):
             self.deliver()
         self.deliver()

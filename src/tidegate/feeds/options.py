@@ -1,4 +1,4 @@
-"""What the venue's process tells the one that serves market data."""
+"""What the venue's process tells the one that serves market data and drop copies."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import msgspec
 
 from tidegate.config import VenueConfig
 from tidegate.feeds.dropcopy.options import CopySession, copy_sessions
-from tidegate.model.codec import Encoder
-from tidegate.model.settings import SessionSettings
+from tidegate.feeds.settings_text import settings_text
 from tidegate.provision import TlsFiles
 
 
@@ -26,8 +25,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradingSession(Admission, frozen=True, kw_only=True):
-    """A trading session of the configuration. `settings` are `SessionSettings`, as hexadecimal of
-    their canonical bytes."""
+    """A trading session of the configuration. `settings` are its `settings_text`."""
 
     settings: str
 
@@ -85,7 +83,7 @@ def feed_options(
             target_comp_id=access.target_comp_id,
             networks=[str(network) for network in access.networks],
             tls=access.tls,
-            settings=_encoded(settings[session_id]),
+            settings=settings_text(settings[session_id]),
         )
         for session_id, access in config.sessions.items()
     ]
@@ -98,7 +96,7 @@ def feed_options(
             tls=session.access.tls,
             service=session.access.service,
             firm=session.access.firm,
-            settings=_encoded(session.settings),
+            settings=settings_text(session.settings),
         )
         for session in config.market_data
     ]
@@ -124,9 +122,3 @@ def feed_options(
         log_format=log_format,
         log_level=log_level,
     )
-
-
-def _encoded(settings: SessionSettings) -> str:
-    encoder = Encoder()
-    settings.save(encoder)
-    return encoder.value().hex()

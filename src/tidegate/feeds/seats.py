@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from librt.strings import BytesWriter
-
+from tidegate.feeds.lines import Line
 from tidegate.marketdata.requests import SecurityListRequest
 from tidegate.marketdata.shapes import Shape
 from tidegate.session.machine import Session
@@ -23,7 +22,7 @@ class Subscription:
         self,
         number: int,
         session: Session,
-        line: Line,
+        line: FeedLine,
         md_req_id: bytes,
         symbol: bytes,
         shapes: list[Shape],
@@ -36,18 +35,13 @@ class Subscription:
         self.waits = True
 
 
-class Line:
-    """A link; `writer` has what a step has to write to it. `full` while its transport takes no
-    more: only what the session itself has to say is written then. `refreshes` are subscriptions
-    that wait."""
+class FeedLine(Line):
+    """The link of a session: while it is full, only what the session itself has to say is written.
+    `refreshes` are subscriptions that wait."""
 
-    def __init__(self, number: int, seat: Seat | None) -> None:
-        self.number = number
+    def __init__(self, number: int, seat: Seat) -> None:
+        super().__init__(number)
         self.seat = seat
-        self.writer = BytesWriter()
-        self.cut = False
-        self.full = False
-        self.touched = False
         self.refreshes: dict[int, Subscription] = {}
 
 

@@ -107,7 +107,7 @@ def _described(
         "service": name,
         **_session(seat.session, comp_ids),
         "symbols": seat.symbol_count,
-        **_line(service.output(seat.session.link)),
+        **_line(service.outputs.get(seat.session.link)),
         "refreshes": seat.refresh_count,
     }
 
@@ -125,7 +125,7 @@ def _copy(copies: DropCopyService, place: Place, seat: CopySeat) -> dict[str, An
         "cursor": cursor.position if cursor is not None else None,
         "behind_bytes": copies.desk.end.position - cursor.position if cursor is not None else None,
         "unconfirmed": seat.report_count - max(0, seat.confirmed_count) if session.link else 0,
-        **_line(copies.output(session.link)),
+        **_line(copies.outputs.get(session.link)),
     }
 
 
