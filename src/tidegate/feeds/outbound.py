@@ -18,7 +18,8 @@ from tidegate.gateway.port import LinkTransport
 # Bytes in the transport's buffer at which a link is full, and has room again.
 FULL_BYTES: Final = 256 * 1024
 ROOM_BYTES: Final = 64 * 1024
-# What the session itself may have to say, answers above all, while there is no room: more is cut.
+# What the session itself said while there was no room, answers above all, and is not sent yet: who
+# has more of it is cut.
 # (One full refresh goes to a line in one piece, however large a book is.)
 UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
 STALLED_S_MAX: Final = 10.0  # in which a peer must have made room, or read `FULL_BYTES`
@@ -85,7 +86,7 @@ class FeedWriter(RoomWriter):
 
     def __init__(self, transport: LinkTransport, link: int, watch: RoomWatch) -> None:
         super().__init__(transport, link, watch)
-        self._unread_bytes = 0  # that came while there was no room
+        self._later_bytes = 0  # that came while there was no room
         self._overdue: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -94,15 +95,16 @@ class FeedWriter(RoomWriter):
         if transport.is_closing():
             return
         if self._paused:
-            self._unread_bytes += len(data)
-            if self._unread_bytes > UNREAD_BYTES_MAX:
-                self._give_up("asks for much and reads nothing")
+            self._later_bytes += len(data)
+            unsent_bytes = transport.get_write_buffer_size() + len(data)
+            if min(self._later_bytes, unsent_bytes) > UNREAD_BYTES_MAX:
+                self._give_up("asks for much and reads little")
                 return
         transport.write(data)  # may call `pause`
 
     def pause(self) -> None:
         if not self._paused:
-            self._unread_bytes = 0
+            self._later_bytes = 0
             self._watch_out()
             super().pause()
 
@@ -114,14 +116,17 @@ class FeedWriter(RoomWriter):
             super().resume()
 
     def _watch_out(self) -> None:
-        unsent_bytes = self._transport.get_write_buffer_size()
-        self._overdue = self._loop.call_later(STALLED_S_MAX, self._look, unsent_bytes)
+        self._overdue = self._loop.call_later(STALLED_S_MAX, self._look, self._left_bytes())
 
-    def _look(self, unsent_bytes: int) -> None:
-        """There were so many unsent a while ago, and there has been no room since."""
+    def _look(self, left_bytes: int) -> None:
+        """There were so many left a while ago, and there has been no room since."""
         if not self._paused or self._transport.is_closing():
             return
-        if unsent_bytes - self._transport.get_write_buffer_size() >= FULL_BYTES:
+        if left_bytes - self._left_bytes() >= FULL_BYTES:
             self._watch_out()
         else:
             self._give_up(f"reads too slowly: no room for {STALLED_S_MAX:g} s")
+
+    def _left_bytes(self) -> int:
+        """What is unsent of what was there when the room ended, less what was read beyond that."""
+        return self._transport.get_write_buffer_size() - self._later_bytes
