@@ -3,6 +3,9 @@
 There is no log to read on from, so a peer that does not keep up gets no more than fits the
 transport's buffer: then its subscriptions stop (`Desk.stall`) until there is room again. Who reads
 next to nothing for a while, or asks for more than it reads, is cut.
+
+What the system has taken of a line comes before any full refresh, too. So it is to take little
+(`SYSTEM_BYTES`): else a slow peer reads megabytes of old news.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from tidegate.gateway.port import LinkTransport
 # Bytes in the transport's buffer at which a link is full, and has room again.
 FULL_BYTES: Final = 256 * 1024
 ROOM_BYTES: Final = 64 * 1024
+# What the system takes of a link before it can send it: enough that a quick peer waits for no turn
+# of the loop.
+SYSTEM_BYTES: Final = 128 * 1024
 # What the session itself said while there was no room, answers above all, and is not sent yet: who
 # has more of it is cut.
 # (One full refresh goes to a line in one piece, however large a book is.)
