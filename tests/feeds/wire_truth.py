@@ -126,8 +126,7 @@ class Ear(Peer):
     def hear_to_end(self) -> None:
         """The other side is gone, with whatever it had not sent."""
         with contextlib.suppress(PeerClosed, ConnectionError):
-            while True:
-                self.hear(10.0)
+            self._hear_until(lambda: False)
         self.was_cut = True
         self._file.flush()
 

@@ -107,10 +107,12 @@ def test_a_pipe_gets_a_line_for_each_update(tmp_path: Path) -> None:
 
 def test_it_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
-        code, lines, errors = await watch(tmp_path, "BTC/USD", "--seconds", "0.5", "--l3")
+        code, lines, errors = await watch(tmp_path, "BTC/USD", "--seconds", "0.5")
         assert (code, errors) == (0, "")
-        assert LINE.fullmatch(lines[2])
-        assert venue.peer.requests[-1][0] == b"5"
+        assert lines[0].startswith("- BTC/USD connected ")
+        assert all(LINE.fullmatch(line) for line in lines[2:])  # what came within that time
+        await venue.wait_for(lambda: venue.peer.requests[-1][0] == b"5")
+        assert b"".join(kind for kind, _ in venue.peer.requests) == b"AxgV5"
 
     play(tmp_path, story)
 
@@ -337,10 +339,11 @@ def test_what_is_wrong_is_told_on_the_screen_of_before(tmp_path: Path) -> None:
 
 def test_a_terminal_that_can_not_move_its_cursor_gets_lines(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
-        terminal = await Terminal.start(tmp_path, "BTC/USD", "--updates", "1", term="dumb")
+        terminal = await Terminal.start(tmp_path, "BTC/USD", "--updates", "1", "--l3", term="dumb")
         assert await terminal.end() == 0
         assert b"\x1b" not in terminal.seen
         assert b" BTC/USD book bid 83999.9 1.20000000" in terminal.seen
+        assert [f[266] for kind, f in venue.peer.requests if kind == b"V"] == [b"N"]
         terminal.close()
 
     play(tmp_path, story)
