@@ -26,14 +26,11 @@ from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
-from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import Batch, LogFollower, OsStorage
 from tidegate.model.build import COMPILED
 from tidegate.model.time import utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
-from tidegate.session.machine import Session
-from tidegate.wire.dictionary import DROP_COPY
 from tidegate.wire.render import frame_of
 
 ACCOUNTS: Final = 100
@@ -67,13 +64,9 @@ def desk_of(days: Days, accounts: Sequence[str], begin: Mark, folder: Path) -> C
     for index, name in enumerate(accounts):
         settings = session(f"COPY-{index}", "")
         settings.target_comp_id = TARGET
-        machine = Session(desk, desk.tools, index, settings, initiator=False)
-        machine.application = DROP_COPY
         file = StateFile(folder, (settings.sender_comp_id, TARGET))
         state = file.restore(begin.sequence, START_NS, 0).state
-        desk.seats.append(
-            CopySeat(machine, Reach(days.venue.directory, FIRM, name), log, state, file)
-        )
+        desk.add_session(settings, Reach(days.venue.directory, FIRM, name), log, state, file)
         header = f"35=A|34=1|49=COPY-{index}|56={TARGET}|52={utc_timestamp(START_NS).decode()}|"
         frame = frame_of(f"{header}98=0|108=30|141=Y|".replace("|", "\x01").encode())
         desk.logon(index, frame, "key", 1, START_NS)

@@ -49,6 +49,13 @@ def asked(
         wrong(str(error))
 
 
+def pass_on(context: typer.Context, data: Path, *, as_json: bool) -> None:
+    """What was said to a group is said to its command, unless that says otherwise: `clock --data d
+    stop` is `clock stop --data d`."""
+    assert context.invoked_subcommand is not None
+    context.default_map = {context.invoked_subcommand: {"data": data, "as_json": as_json}}
+
+
 def wrong(text: str) -> NoReturn:
     print(f"tidegate: {text}", file=sys.stderr)
     raise typer.Exit(EXIT_WRONG)
@@ -239,6 +246,8 @@ def clock(
     """The venue's time, and moving it (up --clock virtual). Without a command: what time it is."""
     if context.invoked_subcommand is None:
         _print_clock(asked(data, "clock"), as_json=as_json)
+    else:
+        pass_on(context, data, as_json=as_json)
 
 
 @clock_app.command("set")

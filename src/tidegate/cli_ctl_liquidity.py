@@ -13,6 +13,7 @@ from tidegate.cli_ctl import (
     DataOption,
     JsonOption,
     asked,
+    pass_on,
     print_json,
     print_table,
     wrong,
@@ -65,6 +66,8 @@ def liquidity(
     command: what it makes."""
     if context.invoked_subcommand is None:
         _print(asked(data, "liquidity"), as_json)
+    else:
+        pass_on(context, data, as_json=as_json)
 
 
 @app.command("set")

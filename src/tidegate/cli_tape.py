@@ -163,6 +163,8 @@ def _columns(given: list[str]) -> dict[str, str]:
         field, equals, name = text.partition("=")
         if not equals or not name:
             wrong(f"--column must be FIELD=NAME, not {text}")
+        if field in columns:
+            wrong(f"--column names {field} twice: {columns[field]} and {name}")
         columns[field] = name
     return columns
 
@@ -185,7 +187,7 @@ def _print_played(played: Played) -> None:
     )
     rejected = summary.rejects.total()
     print(f"{summary.events} events in {summary.seconds:.1f} s, {played.skipped} rows left out")
-    print(f"sent: {sent}; {summary.overtaken} not sent, the order was over")
+    print(f"sent: {sent}; {summary.overtaken} not sent, the order was over or of before the tape")
     if summary.unanswered:
         print(f"{summary.unanswered} of them have no answer; what became of them is not known")
     print(f"trades: {summary.trades}, {summary.traded_qty:f} in all; rejected: {rejected}")

@@ -1,9 +1,13 @@
 """Drop-copy sessions: whose reports, by which keys, at which port."""
 
+import json
+
 import pytest
+from msgspec.structs import fields
 
 from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import check, load
+from tidegate.config.schema import SessionItems
 
 FIRM = """
 [[firm]]
@@ -85,7 +89,7 @@ def test_it_needs_no_market_data(secrets: FixedSecrets) -> None:
         ('keys = ["tow"]', ".keys[0]", "keys names tow, which is not a key of firm A"),
         ("keys = []", ".keys", "keys is empty: nobody could log on"),
         ('account = "A-1"\nnetworks = []', ".networks", "networks is empty: nobody could connect"),
-        ('account = "A-1"\nbroker = true', ".broker", "broker is for trading"),
+        ('account = "A-1"\nstp_group = 3', ".stp_group", "stp_group must be"),
         (
             'account = "A-1"\nmarket = "derivatives"',
             ".market",
@@ -97,3 +101,23 @@ def test_a_mistake_is_told_with_its_key_and_rule(lines: str, path: str, rule: st
     (problem,) = check(FIRM + COPY + lines + "\n")
     assert problem.path == f"firm[0].session[1]{path}"
     assert problem.rule.startswith(rule)
+
+
+@pytest.mark.parametrize(
+    ("role", "what"), [("drop_copy", "a drop copy"), ("market_data_l2", "market data")]
+)
+def test_what_is_of_orders_is_refused_where_none_are_entered(role: str, what: str) -> None:
+    """All but what says who may log on, from where, and how the session goes."""
+    of_sessions = {
+        "networks", "heartbeat_min_s", "heartbeat_max_s", "errors_per_second_max", "enabled",
+        "nonce_window_ms", "tls", "duplicate_logon", "sending_time_tolerance_s",
+    }  # fmt: skip
+    text = FIRM + COPY.replace("drop_copy", role) + 'account = "A-1"\n'
+    defaults = {field.name: field.default for field in fields(SessionItems)}
+    names = [*(name for name in defaults if name not in of_sessions), "broker", "stp_group"]
+    values = defaults | {"broker": False, "stp_group": "g"}
+    for name in names:
+        (problem,) = check(f"{text}{name} = {json.dumps(values[name])}\n")
+        assert problem.path == f"firm[0].session[1].{name}"
+        assert problem.rule == f"{name} is for trading: {what} enters no orders"
+    assert check(f"[session_defaults]\ncancel_on_disconnect = false\n{text}") == []

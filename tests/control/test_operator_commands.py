@@ -67,7 +67,8 @@ def test_markets_are_set_and_listed(venue: Venue) -> None:
     assert "band 2.5 %, set" in said(venue, "band", "ETH/USD", "2.5")
     assert said(venue, "halt") == "all markets are halted\n"
     assert market(venue, "ETH/USD") == {
-        "symbol": "ETH/USD", "tick": "0.01", "qty_min": "0.001", "cost_min": "0.5",
+        "symbol": "ETH/USD", "aliases": [], "price_decimals": 2,
+        "tick": "0.01", "qty_min": "0.001", "cost_min": "0.5",
         "status": "cancel_only", "halted": True, "traded": True,
         "index_price": "3000.5", "last_price": None, "bid_price": None, "ask_price": None,
         "band_percent": "2.5", "band_set_by_operator": True,
@@ -82,7 +83,8 @@ def test_markets_are_set_and_listed(venue: Venue) -> None:
 
 
 def test_an_alias_names_the_same_market(venue: Venue) -> None:
-    assert ask(venue.data, "index", {"symbol": "XDG/USD", "price": "0.1"})["symbol"] == "DOGE/USD"
+    doge = ask(venue.data, "index", {"symbol": "XDG/USD", "price": "0.1"})
+    assert (doge["symbol"], doge["aliases"]) == ("DOGE/USD", ["XDG/USD"])
 
 
 def test_money_goes_in_and_out(venue: Venue) -> None:

@@ -23,9 +23,7 @@ from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.provision.files import ASIDE_SUFFIX
 from tidegate.recovery import JOURNAL_DIRECTORY
-from tidegate.session.machine import Session
 from tidegate.venue.records import SENT, read_records
-from tidegate.wire.dictionary import DROP_COPY
 from tidegate.wire.render import frame_of
 
 TARGET = "KRAKEN-DC"
@@ -188,12 +186,8 @@ class CopyRoom:
         file = StateFile(self.data, (name, TARGET))
         venue = self.days.venue
         restored = file.restore(self.end.sequence, self.days.now_ns, venue.rollover.at_ns)
-        index = len(self.seats)
-        session = Session(self.desk, self.desk.tools, index, settings_of(name), initiator=False)
-        session.application = DROP_COPY
-        session.next_outgoing = restored.state.reserved
         reach = Reach(venue.directory, firm, account)
-        self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
+        self.desk.add_session(settings_of(name), reach, self._log, restored.state, file)
         self.seats = self.desk.seats
 
     def die(self) -> None:
@@ -223,6 +217,7 @@ class CopyRoom:
 
     def follow(self) -> None:
         self.desk.end = self.end
+        self.desk.is_settled = not self.days.venue.trading.cancels.pending
         while self.desk.step(self.days.now_ns):
             self.deliver()
         self.deliver()

@@ -15,6 +15,7 @@ from tests.dropcopy.room import TARGET, copy_of, unwritable
 from tests.history.days import Days
 from tests.peers.socket_peer import take_frames
 from tidegate.feeds.dropcopy.options import CopyKey
+from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.model.time import NS_PER_S, utc_timestamp
@@ -103,6 +104,12 @@ class Service:
         self.service.start()
 
 
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not reached():
+            await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("cause", [Service.is_asked, Service.beats, Service.reports, Service.asks])
 def test_where_no_number_can_be_reserved_the_process_ends_and_nothing_goes_out(
     tmp_path: Path, cause: Callable[[Service], None]
@@ -137,6 +144,46 @@ def test_at_the_end_whatever_session_can_be_kept_is_kept(
         assert acme.file.load().is_up, "as it was before"
         assert not beta.file.load().is_up
         assert one.failures == []
+
+    asyncio.run(serve())
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = [line for line in lines if "drop_copy_not_saved" in line]
+    assert "ACME" in told
+
+
+def test_whoever_has_not_answered_the_logout_is_not_up_any_more_at_an_orderly_end(
+    tmp_path: Path,
+) -> None:
+    """Or reports that were never sent would come marked as if they had been."""
+
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        await one.service.stop(b"Venue is stopping", 0.0)
+        for wire, seat in zip(one.wires, one.seats, strict=True):
+            assert not seat.file.load().is_up
+            assert wire.data.endswith(b"cut")
+
+    asyncio.run(serve())
+
+
+def test_marks_that_can_not_be_saved_keep_nobody_elses_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def changed(seats: list[CopySeat], lines: int) -> None:
+        for seat in seats:
+            seat.state.lines, seat.dirty = lines, True
+        acme, beta = seats
+        await until(lambda: acme.dirty and beta.file.load().lines == lines)
+
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        acme = one.seats[0]
+        with unwritable(acme.file.path):
+            one.service.start()
+            await changed(one.seats, 5)
+            await changed(one.seats, 6)
+            assert acme.file.load().lines == 1
+        await until(lambda: acme.file.load().lines == 6)
 
     asyncio.run(serve())
     lines = capsys.readouterr().out.splitlines()

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
-from tidegate.tapes.events import ADD, CANCEL, MODIFY, TapeEvent
+from tidegate.tapes.events import ADD, TRADE, TapeEvent
 from tidegate.tapes.source import open_source
 
 SYMBOL = "BTC/USD"
@@ -30,17 +30,20 @@ def tape_path() -> Path:
 
 
 def read_tape(path: Path, *, thinned: bool) -> Iterator[TapeEvent]:
-    """The events to play, in order. `thinned` leaves out those orders of the opening book, all of
-    one moment, that are far from the touch, so that a short run reaches the trading."""
+    """The events to play, in order, without those of orders from before the tape. `thinned` leaves
+    out those orders of the opening book, all of one moment, that are far from the touch, so that a
+    short run reaches the trading."""
     mapping = TapeMapping(symbol=SYMBOL, scale_price=Decimal(10), scale_qty=QTY_UNIT)
-    instruments = {SYMBOL: TapeInstrument(symbol=SYMBOL, tick=Decimal("0.1"))}
-    left_out: set[str] = set()
+    instruments = {SYMBOL: TapeInstrument(symbol=SYMBOL, tick=Decimal("0.1"), price_decimals=1)}
+    added: set[str] = set()
     opening_ns = -1
     with closing(open_source(path)) as source:
         for event in Tape(path, source, mapping, instruments).events():
+            if event is None:
+                continue
             opening_ns = event.time_ns if opening_ns < 0 else opening_ns
             is_far = not _NEAR[0] <= event.price <= _NEAR[1]
-            if thinned and event.action == ADD and event.time_ns == opening_ns and is_far:
-                left_out.add(event.order)
-            elif event.action not in (CANCEL, MODIFY) or event.order not in left_out:
+            if event.action == ADD and not (thinned and event.time_ns == opening_ns and is_far):
+                added.add(event.order)
+            if event.action == TRADE or event.order in added:
                 yield event

@@ -28,12 +28,14 @@ from tidegate.engine.events import Event
 from tidegate.journal import LogFollower, OsStorage
 from tidegate.model.orders import EXEC_TRADE, TAKER
 from tidegate.recovery import JOURNAL_DIRECTORY
+from tidegate.tapes.columns import TapeInstrument
 from tidegate.venue.effects import RefusalNote, SessionNote
 from tidegate.venue.machine import Venue
 from tidegate.venue.observing import VenueObserver
 from tidegate.wire.message import Message
 
 CONFIG = MAKER_ALONE
+BTC = TapeInstrument(symbol="BTC/USD", tick=Decimal("0.1"), price_decimals=1)
 ORDERS = "time_ns,symbol,action,side,price,size,order_id\n"
 
 Trade = tuple[str, int, int, int]

@@ -78,6 +78,7 @@ def test_a_tape_that_is_interrupted_tells_how_far_it_got_and_leaves_nothing_unle
             assert UNANSWERED.search(out) is None
             assert "5 events in " in out
             assert "sent: 5 new, 0 cancels, 0 amends" in out
+            assert "83%" in err, "the bar tells what is played, not what is read"
             assert err.endswith("tidegate: interrupted\n")
             assert resting(venue) == left
         assert venue.terminate() == 0

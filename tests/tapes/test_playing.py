@@ -7,7 +7,6 @@ import csv
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from tests.app.venue import tidegate
 from tests.flow.reconcile import read_books
 from tests.tapes.room import (
+    BTC,
     CONFIG,
     ORDERS,
     meet_within_one_record,
@@ -26,9 +26,9 @@ from tests.tapes.room import (
 from tests.venue_process import VenueProcess
 from tidegate.client import Accepted, NewOrder, Side
 from tidegate.control.client import ask
-from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
+from tidegate.tapes.columns import Tape, TapeMapping
 from tidegate.tapes.events import TapeEvent
-from tidegate.tapes.run import HEAD_EVENTS
+from tidegate.tapes.reading import HEAD_EVENTS
 from tidegate.tapes.source import open_source
 
 KRAKEN = Path(__file__).resolve().parents[3] / "shared/data/kraken-xbtusdt-trades-20251110.csv.gz"
@@ -65,10 +65,12 @@ def test_a_recording_that_is_played_again_gives_the_same_trades(
 
 
 def events_of(path: Path) -> list[TapeEvent]:
-    instruments = {"BTC/USD": TapeInstrument(symbol="BTC/USD", tick=Decimal("0.1"))}
+    instruments = {"BTC/USD": BTC}
     with closing(open_source(path)) as source:
         events = Tape(path, source, TapeMapping(), instruments).events()
-        return [event._replace(line=0) for event in events]  # which the forms do not share
+        return [  # lines the forms do not share
+            event._replace(line=0) for event in events if event is not None
+        ]
 
 
 def test_a_recording_of_one_symbol_has_no_other_and_no_file_is_replaced(
@@ -93,7 +95,7 @@ def test_a_tape_of_trades_is_played_as_both_sides_of_each(
     path.write_text(
         "time_s,price,size,side\n1.5,84000.5,0.25,b\n1.7,83999,0.1,s\n1.8,84001,0.3,b\n"
     )
-    done = tape(venue, path, "--symbol", "BTC/USD")
+    done = tape(venue, path, "--symbol", "XBT/USD")  # an older spelling
     assert done.returncode == 0, done.stderr.decode()
     text = done.stdout.decode()
     seconds = float(text.partition(" events in ")[2].partition(" s")[0])
@@ -124,7 +126,7 @@ def test_what_rests_at_the_end_is_cancelled_unless_it_is_kept(
     venue: VenueProcess, tmp_path: Path
 ) -> None:
     path = tmp_path / "resting.csv"
-    path.write_text(f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n")
+    path.write_text(f"{ORDERS}1,BTC/USD,A,A,{10**16}.5,1,7\n")  # as high as the venue takes it
     for arguments, left in (([], 0), (["--keep"], 1)):
         assert tape(venue, path, *arguments).returncode == 0
         assert ask(venue.directory, "orders", {"account": "TAPE"})["total"] == left
@@ -154,6 +156,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VenueProcess
         ),
         (f"{ORDERS}2,BTC/USD,A,B,84000,1,7\n1,BTC/USD,A,B,84000,1,8\n", [], "time runs backwards"),
         (f"{ORDERS}1,BTC/USX,A,B,84000,1,7\n", [], "'BTC/USX' is not traded"),
+        (ORDERS, ["--symbol", "BTC/USX"], "tidegate: --symbol: 'BTC/USX' is not traded; the venue"),
         (ORDERS, [], "no row that could be played"),
         (f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n", ["--session", "NOBODY"], "no session NOBODY"),
         (
@@ -165,6 +168,11 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VenueProcess
             f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
             ["--column", "price"],
             "--column must be FIELD=NAME",
+        ),
+        (
+            f"{ORDERS}1,BTC/USD,A,B,84000,1,7\n",
+            ["--column", "size=price", "--column", "size=size"],
+            "--column names size twice: price and size",
         ),
     ],
 )

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.tapes.room import BTC, ORDERS
 from tidegate.client import Side
 from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
 from tidegate.tapes.events import TapeError, TapeEvent, joined
 from tidegate.tapes.source import open_source
 
-BTC = TapeInstrument(symbol="BTC/USD", tick=Decimal("0.1"))
-ETH = TapeInstrument(symbol="ETH/USD", tick=Decimal("0.01"))
-INSTRUMENTS = {one.symbol: one for one in (BTC, ETH)}
-ORDERS = "time_ns,symbol,action,side,price,size,order_id\n"
+ETH = TapeInstrument(symbol="ETH/USD", tick=Decimal("0.01"), price_decimals=2)
+INSTRUMENTS = {"BTC/USD": BTC, "ETH/USD": ETH, "XBT/USD": BTC}
 AS_BTC = TapeMapping(symbol="BTC/USD")
 
 
@@ -31,7 +30,8 @@ def written(tmp_path: Path, text: str, name: str = "tape.csv") -> Path:
 
 def read(path: Path, mapping: TapeMapping | None = None) -> list[TapeEvent]:
     with closing(open_source(path)) as source:
-        return list(Tape(path, source, mapping or TapeMapping(), INSTRUMENTS).events())
+        events = Tape(path, source, mapping or TapeMapping(), INSTRUMENTS).events()
+        return [event for event in events if event is not None]
 
 
 def refused(path: Path, mapping: TapeMapping | None = None) -> str:
@@ -45,7 +45,7 @@ def test_order_by_order_data_with_outcomes_and_sideless_rows_left_out(tmp_path: 
         tmp_path,
         "ts_event_ns,action,side,price,size,order_id,flags\n"
         "100,A,B,4799.00,2,7,40\n"
-        "100,C,A,4800.00,1,3,0\n"  # of before the tape
+        "100,C,A,4800.00,1,3,0\n"  # of before the tape: the player knows no such order
         "200,M,B,4799.25,1,7,0\n"
         "300,T,A,4799.25,3,0,0\n"
         "300,T,N,4799.25,3,0,0\n"
@@ -59,10 +59,20 @@ def test_order_by_order_data_with_outcomes_and_sideless_rows_left_out(tmp_path: 
     price, qty = Decimal, Decimal
     assert found == [
         (100, "A", Side.BUY, price("47990"), qty("0.002"), "7", 2),
+        (100, "C", Side.SELL, 0, 0, "3", 3),
         (200, "M", Side.BUY, price("47992.5"), qty("0.001"), "7", 4),
         (300, "T", Side.SELL, price("47992.5"), qty("0.003"), "0", 5),
-        (400, "C", Side.BUY, price("47992.5"), qty("0.001"), "7", 8),
+        (400, "C", Side.BUY, 0, 0, "7", 8),
     ]
+
+
+def test_of_a_cancel_neither_price_nor_size_is_looked_at(tmp_path: Path) -> None:
+    rows = "".join(
+        f"1,BTC/USD,A,B,84000,1,{order}\n1,BTC/USD,C,B,{price},{size},{order}\n"
+        for order, price, size in ((1, "", ""), (2, "0", "0"), (3, "84000.05", "none"))
+    )
+    found = [event for event in read(written(tmp_path, ORDERS + rows)) if event.action == "C"]
+    assert [(event.price, event.qty, event.display) for event in found] == [(0, 0, None)] * 3
 
 
 def test_trades_with_times_in_seconds_keep_every_nanosecond(tmp_path: Path) -> None:
@@ -89,6 +99,34 @@ def test_other_names_of_columns_are_said_and_other_symbols_left_out(tmp_path: Pa
     assert [(e.time_ns, e.symbol) for e in events] == [(10**6, "ETH/USD"), (2 * 10**6, "BTC/USD")]
     only = read(path, TapeMapping(columns=columns, only="BTC/USD", symbol="ETH/USD"))
     assert [(e.symbol, e.price) for e in only] == [("ETH/USD", Decimal(84000))]
+
+
+def test_older_spellings_name_their_pairs_and_prices_go_up_to_what_the_venue_reads(
+    tmp_path: Path,
+) -> None:
+    path = written(
+        tmp_path,
+        f"{ORDERS}1,XBT/USD,A,A,{10**17 - 1}.9,9999999999.99999999,1\n"
+        f"2,ETH/USD,A,A,{10**16 - 1}.99,1,2\n",
+    )
+    high, other = read(path)
+    assert (high.symbol, high.price) == ("BTC/USD", Decimal(10**17) - Decimal("0.1"))
+    assert high.qty == Decimal(10**10) - Decimal("0.00000001")
+    assert (other.symbol, other.price) == ("ETH/USD", Decimal(10**16) - Decimal("0.01"))
+    only = read(path, TapeMapping(symbol="XBT/USD", only="XBT/USD"))
+    assert [event.symbol for event in only] == ["BTC/USD"]
+
+
+def test_a_time_that_is_mapped_is_the_time_whatever_else_the_file_has(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "time_ns,exchange_time,time_s,side,price,size\n5,20,1,b,84000,1\n6,10,2,b,84000,1\n",
+    )
+    assert [e.time_ns for e in read(path, AS_BTC)] == [5, 6]
+    mapped = TapeMapping(symbol="BTC/USD", columns={"time_s": "exchange_time"})
+    assert refused(path, mapped).startswith("line 3, column exchange_time: time runs backwards")
+    twice = TapeMapping(columns={"time_s": "exchange_time", "time_ns": "time_ns"})
+    assert refused(path, twice) == "a tape has one time: map one of time_ns, time_s"
 
 
 def test_parquets_own_times_are_what_they_are_whatever_their_columns_are_called(
@@ -119,8 +157,8 @@ def test_trades_of_one_order_are_one_order_up_to_its_last_price_and_others_stay_
         trade("9", 5, 1, Side.SELL, 2),
     ]  # fmt: skip
     assert list(joined(iter(apart))) == apart
-    found = list(joined(iter([add, trade("8", 5, 1), trade("8", 6, 2), trade("8", 9, 4), add])))
-    assert [(e.price, e.qty) for e in found] == [(9, 1), (9, 7), (9, 1)]
+    parts = [add, trade("8", 5, 1), trade("8", 6, 2), None, trade("8", 9, 4), add]
+    assert list(joined(iter(parts))) == [add, None, trade("8", 9, 7)._replace(line=5), add]
 
     def broken() -> Iterator[TapeEvent]:
         yield trade("8", 5, 1)
@@ -169,8 +207,12 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
         ("100,BTC/USD,A,B,NaN,1,8", "line 3, column price: must be a number, not 'NaN'"),
         ("100,BTC/USD,A,B,84_000,1,8", "line 3, column price: must be a number, not '84_000'"),
         (
-            "100,BTC/USD,A,B,1e12,1,8",
-            "line 3, column price: 1E+12 times 1 must be below 1000000000000",
+            "100,BTC/USD,A,B,1e17,1,8",  # with a decimal 18 digits, as many as the venue reads
+            "line 3, column price: 1E+17 times 1 must be below 100000000000000000",
+        ),
+        (
+            "100,BTC/USD,A,B,84000,10000000000,8",
+            "line 3, column size: 10000000000 times 1 must be below 10000000000",
         ),
         ("100,BTC/USD,A,B,84000,9e99,8", "line 3, column size: 9E+99 times 1 must be below"),
         ("100,BTC/USD,A,B,84000,1e999999,8", "line 3, column size: must be a number"),
@@ -222,8 +264,9 @@ def test_damaged_files_and_wrong_mappings_are_told(tmp_path: Path) -> None:
     assert "no UTF-8 text" in refused(tmp_path / "latin.csv")
     assert refused(tmp_path / "none.csv") == "no such file"
     good = written(tmp_path, ORDERS)
-    assert refused(good, TapeMapping(symbol="BTC/EUR")).startswith(
-        "line 1: 'BTC/EUR' is not traded"
+    assert refused(tmp_path) == "not a plain file"
+    assert refused(good, TapeMapping(symbol="BTC/EUR")) == (
+        "--symbol: 'BTC/EUR' is not traded; the venue has BTC/USD, ETH/USD"
     )
     assert "no field 'prize' to map" in refused(good, TapeMapping(columns={"prize": "price"}))
     assert refused(good, TapeMapping(columns={"price": "prize"})).startswith(

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,8 @@ from tests.venue_process import VenueProcess
 from tidegate.journal import OsStorage, segment_positions
 from tidegate.journal.layout import segment_name
 from tidegate.recovery import JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY
-from tidegate.tapes.recorder import TapeRow
+from tidegate.replica import Replica
+from tidegate.tapes.recorder import FROM_NOW, JournalTape, TapeRow
 from tidegate.tapes.recording import Interrupt, copy_rows
 
 SMALL = "snapshot_every_records = 400\nsegment_bytes = 65536\n"
@@ -145,6 +148,25 @@ def test_a_recording_may_begin_later_also_where_older_segments_are_gone(tmp_path
     assert everything[-len(repeated) :] == repeated
 
 
+def test_one_pair_is_recorded_from_one_look_at_the_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with VenueProcess(tmp_path / "data", config=CONFIG) as venue:
+        assert venue.terminate() == 0
+    positions: list[int] = []
+
+    def counted(*arguments: Any) -> Replica:
+        replica = Replica(*arguments)
+        positions.append(replica.position)
+        return replica
+
+    monkeypatch.setattr("tidegate.tapes.recorder.Replica", counted)
+    with closing(JournalTape(venue.directory, "XBT/USD", FROM_NOW)) as tape:
+        assert not any(tape.read())
+    assert len(positions) == 1
+    assert positions[0] > 0, "where the snapshot is"
+
+
 def test_where_a_recording_can_not_begin_or_be_kept_there_is_one_line_and_no_file(
     tmp_path: Path,
 ) -> None:
@@ -161,6 +183,12 @@ def test_where_a_recording_can_not_begin_or_be_kept_there_is_one_line_and_no_fil
         ):
             assert rule in recorded(venue, path, option, value)
             assert not path.exists()
+        for name in ("tape.json", "tape.parquet.gz", "tape"):
+            text = recorded(venue, tmp_path / name)
+            assert text.endswith(
+                f"{name}: a tape's name must end in one of .csv, .csv.gz, .parquet\n"
+            )
+            assert not (tmp_path / name).exists()
         assert recorded(venue, path, "--since", "now", "--symbol", "XBT/USD") == ""
         assert [row[2:6] for row in rows_of(path)[1:]] == [
             ["A", "B", "84000", "1"],

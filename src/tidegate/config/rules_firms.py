@@ -23,6 +23,13 @@ from tidegate.config.services import DROP_COPY, MARKET_DATA_ROLES, TRADING, serv
 
 PRODUCTION_SECRET_BYTES_MIN: Final = 16
 
+# What a session may say of its orders, and of nothing else.
+_OF_ORDERS: Final = (
+    "broker", "stp_group", "cancel_on_disconnect", "disconnect_grace_s", "cancel_on_logout",
+    "cancel_on_rollover", "open_orders_max", "token_bucket_points", "token_bucket_refill_per_s",
+    "cl_ord_id_policy", "cancel_scope", "mass_cancel_scope",
+)  # fmt: skip
+
 
 class Holder(NamedTuple):
     """An account or sub-account with its place in the file."""
@@ -230,6 +237,8 @@ class FirmRules:
             self._check_items(session, path)
             return
         account = self._check_account_reference(firm, session.account, path)
+        if role:
+            self._check_orderless(path, "market data")
         if role and session.keys is not None:
             findings.add((*path, "keys"), "keys is for trading: market data takes no credentials")
         elif account is not None and not role:
@@ -241,8 +250,7 @@ class FirmRules:
     def _check_drop_copy(self, firm: FirmTable, session: SessionTable, path: KeyPath) -> None:
         """Of an account, by that account's keys; of the whole firm, by keys that it names."""
         findings = self._findings
-        if session.broker is not None:
-            findings.add((*path, "broker"), "broker is for trading: a drop copy enters no orders")
+        self._check_orderless(path, "a drop copy")
         if session.account is not None:
             account = self._check_account_reference(firm, session.account, path)
             if account is not None:
@@ -257,6 +265,14 @@ class FirmRules:
             )
         elif only is not None or session.keys is not None:
             self._check_keys(firm, session, only, path)
+
+    def _check_orderless(self, path: KeyPath, what: str) -> None:
+        """Nothing is said that would have no effect. (What is of sessions' defaults may be.)"""
+        findings = self._findings
+        for name in _OF_ORDERS:
+            place: KeyPath = (*path, name)
+            if findings.lines.given(place) and findings.sound(place):
+                findings.add(place, f"{name} is for trading: {what} enters no orders")
 
     def _check_broker(
         self, firm: FirmTable, session: SessionTable, account: str, path: KeyPath

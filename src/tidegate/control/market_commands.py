@@ -17,7 +17,7 @@ from tidegate.control.protocol import (
     parameters_in_words,
     parameters_of,
 )
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import Instrument, symbol_aliases
 from tidegate.model.market_state import BAND_MAX, BAND_OF_INSTRUMENT, STATUS_NAMES
 from tidegate.model.orders import BUY, SELL
 from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS, to_text
@@ -128,11 +128,14 @@ def _band(text: str) -> int:
 
 def _described(venue: Venue, instrument: Instrument) -> dict[str, Any]:
     """A market, by stable names; None where there is no such price. Prices and percentages are
-    decimal texts. `traded` is false of one that the configuration no longer names."""
+    decimal texts; `aliases` are older spellings of the symbol. `traded` is false of one that the
+    configuration no longer names."""
     state = venue.engine.market_state(instrument.symbol)
     band = instrument.band if state.band == BAND_OF_INSTRUMENT else state.band
     return {
         "symbol": instrument.symbol,
+        "aliases": symbol_aliases(instrument),
+        "price_decimals": instrument.price_decimals,
         "tick": to_text(instrument.tick_units, instrument.price_decimals),
         "qty_min": to_text(instrument.qty_min_lots, LOT_DECIMALS),
         "cost_min": to_text(instrument.cost_min_money, MONEY_DECIMALS),

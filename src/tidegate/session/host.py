@@ -32,10 +32,10 @@ class SessionHost:
         raise NotImplementedError
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
-        """An application message, in sequence and well formed; to an initiator's host also a
-        Heartbeat or Reject, which may answer something of its own, and `REPORTS` as they came: of
-        one with more than `FIELDS_MAX` fields the rest stands in `message.data` alone. `message` is
-        valid during the call only."""
+        """An application message, in sequence and well formed. A host that asks questions of its
+        own (`Session.hears_answers`, as any initiator's) is given Heartbeats and Rejects, too, and
+        an initiator's `REPORTS` as they came: of one with more than `FIELDS_MAX` fields the rest
+        stands in `message.data` alone. `message` is valid during the call only."""
         raise NotImplementedError
 
     def rejected(self, session: Session, rule: bytes, text: bytes) -> None:

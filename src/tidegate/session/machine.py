@@ -75,8 +75,7 @@ class MessageTools:
 
 class Session:
     """See the module. `next_outgoing` and `next_incoming` are the numbers of the next message each
-    way; `epoch` counts the lives of the session, one from reset to reset; `link` is 0 without one.
-    """
+    way; `epoch` counts the lives of the session, from reset to reset; `link` is 0 without one."""
 
     def __init__(
         self,
@@ -92,6 +91,7 @@ class Session:
         self.index = index
         self.initiator = initiator
         self.application = TRADING  # or another of the dictionary: which messages it judges
+        self.hears_answers = initiator  # Heartbeats and Rejects are its host's, too
         self.state = DISCONNECTED
         self.epoch = 1
         self.link = 0
@@ -451,8 +451,8 @@ class Session:
             self.host.deliver(self, message, time_ns)
             return
         code = msg_type[0]
-        if code == 48 or code == 51:  # Heartbeat, Reject: answers, which only initiators wait for
-            if self.initiator:
+        if code == 48 or code == 51:  # Heartbeat, Reject: answers
+            if self.hears_answers:
                 self.host.deliver(self, message, time_ns)
         elif code == 49:  # TestRequest
             if self.muted:

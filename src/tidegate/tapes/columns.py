@@ -14,6 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from tidegate.client import Side
+from tidegate.model.limits import NUMBER_DIGITS_MAX
+from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.tapes.events import (
     ADD,
     CANCEL,
@@ -48,22 +50,26 @@ _SIDES: Final = {
 }
 _NO_SIDE: Final = "N"
 _PLAYED: Final = (ADD, CANCEL, MODIFY, TRADE)
-_LEFT_OUT: Final = (FILL, "N", "R")  # outcomes, and marks that are no orders
-_QTY_DECIMALS: Final = 8
-_LOT: Final = Decimal(1).scaleb(-_QTY_DECIMALS)
-_VALUE_MAX: Final = Decimal(10) ** 12  # of a price or a size, scaled
+_LEFT_OUT: Final = ("N", "R")  # marks that are no orders
+LEFT_OUT_AT_ONCE: Final = 1_000  # rows: a millisecond or two
+_LOT: Final = Decimal(1).scaleb(-LOT_DECIMALS)
 _TIME_NS_MAX: Final = (1 << 63) - 1
 _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?", re.ASCII
 )
 _EXACT: Final = Context(prec=500)  # more than any such number times a factor like it can need
 
+_Terms = tuple[Decimal, Decimal, Decimal | None]
+_NO_TERMS: Final[_Terms] = (Decimal(0), Decimal(0), None)
+
 
 class TapeInstrument(Struct, frozen=True, kw_only=True):
-    """What prices and sizes are checked against: what the venue says of the pair."""
+    """What prices and sizes are checked against: what the venue says of the pair. A price has as
+    many digits as the venue reads, `price_decimals` of them behind the point."""
 
     symbol: str
     tick: Decimal
+    price_decimals: int
 
 
 class TapeMapping(Struct, frozen=True, kw_only=True):
@@ -88,7 +94,8 @@ class Tape:
         mapping: TapeMapping,
         instruments: Mapping[str, TapeInstrument],
     ) -> None:
-        """Raises `TapeError` for columns that are missing, and a symbol that is not traded."""
+        """`instruments` are found by any spelling of their symbols. Raises `TapeError` for columns
+        that are missing, and a symbol that is not traded."""
         self.skipped = 0
         self._path = path
         self._source = source
@@ -96,22 +103,39 @@ class Tape:
         self._instruments = instruments
         self._at = _places(path, source.columns, mapping)
         self.has_orders = "action" in self._at
-        self._time_field = next(name for name in TIMES if name in self._at)
-        self._open: set[str] = set()
+        self._time_field = _time_field(self._at, mapping)
+        self._open: dict[str, Decimal] = {}  # by the tape's own account: what is left of each
         if mapping.symbol:
-            self._instrument(mapping.symbol, 1, "")
+            if mapping.symbol not in instruments:
+                raise TapeError(f"--symbol: {self._not_traded(mapping.symbol)}")
         elif "symbol" not in self._at:
             raise TapeError(
                 f"{path}: no column symbol; name the pair to play it as with --symbol, one of "
-                f"{', '.join(instruments)}"
+                f"{self._known()}"
             )
 
-    def events(self) -> Iterator[TapeEvent]:
-        """In the order of the rows. Raises `TapeError` at the first row that is wrong."""
+    def events(self) -> Iterator[TapeEvent | None]:
+        """In the order of the rows; None where `LEFT_OUT_AT_ONCE` rows in a row are no events, so
+        that whoever reads can do something else meanwhile. Raises `TapeError` at the first row
+        that is wrong."""
+        left_out = 0
+        for event in self._rows():
+            if event is not None:
+                left_out = 0
+                yield event
+                continue
+            self.skipped += 1
+            left_out += 1
+            if left_out == LEFT_OUT_AT_ONCE:
+                left_out = 0
+                yield None
+
+    def _rows(self) -> Iterator[TapeEvent | None]:
+        """An event a row; None for one that is not played."""
         last_ns = -1
         for line, fields in self._source.rows:
             if self._mapping.only and self._text(fields, "symbol") != self._mapping.only:
-                self.skipped += 1
+                yield None
                 continue
             time_ns = self._time(line, fields)
             if time_ns < last_ns:
@@ -120,11 +144,7 @@ class Tape:
                     self._path, line, column, f"time runs backwards, by {last_ns - time_ns} ns"
                 )
             last_ns = time_ns
-            event = self._event(line, fields, time_ns)
-            if event is None:
-                self.skipped += 1
-            else:
-                yield event
+            yield self._event(line, fields, time_ns)
 
     def _event(self, line: int, fields: Sequence[str], time_ns: int) -> TapeEvent | None:
         action = self._action(line, fields)
@@ -132,27 +152,50 @@ class Tape:
         if action == "" or side is None:
             return None
         order = self._text(fields, "order_id") if self.has_orders else ""
-        if action == ADD:
-            if order in self._open:
-                raise self._wrong(line, "order_id", f"order {order} is added twice")
-            self._open.add(order)
-        elif action in (CANCEL, MODIFY) and order not in self._open:
-            return None  # of before the tape began
+        if action == FILL:
+            self._filled(order, fields)
+            return None
+        if action == ADD and order in self._open:
+            raise self._wrong(line, "order_id", f"order {order} is added twice")
+        instrument = self._instrument(line, fields)
+        price, qty, display = _NO_TERMS
         if action == CANCEL:
-            self._open.discard(order)
-        symbol = self._mapping.symbol or self._text(fields, "symbol")
-        instrument = self._instrument(symbol, line, self._name("symbol"))
-        display = self._text(fields, "display_size") if "display_size" in self._at else ""
+            self._open.pop(order, None)
+        else:
+            price, qty, display = self._terms(line, fields, instrument)
+        if action == ADD or (action == MODIFY and order in self._open):
+            self._open[order] = qty
         return TapeEvent(
             time_ns=time_ns,
             action=action,
             symbol=instrument.symbol,
             side=side,
-            price=self._price(line, fields, instrument),
-            qty=self._qty(line, fields, "size"),
+            price=price,
+            qty=qty,
             order=order,
-            display=self._qty(line, fields, "display_size") if display else None,
+            display=display,
             line=line,
+        )
+
+    def _filled(self, order: str, fields: Sequence[str]) -> None:
+        """An order of which nothing is left is forgotten, for a tape may have any number of them.
+        The row is not played, so nothing in it is a mistake."""
+        left = self._open.get(order)
+        filled = number_of(self._text(fields, "size"))
+        if left is None or filled is None:
+            return
+        left = _EXACT.subtract(left, _EXACT.multiply(filled, self._mapping.scale_qty))
+        if left > 0:
+            self._open[order] = left
+        else:
+            del self._open[order]
+
+    def _terms(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> _Terms:
+        display = self._text(fields, "display_size") if "display_size" in self._at else ""
+        return (
+            self._price(line, fields, instrument),
+            self._qty(line, fields, "size"),
+            self._qty(line, fields, "display_size") if display else None,
         )
 
     # --- fields -----------------------------------------------------------------------------------
@@ -162,7 +205,7 @@ class Tape:
         if not self.has_orders:
             return PRINT
         action = self._text(fields, "action")
-        if action in _PLAYED:
+        if action in _PLAYED or action == FILL:
             return action
         if action in _LEFT_OUT:
             return ""
@@ -187,7 +230,9 @@ class Tape:
         return int(time_ns)
 
     def _price(self, line: int, fields: Sequence[str], instrument: TapeInstrument) -> Decimal:
-        given, price = self._scaled(line, fields, "price", self._mapping.scale_price)
+        given, price = self._scaled(
+            line, fields, "price", self._mapping.scale_price, instrument.price_decimals
+        )
         if _EXACT.remainder(price, instrument.tick):
             raise self._wrong(
                 line,
@@ -198,28 +243,27 @@ class Tape:
         return price
 
     def _qty(self, line: int, fields: Sequence[str], name: str) -> Decimal:
-        given, qty = self._scaled(line, fields, name, self._mapping.scale_qty)
+        given, qty = self._scaled(line, fields, name, self._mapping.scale_qty, LOT_DECIMALS)
         if _EXACT.remainder(qty, _LOT):
             raise self._wrong(
                 line,
                 name,
                 f"{given} times {self._mapping.scale_qty} is {_plain(qty)}, which has more than "
-                f"{_QTY_DECIMALS} decimals",
+                f"{LOT_DECIMALS} decimals",
             )
         return qty
 
     def _scaled(
-        self, line: int, fields: Sequence[str], name: str, factor: Decimal
+        self, line: int, fields: Sequence[str], name: str, factor: Decimal, decimals: int
     ) -> tuple[Decimal, Decimal]:
-        """As given, and as it is played."""
+        """As given, and as it is played: above 0, and of no more digits than the venue reads."""
         given = self._decimal(line, fields, name)
         value = _EXACT.multiply(given, factor)
         if value <= 0:
             raise self._wrong(line, name, f"must be above 0, not {given}")
-        if value >= _VALUE_MAX:
-            raise self._wrong(
-                line, name, f"{given} times {factor} must be below {_plain(_VALUE_MAX)}"
-            )
+        bound = Decimal(10) ** (NUMBER_DIGITS_MAX - decimals)
+        if value >= bound:
+            raise self._wrong(line, name, f"{given} times {factor} must be below {_plain(bound)}")
         return given, value
 
     def _decimal(self, line: int, fields: Sequence[str], name: str) -> Decimal:
@@ -229,14 +273,18 @@ class Tape:
             raise self._wrong(line, name, f"must be a number, not {text[:64]!r}")
         return value
 
-    def _instrument(self, symbol: str, line: int, column: str) -> TapeInstrument:
+    def _instrument(self, line: int, fields: Sequence[str]) -> TapeInstrument:
+        symbol = self._mapping.symbol or self._text(fields, "symbol")
         found = self._instruments.get(symbol)
         if found is None:
-            known = ", ".join(self._instruments)
-            raise at(
-                self._path, line, column, f"{symbol[:64]!r} is not traded; the venue has {known}"
-            )
+            raise self._wrong(line, "symbol", self._not_traded(symbol))
         return found
+
+    def _not_traded(self, symbol: str) -> str:
+        return f"{symbol[:64]!r} is not traded; the venue has {self._known()}"
+
+    def _known(self) -> str:
+        return ", ".join(dict.fromkeys(one.symbol for one in self._instruments.values()))
 
     def _text(self, fields: Sequence[str], name: str) -> str:
         return fields[self._at[name]].strip()
@@ -281,6 +329,14 @@ def _places(path: Path, columns: list[str], mapping: TapeMapping) -> dict[str, i
             f"--column FIELD=NAME says which one it is"
         )
     return places
+
+
+def _time_field(places: dict[str, int], mapping: TapeMapping) -> str:
+    """The one that is mapped, else the finest there is. Raises `TapeError` where two are mapped."""
+    mapped = [field for field in TIMES if field in mapping.columns]
+    if len(mapped) > 1:
+        raise TapeError(f"a tape has one time: map one of {', '.join(mapped)}")
+    return mapped[0] if mapped else next(field for field in TIMES if field in places)
 
 
 def _has(columns: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from tidegate.client import Side
 
 ADD: Final = "A"  # a limit order that rests
-CANCEL: Final = "C"  # it is taken away, all that is left
+CANCEL: Final = "C"  # it is taken away, all that is left: price and quantity say nothing
 MODIFY: Final = "M"  # it has another price, or another size left to trade
 FILL: Final = "F"  # what a trade did to it: an outcome, so it is not played
 TRADE: Final = "T"  # an aggressive order traded; the side is its own
@@ -25,7 +25,8 @@ class TapeError(Exception):
 
 class TapeEvent(NamedTuple):
     """`time_ns` counts from 1970, or from wherever the tape begins. Price and quantity are those to
-    enter, scaled. `order` names an order within the tape; `display` is what an iceberg shows."""
+    enter, scaled; 0 of a cancel. `order` names an order within the tape; `display` is what an
+    iceberg shows."""
 
     time_ns: int
     action: str
@@ -44,13 +45,16 @@ def at(path: Path, line: int, column: str, rule: str) -> TapeError:
     return TapeError(f"{path}: line {line}{where}: {rule}")
 
 
-def joined(events: Iterator[TapeEvent]) -> Iterator[TapeEvent]:
+def joined(events: Iterator[TapeEvent | None]) -> Iterator[TapeEvent | None]:
     """Trades of one order that stand together, one for each price that it reached, as one event up
-    to the last of these prices: that is how it came. Orders without a name stay apart. Raises as
-    `events` does, behind all that came before."""
+    to the last of these prices: that is how it came. Orders without a name stay apart; a None, of
+    rows that are left out, parts nothing. Raises as `events` does, behind all that came before."""
     held: TapeEvent | None = None
     try:
         for event in events:
+            if event is None:
+                yield None
+                continue
             if held is not None:
                 if _is_of(held, event):
                     held = held._replace(price=event.price, qty=held.qty + event.qty)

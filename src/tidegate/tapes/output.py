@@ -13,6 +13,7 @@ from tidegate.tapes.events import TapeError
 from tidegate.tapes.recorder import COLUMNS, TapeRow
 
 GROUP_ROWS: Final = 10_000  # of a Parquet file, written at once
+ENDINGS: Final = (".csv", ".csv.gz", ".parquet")
 
 
 class TapeFile(Protocol):
@@ -26,7 +27,10 @@ class TapeFile(Protocol):
 
 
 def create_tape(path: Path) -> TapeFile:
-    """A new file; one that is there is not replaced. Raises `TapeError`."""
+    """A new file; one that is there is not replaced. Raises `TapeError`, also for a name that ends
+    in another way."""
+    if not path.name.endswith(ENDINGS):
+        raise TapeError(f"{path}: a tape's name must end in one of {', '.join(ENDINGS)}")
     try:
         with path.open("xb"):
             pass

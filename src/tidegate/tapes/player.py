@@ -48,8 +48,10 @@ class TapeInterrupted(Exception):
 
 @dataclass(slots=True)
 class PlayedOrder:
-    """An order of the tape as the venue's latest report has it; a `KnownOrder`."""
+    """An order of the tape, by the tape's own `name`, as the venue's latest report has it; a
+    `KnownOrder`."""
 
+    name: str = ""
     order_id: str = ""
     cl_ord_id: str = ""
     side: str = ""
@@ -64,8 +66,9 @@ class PlayedOrder:
 @dataclass(slots=True)
 class Summary:
     """What came of a tape. `rejects` are counted by their text; `overtaken` are events of orders
-    that were over already; trades and quantity are those of the session that takes. `unanswered`
-    are requests whose fate is not known, because the venue went away."""
+    that were over already, or of before the tape began; trades and quantity are those of the
+    session that takes. `unanswered` are requests whose fate is not known, because the venue went
+    away."""
 
     events: int = 0
     sent: Counter[str] = field(default_factory=Counter)  # by MsgType (35)
@@ -77,11 +80,36 @@ class Summary:
     seconds: float = 0.0
 
 
-class _Session:
-    """One client and the requests it has under way."""
+class _Orders:
+    """The orders of a tape that are not over, by the tape's own names: those alone, for a tape may
+    have any number of others."""
 
-    def __init__(self, client: Client, window: Window, summary: Summary, *, takes: bool) -> None:
+    def __init__(self) -> None:
+        self._by_name: dict[str, PlayedOrder] = {}
+
+    def add(self, name: str) -> PlayedOrder:
+        """A new one; an older one of that name is known no more."""
+        order = self._by_name[name] = PlayedOrder(name=name)
+        return order
+
+    def get(self, name: str) -> PlayedOrder | None:
+        """None for one that is over, and one that never was."""
+        return self._by_name.get(name)
+
+    def forget(self, order: PlayedOrder) -> None:
+        """It is over, or the tape is done with it. Its name may be another's by now."""
+        if self._by_name.get(order.name) is order:
+            del self._by_name[order.name]
+
+
+class _Session:
+    """One client and the requests it has under way. `played` are the tape's orders."""
+
+    def __init__(
+        self, client: Client, window: Window, summary: Summary, played: _Orders, *, takes: bool
+    ) -> None:
         self.client = client
+        self._played = played
         self._window = window
         self._summary = summary
         self._takes = takes
@@ -156,6 +184,7 @@ class _Session:
             order.is_over = report.is_over
             if order.is_over:
                 del self._orders[report.order_id]
+                self._played.forget(order)
         if is_answer:
             self._finish(answered)
 
@@ -165,6 +194,7 @@ class _Session:
             order = self._under_way.pop(cl_ord_id)
             if order is not None and not order.order_id:
                 order.is_over = True  # it was never there
+                self._played.forget(order)
             self._finish(order)
 
     def _finish(self, order: PlayedOrder | None) -> None:
@@ -180,10 +210,10 @@ class TapePlayer:
     def __init__(self, resting: Client, taking: Client, window: int = WINDOW) -> None:
         self.summary = Summary()
         self._window = Window(window)
-        self._resting = _Session(resting, self._window, self.summary, takes=False)
-        self._taking = _Session(taking, self._window, self.summary, takes=True)
+        self._orders = _Orders()
+        self._resting = _Session(resting, self._window, self.summary, self._orders, takes=False)
+        self._taking = _Session(taking, self._window, self.summary, self._orders, takes=True)
         self._last = self._resting
-        self._orders: dict[str, PlayedOrder] = {}  # by the tape's own names
         self._is_stopped = False
         self._ended = asyncio.Event()  # `stop` was called, or a session is gone
 
@@ -195,14 +225,15 @@ class TapePlayer:
 
     async def play(
         self,
-        events: Iterable[TapeEvent],
+        events: Iterable[TapeEvent | None],
         *,
         speed: float | None,
         keep: bool = False,
         progress: Callable[[], None] | None = None,
     ) -> Summary:
         """Play all of `events`, `speed` times as fast as they were, or as fast as the venue answers
-        for None; what rests at the end is cancelled unless it is to be kept. Raises `TapeStopped`
+        for None; what rests at the end is cancelled unless it is to be kept. A None among them is
+        a moment for others. `progress` is called behind each. Raises `TapeStopped`
         where the venue ends it; once everything before has come to its end, `TapeInterrupted`, and
         `TapeError` as `events` does. `summary` tells how far it got."""
         servers = [asyncio.create_task(s.serve()) for s in (self._resting, self._taking)]
@@ -230,7 +261,7 @@ class TapePlayer:
 
     async def _play(
         self,
-        events: Iterable[TapeEvent],
+        events: Iterable[TapeEvent | None],
         speed: float | None,
         progress: Callable[[], None] | None,
     ) -> TapeError | None:
@@ -240,24 +271,30 @@ class TapePlayer:
         remaining = iter(events)
         while not self._is_stopped:
             try:
-                event = next(remaining, None)
+                event = next(remaining)
+            except StopIteration:
+                break
             except TapeError as error:
                 mistake = error
                 break
             if event is None:
-                break
-            await pace.wait(event.time_ns, self._ended)
-            if self._is_stopped:
-                break
-            if event.action == PRINT:
-                await self._print(event)
+                await asyncio.sleep(0)
             else:
-                await self._step(event)
-            self.summary.events += 1
+                await pace.wait(event.time_ns, self._ended)
+                if self._is_stopped:
+                    break
+                await self._event(event)
             if progress is not None:
                 progress()
         await self._window.empty()
         return mistake
+
+    async def _event(self, event: TapeEvent) -> None:
+        if event.action == PRINT:
+            await self._print(event)
+        else:
+            await self._step(event)
+        self.summary.events += 1
 
     async def _step(self, event: TapeEvent) -> None:
         if event.action == TRADE:
@@ -266,21 +303,27 @@ class TapePlayer:
             assert request is not None
             await self._taking.send(request, None)
             return
-        order = self._orders.get(event.order)
-        if event.action == ADD:
-            order = self._orders[event.order] = PlayedOrder()
-        assert order is not None, "a tape's reader leaves out orders that it does not know"
+        is_new = event.action == ADD
+        order = self._orders.add(event.order) if is_new else self._orders.get(event.order)
+        if order is None:
+            await self._overtake()
+            return
         if order.is_busy:
             await self._window.empty()
         if event.action == CANCEL:
-            del self._orders[event.order]
+            self._orders.forget(order)
         await self._enter(self._resting)
         request = request_of(event, order)
         if request is None:
-            self.summary.overtaken += 1
             self._window.leave()
+            await self._overtake()
         else:
             await self._resting.send(request, order)
+
+    async def _overtake(self) -> None:
+        """Nothing of an event is sent, so nothing is waited for: others get their turn here."""
+        self.summary.overtaken += 1
+        await asyncio.sleep(0)
 
     async def _print(self, event: TapeEvent) -> None:
         """Both sides of a trade, then nothing of it is left in the book."""

@@ -183,10 +183,10 @@ class JournalTape:
 
     def __init__(self, data: Path, symbol: str = "", since_ns: int = FROM_START) -> None:
         """`symbol` may be an older spelling, such as XBT/USD; empty for all pairs."""
-        if symbol:
-            symbol = _symbol_of(data, symbol, since_ns)
         self._since_ns = since_ns
         self._replica = _replica_at(data, since_ns)
+        if symbol:
+            symbol = self._symbol_of(data, symbol)
         self._recorder = Recorder(self._replica.venue, symbol)
         self.has_begun = False
         if since_ns == FROM_START:
@@ -211,6 +211,17 @@ class JournalTape:
         """Give the journal's file back."""
         self._replica.close()
 
+    def _symbol_of(self, data: Path, name: str) -> str:
+        """The symbol of the pair that the venue knows by that name, at the beginning or later."""
+        found = _pair_named(self._replica.venue, name)
+        if found is None:
+            try:
+                found = _pair_to_come(data, name, self._since_ns)
+            except BaseException:
+                self.close()
+                raise
+        return found.symbol
+
     def _begin_if_due(self, *, at_end: bool = False) -> None:
         is_due = self._replica.venue.now_ns >= self._since_ns
         if not self.has_begun and (is_due or (at_end and self._since_ns == FROM_NOW)):
@@ -221,11 +232,11 @@ class JournalTape:
         self._recorder.begin()
 
 
-def _symbol_of(data: Path, name: str, since_ns: int) -> str:
-    """The symbol of the pair that the venue knows by that name, at that time or later."""
+def _pair_to_come(data: Path, name: str, since_ns: int) -> Instrument:
+    """The pair that is first known by that name behind that time. Raises `TapeError`."""
     replica = _replica_at(data, since_ns)
     try:
-        found = _pair_named(replica.venue, name)
+        found = None
         while found is None and (batches := replica.follower.read(LOOK_BYTES_MAX)):
             for batch in batches:
                 replica.replay(batch)
@@ -235,7 +246,7 @@ def _symbol_of(data: Path, name: str, since_ns: int) -> str:
     if found is None:
         known = ", ".join(sorted(replica.venue.instruments))
         raise TapeError(f"the venue has no pair {name}; --symbol names one of {known}")
-    return found.symbol
+    return found
 
 
 def _pair_named(venue: Venue, name: str) -> Instrument | None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,15 +25,15 @@ from tidegate.client import (
 from tidegate.config.liquidity import TAPE, TAPE_TAKER
 from tidegate.control.client import PatientClock, VenueUnreachable, ask
 from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
-from tidegate.tapes.events import TapeError, TapeEvent, joined
+from tidegate.tapes.events import TapeError, joined
 from tidegate.tapes.player import Summary, TapeInterrupted, TapePlayer, TapeStopped
-from tidegate.tapes.source import Source, open_source
+from tidegate.tapes.reading import Reading
+from tidegate.tapes.source import open_source
 
-HEAD_EVENTS: Final = 10_000  # read and checked before anything is sent
 INTERRUPTED: Final = "interrupted"
 
 Progress = Callable[[int, int], None]
-"""Called with how far reading the file is, and its size."""
+"""Called with how much of a tape is played, of how much."""
 
 
 class TapeOptions(Struct, frozen=True, kw_only=True):
@@ -63,19 +62,17 @@ def play(options: TapeOptions, progress: Progress) -> Played:
     ready = _ready(options.data)
     with closing(open_source(options.path)) as source:
         tape = Tape(options.path, source, options.mapping, _instruments(options.data))
-        events = joined(tape.events())
-        head = list(islice(events, HEAD_EVENTS))
-        if not head:
+        reading = Reading(joined(tape.events()), source.position, source.size)
+        if not reading.has_events:
             raise TapeError(f"{options.path}: no row that could be played")
         clients = _clients(options, ready)
-        return asyncio.run(_play(options, source, tape, chain(head, events), clients, progress))
+        return asyncio.run(_play(options, tape, reading, clients, progress))
 
 
 async def _play(
     options: TapeOptions,
-    source: Source,
     tape: Tape,
-    events: Iterator[TapeEvent],
+    reading: Reading,
     clients: tuple[Client, Client],
     progress: Progress,
 ) -> Played:
@@ -87,10 +84,10 @@ async def _play(
             await _connect(client)
         with _interruptible(player):
             await player.play(
-                events,
+                reading,
                 speed=options.speed,
                 keep=options.keep,
-                progress=lambda: progress(source.position(), source.size),
+                progress=lambda: progress(reading.done, reading.size),
             )
     except TapeInterrupted:
         stopped = INTERRUPTED
@@ -145,12 +142,20 @@ def _ready(data: Path) -> dict[str, Any]:
 
 
 def _instruments(data: Path) -> dict[str, TapeInstrument]:
-    markets = _asked(data, "markets")
-    return {
-        market["symbol"]: TapeInstrument(symbol=market["symbol"], tick=Decimal(market["tick"]))
+    """By their symbols, and by older spellings that are no other's symbol."""
+    markets = [market for market in _asked(data, "markets") if market["traded"]]
+    instruments = {
+        market["symbol"]: TapeInstrument(
+            symbol=market["symbol"],
+            tick=Decimal(market["tick"]),
+            price_decimals=market["price_decimals"],
+        )
         for market in markets
-        if market["traded"]
     }
+    for market in markets:
+        for alias in market["aliases"]:
+            instruments.setdefault(alias, instruments[market["symbol"]])
+    return instruments
 
 
 def _asked(data: Path, command: str) -> Any:

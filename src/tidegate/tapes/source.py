@@ -47,8 +47,10 @@ def open_source(path: Path) -> Source:
     """By the name's end: `.parquet`, else CSV, `.gz` of it. Raises `TapeError`, here and while rows
     are read."""
     try:
-        if not path.is_file():
+        if not path.exists():
             raise TapeError(f"{path}: no such file")
+        if not path.is_file():
+            raise TapeError(f"{path}: not a plain file")
         if path.suffix == ".parquet":
             return _parquet(path)
         return _csv(path)

@@ -13,17 +13,21 @@ from librt.strings import BytesWriter
 
 from tidegate.feeds.delivery import Delivery
 from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
+from tidegate.feeds.dropcopy.state import CopyState, StateFile
 from tidegate.journal import JournalError
 from tidegate.model.limits import RESENDS_PENDING_MAX
-from tidegate.model.settings import DUPLICATE_DISPLACE
+from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.session.host import SessionHost
 from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
 from tidegate.session.machine import MessageTools, Session
 from tidegate.session.reasons import DISPLACED
 from tidegate.session.resend import gap_fill
-from tidegate.session.states import ACTIVE, DISCONNECTED
+from tidegate.session.states import ACTIVE, DISCONNECTED, LOGOUT_SENT
 from tidegate.wire import tags
+from tidegate.wire.dictionary import DROP_COPY
 from tidegate.wire.message import Message
 from tidegate.wire.validation import INVALID_MSG_TYPE, Fault
 
@@ -34,6 +38,8 @@ HELD_MAX: Final = 1_000  # messages behind a resend
 TOO_MANY_RESENDS: Final = b"Too many resend requests"
 UNREADABLE: Final = b"Reports can not be read"
 NO_BUSINESS: Final = b"A drop copy takes session messages alone"
+
+_REFUSALS: Final = (b"3", b"j")
 
 
 class CopyEvent(NamedTuple):
@@ -51,24 +57,44 @@ class _Line:
         self.seat = seat
         self.output = BytesWriter()
         self.full = False  # its transport takes no more for now
+        self.parting = b""  # why its session is to go, once it was told ...
+        self.last_position = 0  # ... of the log before this
         self.cut = False
         self.touched = False
 
 
 class CopyDesk(SessionHost):
     """See the module. Sessions are known by their index in `seats`, links by a number that rises.
-    Times are nanoseconds since 1970 UTC. `end` is how far the log may be told of."""
+    Times are nanoseconds since 1970 UTC. `end` is how far the log may be told of, `is_settled`
+    whether what was decided there is done there: many orders are cancelled bit by bit."""
 
     def __init__(self) -> None:
         self.tools = MessageTools()
         self.seats: list[CopySeat] = []
         self.events: list[CopyEvent] = []  # since the owner has emptied it
         self.end = Mark(0, 0, 0)
+        self.is_settled = True
         self.last_link = 0
         self._lines: dict[int, _Line] = {}
         self._touched: list[_Line] = []
         self._next_seat = 0  # who is first in the next step
-        self._answered = Message()
+
+    def add_session(
+        self,
+        settings: SessionSettings,
+        reach: Reach,
+        log: ReportLog,
+        state: CopyState,
+        file: StateFile,
+    ) -> int:
+        """The index of a new session that goes on where `state`, which is `file`'s, says."""
+        index = len(self.seats)
+        session = Session(self, self.tools, index, settings, initiator=False)
+        session.application = DROP_COPY
+        session.hears_answers = True
+        session.next_outgoing = state.reserved
+        self.seats.append(CopySeat(session, reach, log, state, file))
+        return index
 
     # --- inputs ----------------------------------------------------------------------------------
 
@@ -103,11 +129,12 @@ class CopyDesk(SessionHost):
         for frame in frames:
             if session.link != link:
                 return
+            lacked_some = session.gap.until != 0
             session.receive(frame, time_ns)
             if len(seat.held) > HELD_MAX:
                 session.expel(TOO_MANY_RESENDS, time_ns)
-            if seat.probe is not None and session.state == ACTIVE:
-                self._look_for_answer(seat, frame)
+            if lacked_some and session.gap.until == 0:
+                seat.probe = None  # its answer may be among what was gap-filled: ask anew
 
     def link_down(self, index: int, link: int, time_ns: int) -> None:
         """A link broke, or was closed by the peer."""
@@ -129,30 +156,39 @@ class CopyDesk(SessionHost):
                 continue
             if seat.probe is not None or seat.resends:
                 continue
+            line = self._lines[session.link]
             if seat.report_count == seat.confirmed_count:
                 seat.advance()
-            elif not self._lines[session.link].full:
+            elif not line.full and not line.parting:
                 session.begin(b"1", time_ns).text(b"112=", seat.ask())
                 session.finish(time_ns)
 
     def expel(self, index: int, text: bytes, time_ns: int) -> None:
-        """End a session: it is still told what became of orders by the same cause, if it keeps
-        up."""
-        seat = self.seats[index]
-        session = seat.session
-        if session.state == ACTIVE and not self._lines[session.link].full:
-            self._serve_guarded(seat, time_ns)
-        session.expel(text, time_ns)
+        """End a session. It is still told what became of orders by the same cause, if it keeps up:
+        `step` ends it behind that."""
+        session = self.seats[index].session
+        if session.state != ACTIVE:
+            session.expel(text, time_ns)
+            return
+        line = self._lines[session.link]
+        if not line.parting:
+            line.parting = text
+            line.last_position = self.end.position
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out."""
         for seat in self.seats:
             seat.session.logout(text, time_ns, orderly=True)
 
-    def reset_all(self, time_ns: int) -> None:
-        """A new day: who has not answered the Logout is cut, and numbers start anew."""
+    def cut_all(self, time_ns: int) -> None:
+        """Who has not answered the Logout is cut."""
         for seat in self.seats:
             seat.session.link_lost(time_ns)
+
+    def reset_all(self, time_ns: int) -> None:
+        """A new day: who is still there is cut, and numbers start anew."""
+        self.cut_all(time_ns)
+        for seat in self.seats:
             seat.session.reset()
 
     def full(self, link: int) -> None:
@@ -179,14 +215,34 @@ class CopyDesk(SessionHost):
             if left <= 0:
                 self._next_seat = place
                 return True
-            seat = seats[place]
-            session = seat.session
-            if session.state != ACTIVE or self._lines[session.link].full:
-                continue
-            done = self._serve_guarded(seat, time_ns)
+            done = self._give_turn(seats[place], time_ns)
             left -= done
             more = more or done > 0
         return more
+
+    def _give_turn(self, seat: CopySeat, time_ns: int) -> int:
+        """How many messages of one session were sent, or 1 where it was only read for."""
+        session = seat.session
+        # A Logout of ours stands behind what was asked for before it.
+        is_owed = session.state == LOGOUT_SENT and len(seat.resends) > 0
+        if session.state != ACTIVE and not is_owed:
+            return 0
+        line = self._lines[session.link]
+        done = 0 if line.full else self._serve_guarded(seat, time_ns)
+        if line.parting and (line.full or self._is_told(seat, line)):
+            session.expel(line.parting, time_ns)
+        return done
+
+    def _is_told(self, seat: CopySeat, line: _Line) -> bool:
+        """Whether who is to go has everything of before."""
+        if not self.is_settled:
+            line.last_position = self.end.position  # there is more to come
+            return False
+        reader = seat.reader
+        if reader is None:
+            return True
+        is_there = reader.mark.position >= line.last_position
+        return is_there and not reader.reports and not seat.resends
 
     def _serve_guarded(self, seat: CopySeat, time_ns: int) -> int:
         """As `_serve`. What the log does not give ends this session, and no other."""
@@ -319,6 +375,8 @@ class CopyDesk(SessionHost):
 
     def resend(self, session: Session, begin: int, end: int, time_ns: int) -> None:
         seat = self.seats[session.index]
+        if self._lines[session.link].parting:
+            return  # whoever is to go begins nothing any more
         if len(seat.resends) >= RESENDS_PENDING_MAX:
             session.expel(TOO_MANY_RESENDS, time_ns)
             return
@@ -328,10 +386,17 @@ class CopyDesk(SessionHost):
             seat.unreadable = str(error)
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
-        """Refused by 35=3: a drop copy has no business messages, 35=j neither."""
+        """An answer to a question, or what is refused by 35=3: a drop copy has no business
+        messages, 35=j neither. What refuses something of ours is never answered, lest two sides
+        refuse each other's for ever."""
         msg_type = message.get(tags.MSG_TYPE)
-        if msg_type == b"j":
-            return  # never answered, lest two sides refuse each other's for ever
+        if msg_type == b"0":
+            probe = self.seats[session.index].probe
+            if probe is not None and message.says(tags.TEST_REQ_ID, probe.test_req_id):
+                self.seats[session.index].confirm(probe)
+            return
+        if msg_type in _REFUSALS:
+            return
         fault = Fault(INVALID_MSG_TYPE, tags.MSG_TYPE, NO_BUSINESS)
         number = message.integer(tags.MSG_SEQ_NUM)
         session.reject(number, msg_type, fault, b"message_type", time_ns)
@@ -364,14 +429,6 @@ class CopyDesk(SessionHost):
         self._note(session, link, "end", reason.decode("latin-1"))
 
     # --- inner works -----------------------------------------------------------------------------
-
-    def _look_for_answer(self, seat: CopySeat, frame: bytes) -> None:
-        message = self._answered
-        message.scan(frame)
-        probe = seat.probe
-        assert probe is not None
-        if message.says(tags.MSG_TYPE, b"0") and message.says(tags.TEST_REQ_ID, probe.test_req_id):
-            seat.confirm(probe)
 
     def _adopt_number(self, seat: CopySeat, frame: bytes) -> None:
         """Numbers of the client are not kept over a restart: it says itself where it is."""

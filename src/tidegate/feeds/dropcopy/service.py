@@ -31,16 +31,13 @@ from tidegate.model.settings import SessionSettings
 from tidegate.model.time import utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.session.logon import LogonRequest, refusal_frame
-from tidegate.session.machine import Session
 from tidegate.session.reasons import KEY_DISABLED, SESSION_DISABLED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
-from tidegate.wire.dictionary import DROP_COPY
 
 TICK_S: Final = 0.05
 ASK_S: Final = 0.2  # between two questions whether what was sent was read
 LOGOUT_LOOK_S: Final = 0.02
-NOT_SAVED: Final = "drop_copy_not_saved"
 
 _WORTH_A_WARNING: Final = ("begins_anew", "unreadable")
 
@@ -87,9 +84,9 @@ class DropCopyService:
         self._stopping = False
         self._failed = False  # `fail` was called
         self._saving: asyncio.Task[None] | None = None
-        self._unsaved = ""  # why marks could not be saved, as was told
+        self._unsaved: dict[int, str] = {}  # why marks of sessions could not be saved, as was told
         self._timers: list[asyncio.TimerHandle] = []
-        self.desk.end = self._end()
+        self._look_at_log()
         for one in sessions:
             self._add(one, data)
 
@@ -116,14 +113,15 @@ class DropCopyService:
             await asyncio.sleep(LOGOUT_LOOK_S)
         for timer in self._timers:
             timer.cancel()
+        self.desk.cut_all(self.now_ns())  # before what is kept says that nobody is up
+        self._write()
         if self._saving is not None:
             await self._saving
         for seat in self.desk.seats:
             try:
                 seat.settle()
             except OSError as error:
-                sender_comp_id = seat.session.settings.sender_comp_id
-                _log.warning(NOT_SAVED, sender_comp_id=sender_comp_id, reason=str(error))
+                self._not_saved(seat, error)
 
     def _add(self, one: CopySession, data: Path) -> None:
         settings = SessionSettings.load(Decoder(bytes.fromhex(one.settings)))
@@ -138,18 +136,16 @@ class DropCopyService:
             )
             # A nonce of before the damage is too old from then on.
             nonce_floor = self.wall_ns() // 1_000_000 + one.nonce_window_ms
-        index = len(self.desk.seats)
-        session = Session(self.desk, self.desk.tools, index, settings, initiator=False)
-        session.application = DROP_COPY
-        session.next_outgoing = restored.state.reserved
         reach = Reach(venue.directory, one.firm, one.account)
-        self.desk.seats.append(CopySeat(session, reach, self._log, restored.state, file))
+        index = self.desk.add_session(settings, reach, self._log, restored.state, file)
         self.places.append(Place(one, nonce_floor))
         self._indexes[session_id] = index
 
-    def _end(self) -> Mark:
-        sequence = self._follower.sequence
-        return Mark(self._follower.position, sequence, sequence)
+    def _look_at_log(self) -> None:
+        """It may be told of as far as the replica is, where orders may wait to be cancelled."""
+        follower = self._follower
+        self.desk.end = Mark(follower.position, follower.sequence, follower.sequence)
+        self.desk.is_settled = not follower.venue.trading.cancels.pending
 
     # --- LinkHost and CredentialDirectory ---------------------------------------------------------
 
@@ -270,7 +266,7 @@ class DropCopyService:
     def pump(self) -> None:
         """Give links what the desk has for them, and room permitting more."""
         self._pumping = False
-        self.desk.end = self._end()
+        self._look_at_log()
         more = self._guarded(lambda: self.desk.step(self.now_ns()))
         if self._failed:
             return
@@ -336,14 +332,19 @@ class DropCopyService:
             seat.dirty = False
             try:
                 await asyncio.to_thread(seat.file.save, *seat.file.content(seat.state))
-                self._unsaved = ""
+                self._unsaved.pop(seat.session.index, None)
             except OSError as error:
                 seat.dirty = True
-                if self._unsaved != str(error):
-                    self._unsaved = str(error)
-                    _log.warning(NOT_SAVED, reason=str(error))
-                break
+                self._not_saved(seat, error)
         self._saving = None
+
+    def _not_saved(self, seat: CopySeat, error: OSError) -> None:
+        """Told once, for as long as it is the same."""
+        reason = str(error)
+        if self._unsaved.get(seat.session.index) != reason:
+            self._unsaved[seat.session.index] = reason
+            sender_comp_id = seat.session.settings.sender_comp_id
+            _log.warning("drop_copy_not_saved", sender_comp_id=sender_comp_id, reason=reason)
 
     # --- what operators do ------------------------------------------------------------------------
 
@@ -353,7 +354,7 @@ class DropCopyService:
         self._settings = venue.settings
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)
-        self.desk.end = self._end()
+        self._look_at_log()
         for index, seat in enumerate(self.desk.seats):
             if seat.session.state != DISCONNECTED and not self.session_enabled(index):
                 self.desk.expel(index, SESSION_DISABLED, self.now_ns())
