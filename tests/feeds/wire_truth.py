@@ -109,10 +109,6 @@ class Ear(Peer):
         self._heard = self._heard[-200:] + data
         return True
 
-    def hear_all(self) -> None:
-        while self.hear(0.001):
-            pass
-
     def until_heard(self, text: bytes) -> None:
         self._heard = b""
         self._hear_until(lambda: text in self._heard)
