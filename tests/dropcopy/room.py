@@ -17,8 +17,8 @@ from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
+from tidegate.feeds.settings_text import settings_text
 from tidegate.journal import LogFollower, OsStorage
-from tidegate.model.codec import Encoder
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.provision.files import ASIDE_SUFFIX
@@ -38,8 +38,6 @@ def settings_of(name: str) -> SessionSettings:
 
 def copy_of(firm: str, account: str, keys: list[CopyKey]) -> CopySession:
     """A session that has its firm's name."""
-    encoder = Encoder()
-    settings_of(firm).save(encoder)
     return CopySession(
         service="spot_drop_copy",
         port=4006,
@@ -50,7 +48,7 @@ def copy_of(firm: str, account: str, keys: list[CopyKey]) -> CopySession:
         tls="any",
         nonce_window_ms=5_000,
         keys=keys,
-        settings=encoder.value().hex(),
+        settings=settings_text(settings_of(firm)),
     )
 
 

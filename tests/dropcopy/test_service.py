@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.dropcopy.room import TARGET, copy_of, unwritable
+from tests.dropcopy.room import TARGET, CopyRoom, copy_of, unwritable
 from tests.history.days import Days
 from tests.peers.socket_peer import take_frames
 from tidegate.feeds.dropcopy.options import CopyKey
@@ -19,6 +19,8 @@ from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.model.time import NS_PER_S, utc_timestamp
+from tidegate.venue import controls
+from tidegate.venue.controls import EnableKey
 from tidegate.wire.render import frame_of
 
 FIRMS = {"ACME": "ACME-1", "BETA": "BETA-1"}
@@ -48,7 +50,7 @@ class Service:
         self.failures: list[Exception] = []
         self.failed = asyncio.Event()
         self.follower: Any = SimpleNamespace(venue=days.venue, rollover=days.venue.rollover)
-        self._follow()
+        self.follow()
         time: Any = SimpleNamespace(now_ns=lambda: days.now_ns, may_pass=lambda _: True)
         sessions = [
             copy_of(firm, of, [CopyKey(firm, "c2VjcmV0", of)]) for firm, of in FIRMS.items()
@@ -69,7 +71,7 @@ class Service:
             seat.state.reserved = seat.session.next_outgoing
             seat.save()
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         self.follower.position = self.days.journal.tail_position
         self.follower.sequence = self.days.journal.next_sequence
 
@@ -95,7 +97,7 @@ class Service:
     def reports(self) -> None:
         """There are reports."""
         self.days.play(60)
-        self._follow()
+        self.follow()
         self.service.advanced()
 
     def asks(self) -> None:
@@ -189,6 +191,30 @@ def test_marks_that_can_not_be_saved_keep_nobody_elses_from_it(
     lines = capsys.readouterr().out.splitlines()
     (told,) = [line for line in lines if "drop_copy_not_saved" in line]
     assert "ACME" in told
+
+
+def test_who_is_sent_away_by_a_key_is_told_all_that_was_before_that(tmp_path: Path) -> None:
+    """Though the replica has it, and the desk has not looked yet."""
+
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        one.service.start()
+        await asyncio.sleep(0)  # it has looked, and has no reason to look again
+        days = one.days
+        for _ in range(400):  # more than is read at once
+            days.order("ACME")
+            days.end_turn()
+        disabled = EnableKey("ACME", on=False)
+        days.control(controls.NO_SESSION, controls.ENABLE_KEY, disabled)
+        days.end_turn()
+        one.follow()
+        wire = one.wires[0]
+        await until(lambda: wire.data.endswith(b"cut"))
+        *told, last = take_frames(wire.data)
+        assert [frame[17] for frame in told] == list(CopyRoom(tmp_path, days=days).truth("ACME"))
+        assert last[58] == "API key disabled"
+
+    asyncio.run(serve())
 
 
 def test_a_damaged_file_keeps_those_out_alone_whose_keys_open_its_session(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tidegate.feeds.follower import Follower
 from tidegate.journal import Doorbell, DoorbellReader, make_bell
 from tidegate.marketdata.fold import MarketData
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.model.settings import SessionSettings
 from tidegate.model.time import NS_PER_S, utc_timestamp
@@ -134,11 +135,11 @@ class Room:
         self.desk = Desk(self.follower.observer.market_data, answers)
         self.clients: dict[int, Client] = {}  # by link
 
-    def client(self, name: str, level: int = 2, **changes: int) -> Client:
+    def client(self, name: str, level: int = 2, market: str = SPOT, **changes: int) -> Client:
         """One with a session of `add_session`."""
-        return Client(self, self.add_session(name, level, **changes), name)
+        return Client(self, self.add_session(name, level, market, **changes), name)
 
-    def add_session(self, name: str, level: int = 2, **changes: int) -> int:
+    def add_session(self, name: str, level: int = 2, market: str = SPOT, **changes: int) -> int:
         """The index of one that is like the trading session of that name, but for `changes`."""
         trading = next(
             s for s in self.follower.venue.directory.sessions if s.sender_comp_id == name
@@ -149,7 +150,7 @@ class Room:
         settings.target_comp_id = "KRAKEN-MD"
         for field, value in changes.items():
             setattr(settings, field, value)
-        return self.desk.add_session(settings, level)
+        return self.desk.add_session(settings, level, market)
 
     def ring(self) -> None:
         self.doorbell.show(self.days.journal.tail_position, self.days.now_ns)

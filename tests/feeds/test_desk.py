@@ -110,7 +110,7 @@ def test_a_strict_venue_takes_no_symbol_without_its_group(tmp_path: Path) -> Non
     client.ask("a", "BTC/USD")
     assert client.types() == "3W"
     client.send(("V", f"262=a|263=2|264=10|{BOTH_SIDES}|55=BTC/USD"))
-    assert client.types() == "3W", "an end is never refused"
+    assert client.types() == "3W", "a well-formed end is never refused"
 
 
 def test_a_list_with_nothing_in_it_is_no_subscription(room: Room) -> None:
@@ -120,6 +120,24 @@ def test_a_list_with_nothing_in_it_is_no_subscription(room: Room) -> None:
     client.send(("x", "320=good|559=0|55=BTC/USD|263=1"))
     assert [frame[560] for frame in client.received] == [*"2" * 17, "0"]
     assert list(room.desk.seats[client.index].lists) == [b"good"]
+
+
+def test_a_list_that_is_asked_for_once_touches_no_subscription_of_its_name(room: Room) -> None:
+    client = logged_on(room, "ACME")
+    client.send(
+        ("x", "320=L|559=4|263=1"), ("x", "320=L|559=0|55=NO/PAIR|263=0"),
+        ("x", "320=L|559=0|55=ETH/USD|263=0"),
+    )  # fmt: skip
+    assert [frame[560] for frame in client.received] == ["0", "2", "0"]
+    client.forget()
+    room.days.control(NOBODY, SET_STATUS, SetStatus("BTC/USD", CANCEL_ONLY))
+    room.days.end_turn()
+    room.follow()
+    assert [(f.type, f[320], f[55], f[5032]) for f in client.received] == [
+        ("y", "L", "BTC/USD", "3")
+    ]
+    client.send(("x", "320=L|559=0|55=NO/PAIR|263=1"))
+    assert room.desk.seats[client.index].lists == {}, "this one takes its place"
 
 
 def test_subscribers_share_all_but_their_own_fields(room: Room) -> None:
@@ -251,6 +269,25 @@ def test_instruments_and_status_are_told_once_or_for_good(room: Room) -> None:
     room.days.end_turn()
     room.follow()
     assert client.types() == "h"
+
+
+def test_a_session_of_another_market_sees_nothing_of_spot(room: Room) -> None:
+    client = room.client("ACME", market="elsewhere")
+    client.logon()
+    client.forget()
+    client.ask("a", "BTC/USD")
+    client.send(
+        ("x", "320=all|559=4|263=1"), ("x", "320=one|559=0|55=BTC/USD|263=1"),
+        ("g", "335=S|336=SESSION|263=1"),
+    )  # fmt: skip
+    assert [(f.type, f.get(281), f.get(560), f.get(340)) for f in client.received] == [
+        ("Y", "0", "", ""), ("y", "", "2", ""), ("y", "", "2", ""), ("h", "", "", "0"),
+    ]  # fmt: skip
+    client.forget()
+    room.days.control(NOBODY, SET_HALTED, SetHalted(halted=True))
+    room.days.end_turn()
+    room.follow()
+    assert client.received == []
 
 
 # --- sessions -------------------------------------------------------------------------------------

@@ -29,11 +29,12 @@ from tidegate.feeds.logons import FeedCheck
 from tidegate.feeds.options import FeedOptions, TradingSession
 from tidegate.feeds.roster import Roster
 from tidegate.feeds.service import EAGER_S, FeedService
+from tidegate.feeds.settings_text import settings_text
 from tidegate.feeds.times import FeedTime
 from tidegate.gateway.port import LinkOutput
 from tidegate.journal import Doorbell, DoorbellReader, make_bell
 from tidegate.marketdata.fold import MarketData
-from tidegate.model.codec import Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.limits import EARLY_REQUEST_BYTES_MAX
 from tidegate.model.time import utc_timestamp
 from tidegate.session.logon import FAILED_COMP_ID, FAILED_NOT_YET, read_logon
@@ -232,16 +233,13 @@ class Process:
 
 
 def options(data: Path, names: tuple[str, ...]) -> FeedOptions:
-    trading = []
-    for name in names:
-        encoder = Encoder()
-        session(name, "ACME-1").save(encoder)
-        trading.append(
-            TradingSession(
-                sender_comp_id=name, target_comp_id=TARGET, networks=["127.0.0.0/8"], tls="any",
-                settings=encoder.value().hex(),
-            )
-        )  # fmt: skip
+    trading = [
+        TradingSession(
+            market=SPOT, sender_comp_id=name, target_comp_id=TARGET, networks=["127.0.0.0/8"],
+            tls="any", settings=settings_text(session(name, "ACME-1")),
+        )
+        for name in names
+    ]  # fmt: skip
     return FeedOptions(
         data=str(data), ports={L2: 4000}, sockets={L2: -1}, bell=-1, certificate="", key="",
         tls="1.3", virtual_clock=True, logon_timeout_s=1, logons_per_second_max=1,

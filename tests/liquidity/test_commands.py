@@ -42,6 +42,7 @@ class Room:
     """A venue whose maker's process does nothing but keep what it is told."""
 
     def __init__(self, directory: Path, config: str) -> None:
+        self.directory = directory
         self.memory = MemoryVenue(more=config)
         options = maker_options(
             self.memory.config, directory, tls=None, log_format="json", log_level="info"
@@ -49,6 +50,7 @@ class Room:
         assert options is not None
         self.given: list[object] = []
         self.pushed: list[dict[str, Any]] = []
+        self.late: asyncio.Event | None = None  # what the next settings wait for on their way
         self.status: dict[str, Any] = {"logged_on": True, "markets": []}
         desk = LiquidityDesk(cast(Any, self), self.memory.config, options, cast(Any, self))
         self._handlers = desk.handlers()
@@ -63,6 +65,9 @@ class Room:
         self.given.append(options)
 
     async def change(self, settings: dict[str, Any]) -> None:
+        late, self.late = self.late, None
+        if late is not None:
+            await late.wait()
         self.pushed.append(settings)
 
     async def tell(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -83,13 +88,18 @@ class Room:
         assert not self.pushed
         return str(refusal.value)
 
+    def listen(self) -> ControlServer:
+        """The process is there."""
+        handlers = {"settings": self.change, "status": self.tell}
+        server = ControlServer(self.directory, handlers, SOCKET_NAME)
+        server.start()
+        return server
+
 
 def play(directory: Path, story: Callable[[Room], Awaitable[None]], config: str = CONFIG) -> None:
     async def run() -> None:
         room = Room(directory, config)
-        handlers = {"settings": room.change, "status": room.tell}
-        server = ControlServer(directory, handlers, SOCKET_NAME)
-        server.start()
+        server = room.listen()
         try:
             await story(room)
         finally:
@@ -138,6 +148,50 @@ def test_price_size_and_walk_stay_over_other_profiles_an_empty_one_too(tmp_path:
         assert room.pushed[-1]["markets"][0]["levels"] == PROFILES["deep"].levels
 
     play(tmp_path, story)
+
+
+def test_each_seed_that_is_set_begins_an_epoch_the_same_one_too(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        for seed in (1, 1, 7):
+            await room.do("liquidity-seed", seed=seed)
+        await room.do("liquidity-change", symbol="BTC/USD", price="90000")
+        pushed = [(settings["seed"], settings["epoch"]) for settings in room.pushed]
+        assert pushed == [(1, 1), (1, 2), (7, 3), (7, 3)]
+
+    play(tmp_path, story)
+
+
+def test_of_two_changes_the_later_one_rules_whichever_comes_first(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        room.late = late = asyncio.Event()
+        first = asyncio.create_task(room.do("liquidity-seed", seed=7))
+        async with asyncio.timeout(10):
+            while room.late is not None:
+                await asyncio.sleep(0)
+            await room.do("liquidity-seed", seed=8)
+            late.set()
+            await first
+        assert [settings["seed"] for settings in room.pushed] == [8, 7, 8]
+
+    play(tmp_path, story)
+
+
+def test_of_two_changes_while_the_process_starts_the_later_one_rules(tmp_path: Path) -> None:
+    async def story() -> None:
+        room = Room(tmp_path, CONFIG)
+        first = asyncio.create_task(room.do("liquidity-seed", seed=7))
+        async with asyncio.timeout(10):
+            while not room.given:
+                await asyncio.sleep(0)
+            for _ in range(5):  # so that the first has found nobody
+                await asyncio.sleep(0)
+            server = room.listen()
+            await room.do("liquidity-seed", seed=8)
+            await first
+        server.stop()
+        assert room.pushed[-1]["seed"] == 8
+
+    asyncio.run(story())
 
 
 def test_a_profile_has_no_more_trades_than_steps() -> None:

@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -28,9 +29,14 @@ from tidegate.client import (
     OrdType,
     Side,
 )
-from tidegate.config.liquidity import MAKER, TAKER
+from tidegate.config.liquidity import MAKER, TAKER, LiquiditySettings, MarketMaking
+from tidegate.control.market_commands import market_commands
 from tidegate.engine.order import Order
-from tidegate.liquidity.desk import REFUSED_S, Desk
+from tidegate.liquidity.bands import band_in
+from tidegate.liquidity.desk import Desk
+from tidegate.liquidity.market import REFUSED_S
+from tidegate.liquidity.plan import Band
+from tidegate.liquidity.process import handlers_of
 from tidegate.model.market_state import CANCEL_ONLY, MAINTENANCE, ONLINE, POST_ONLY
 from tidegate.model.orders import BUY
 from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS
@@ -69,7 +75,7 @@ class Room:
         self.settings = settings
         self.maker = self.client(MAKER)
         self.taker = self.client(TAKER, taker_secret)
-        self.desk = Desk(self.maker, self.taker, settings, lambda: self.now_ns)
+        self.desk = Desk(self.maker, self.taker, settings, lambda: self.now_ns, self.band_of)
 
     def client(self, name: str, secret: str = SECRET) -> Client:
         """As the maker's process makes it, but that it comes back at once."""
@@ -79,6 +85,11 @@ class Room:
             LogonOptions(reset_seq_num=True, cancel_orders_on_disconnect=True),
             reconnect_delays_s=(0.01,),
         )
+
+    async def band_of(self, market: MarketMaking) -> Band | None:
+        """As the maker's process asks for it."""
+        service = cast(Any, self.venue.memory)  # which has a venue, as a service does
+        return band_in(await market_commands(service)["markets"]({}), market)
 
     def quotes(self, side: Side | None = None) -> list[Order]:
         """The maker's orders in the book."""
@@ -97,11 +108,19 @@ class Room:
     def status(self) -> dict[str, Any]:
         return self.desk.status()[0]
 
+    async def told(self, settings: LiquiditySettings) -> None:
+        """What the venue tells the maker's process; returns with its answer."""
+        await handlers_of(self.desk)["settings"](msgspec.to_builtins(settings))
+
     async def until(self, found: Callable[[], bool]) -> None:
         """A bounded poll."""
         async with asyncio.timeout(20):
             while not found():
                 await asyncio.sleep(0)
+
+    async def is_at_rest(self) -> None:
+        """Until nothing is left of the step that was under way."""
+        await self.until(lambda: bool(self.desk._changed._waiters))  # type: ignore[attr-defined]
 
     async def is_whole(self) -> None:
         await self.until(lambda: all(len(self.quotes(s)) == LEVELS for s in (Side.BUY, Side.SELL)))
@@ -110,6 +129,7 @@ class Room:
         """Let that time pass and the maker make a step."""
         before = self.status["step"]
         self.now_ns += int(seconds * NS_PER_S)
+        self.desk._changed.set()  # it looks at once
         await self.until(lambda: self.status["step"] > before)
 
 
@@ -145,8 +165,8 @@ def test_an_end_that_comes_with_new_settings_is_an_end(turns: int) -> None:
     async def story(room: Room) -> None:
         work = asyncio.create_task(room.desk.run())
         await room.is_whole()
-        await room.until(lambda: bool(room.desk._changed._waiters))  # type: ignore[attr-defined]
-        room.desk.set(replace(room.settings, seed=2))
+        await room.is_at_rest()
+        room.desk.set(replace(room.settings, seed=2, epoch=1))
         for _ in range(turns):
             await asyncio.sleep(0)
         work.cancel()
@@ -154,6 +174,64 @@ def test_an_end_that_comes_with_new_settings_is_an_end(turns: int) -> None:
             await asyncio.wait([work])
         for client in (room.maker, room.taker):
             await client.drop()
+
+    play(story)
+
+
+def test_a_new_epoch_begins_every_market_anew_with_the_same_seed_too() -> None:
+    async def story(room: Room) -> None:
+        walking = replace(room.settings.markets[0], walks=True, step_ppm=5_000)
+        room.desk.set(replace(room.settings, markets=(walking,)))
+        walks: list[list[str]] = []
+        async with at_work(room):
+            for epoch in (0, 1, 2):
+                room.desk.set(replace(room.settings, markets=(walking,), epoch=epoch))
+                await room.until(lambda: room.status["step"] == 1)
+                walks.append([room.status["reference_price"]])
+                for _ in range(3):
+                    await room.step()
+                    walks[-1].append(room.status["reference_price"])
+        assert walks[0] == walks[1] == walks[2]
+        assert len(set(walks[0])) > 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("levels", [LEVELS, 1])  # while quotes are entered, or the taker's order
+def test_once_a_pause_is_answered_nothing_more_comes(levels: int) -> None:
+    async def story(room: Room) -> None:
+        market = replace(room.settings.markets[0], levels=levels, trades_per_minute=60)
+        paused = replace(market, paused=True)
+        slow = replace(room.settings, messages_per_second=20, markets=(market,))
+        room.desk.set(slow)
+        async with at_work(room):
+            await room.until(lambda: len(room.quotes()) == 2 and not room.maker.core.pending)
+            await room.until(lambda: not room.desk._under_way.locked())  # the next has its turn
+            await room.told(replace(slow, markets=(paused,)))
+            sent = room.sent()
+            await room.is_at_rest()
+            assert room.sent() == sent
+
+    play(story)
+
+
+def test_a_change_is_answered_when_what_was_on_its_way_is_or_is_given_up_for() -> None:
+    async def story(room: Room) -> None:
+        async with at_work(room):
+            await room.is_whole()
+            room.venue.is_mute = True
+            market = replace(room.settings.markets[0], price=850_000)
+            received = len(room.venue.received)
+            room.desk.set(replace(room.settings, markets=(market,)))
+            await room.until(lambda: len(room.venue.received) > received)
+            paused = replace(room.settings, markets=(replace(market, paused=True),))
+            told = asyncio.create_task(room.told(paused))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not told.done()
+            room.venue.cut_lines()
+            async with asyncio.timeout(20):
+                await told
 
     play(story)
 

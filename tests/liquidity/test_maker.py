@@ -133,13 +133,17 @@ def test_an_operator_changes_markets_while_the_venue_runs(venue: VenueProcess) -
     assert ctl(venue, "walk", "ETH/USD", "random")["markets"][1]["walk"] == "random"
 
 
-def test_trades_happen_by_themselves(venue: VenueProcess) -> None:
+def test_trades_happen_by_themselves_and_take_the_price_band_along(venue: VenueProcess) -> None:
     ctl(venue, "set", "BTC/USD", "thin", "--interval-ms", "50", "--trades-per-minute", "1000")
 
     def last_price() -> Any:
         return ask(venue.directory, "markets")[0]["last_price"]
 
     assert abs(Decimal(wait_for(last_price)) - 84000) < 200
+    ask(venue.directory, "band", {"symbol": "BTC/USD", "percent": "10"})
+    ctl(venue, "price", "BTC/USD", "60000")
+    wait_for(lambda: abs(Decimal(last_price()) - 60000) < 200)
+    wait_for(has_quotes(venue, 10))
 
 
 def test_what_an_operator_can_not_set_is_refused_with_key_and_rule(venue: VenueProcess) -> None:

@@ -98,6 +98,13 @@ def test_a_usual_step_is_as_large_as_configured() -> None:
     assert 0.0009 < root_mean_square < 0.0011
 
 
+@pytest.mark.parametrize("price", ["0.5", "5"])  # 5 and 50 units
+def test_a_walk_stays_around_its_price_where_that_has_few_units(price: str) -> None:
+    settings = market(price=price, size="1000")
+    prices = [one.price for seed in (1, 2) for one in walked(settings, seed, 3 * STEPS)]
+    assert 0.99 < sum(prices) / len(prices) / settings.price < 1.01
+
+
 def test_the_taker_trades_as_often_as_configured_and_reaches_the_best_quotes() -> None:
     settings = market(trades_per_minute=30)
     references = walked(settings, 9)

@@ -8,7 +8,7 @@ import pytest
 
 from tidegate.marketdata.fold import MarketData
 from tidegate.marketdata.shapes import Shape, book_shape, trades_shape
-from tidegate.model.instruments import built_in_instruments, make_instrument
+from tidegate.model.instruments import PublicInstrument, built_in_instruments, make_instrument
 from tidegate.model.orders import BUY, LIMIT, MARKET, SELL, TAKE_PROFIT
 
 BTC = b"BTC/USD"
@@ -196,12 +196,36 @@ def test_small_prices_and_whole_ones() -> None:
     )
 
 
+def test_quantities_have_the_decimals_of_their_instrument() -> None:
+    """In levels, orders, trades and the checksum."""
+    market_data = MarketData()
+    market_data.add_instrument(
+        PublicInstrument(
+            symbol="PF_XBTUSD", market="elsewhere", security_type=b"FUT", price_decimals=1,
+            qty_decimals=3, tick_units=5, qty_min_lots=1, cost_min_money=0,
+        )
+    )  # fmt: skip
+    symbol = b"PF_XBTUSD"
+    for shape in (book_shape(symbol, 3, 0), book_shape(symbol, 2, 10), trades_shape(symbol)):
+        market_data.watch(shape)
+    market_data.show(symbol, 1, b"OA", SELL, 840105, 12_500, NOW_NS, 1)
+    market_data.trade(
+        symbol, trade_id=b"7", price=840105, lots=1, taker_side=BUY, taker_ord_type=LIMIT,
+        time_ns=NOW_NS,
+    )  # fmt: skip
+    texts = {level: text for level, _, text in tails(market_data)}
+    assert "|270=84010.5|271=0.001|" in texts[0]
+    for level in (2, 3):
+        assert "|270=84010.5|271=12.500|" in texts[level]
+        assert texts[level].endswith(f"5041={checksum('84010512500')}|")
+
+
 # --- watchers ------------------------------------------------------------------------------------
 
 
 def test_a_shape_is_told_once_however_many_watch_it(market_data: MarketData) -> None:
     for _ in range(3):
-        market_data.watch(Shape(BTC, 2, 0, book=True, trades=False))
+        market_data.watch(Shape(BTC, 2, 0, book=True))
     market_data.watch(book_shape(BTC, 2, 1000))  # the same shape
     for left in (3, 2, 1, 0):
         market_data.show(BTC, 1, b"OA", SELL, 840101, left + 1, NOW_NS, 1)
@@ -313,3 +337,38 @@ def test_a_flush_looks_at_what_changed_and_at_the_best_ten(levels: int) -> None:
     CountingDict.looked_up = 0
     market_data.flush(3)
     assert CountingDict.looked_up <= 40
+
+
+class CountingOrders(dict):  # type: ignore[type-arg]
+    """Counts how often orders of a queue are taken out to be put elsewhere."""
+
+    moved = 0
+
+    def pop(self, key: int) -> object:  # type: ignore[override]
+        CountingOrders.moved += 1
+        return super().pop(key)
+
+
+@pytest.mark.parametrize("others", [10, 10_000])
+def test_orders_told_out_of_turn_are_moved_once_and_alone(others: int) -> None:
+    """As a taker leaves icebergs behind that ends in the middle of its second way through them:
+    each is told in its final place, the ones it met twice before those that it met once."""
+    market_data = MarketData()
+    market_data.add_instrument(make_instrument("BTC/USD", 1, "0.1", "0.00000001", "0"))
+    for place in range(1, others + 1):
+        market_data.show(BTC, place, b"N%d" % place, SELL, 100, 5, 1, place)
+    market_data.settle()
+    shape = book_shape(BTC, 3, 0)
+    market_data.watch(shape)
+    level = market_data._books[BTC].asks.levels[-100]
+    level.orders = CountingOrders(level.orders)
+    CountingOrders.moved = 0
+    came = list(range(others + 1, others + 101))
+    for place in came[50:] + came[:50]:
+        market_data.show(BTC, place, b"N%d" % place, SELL, 100, 5, 1, place)
+    (update,) = market_data.flush(2)
+    assert CountingOrders.moved <= len(came)
+    ids = [f"N{place}" for place in range(1, others + 101)]
+    assert [part.split("|")[0] for part in shown(update.tail).split("278=")[1:]] == ids[others:]
+    snapshot = shown(market_data.snapshot(shape)[0])
+    assert [part.split("|")[0] for part in snapshot.split("278=")[1:]] == ids

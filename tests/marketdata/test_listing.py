@@ -17,7 +17,7 @@ from tidegate.marketdata.listing import (
     trading_session_reject_body,
 )
 from tidegate.marketdata.requests import SNAPSHOT, SecurityListReject, SecurityListRequest
-from tidegate.model.instruments import built_in_instruments, make_instrument
+from tidegate.model.instruments import PublicInstrument, built_in_instruments, make_instrument
 from tidegate.model.market_state import (
     CANCEL_ONLY,
     DELISTED,
@@ -70,9 +70,24 @@ def test_one_pair() -> None:
 
 def test_a_pair_without_a_minimum_cost_and_with_a_coarse_tick() -> None:
     one = ListedInstrument(make_instrument("JPY/X", 0, "5", "1", "0"), market(CANCEL_ONLY))
-    assert one.fields().decode().replace("\x01", "|") == (
+    assert one.entry.decode().replace("\x01", "|") == (
         "55=JPY/X|562=0.00000001|5010=8|5011=1|2349=0|5052=0|5022=5|5032=3|"
     )
+
+
+def test_an_instrument_of_another_market_has_its_own_type_and_decimals() -> None:
+    one = ListedInstrument(
+        PublicInstrument(
+            symbol="PF_XBTUSD", market="elsewhere", security_type=b"FUT", price_decimals=1,
+            qty_decimals=4, tick_units=5, qty_min_lots=20, cost_min_money=0,
+        ),
+        market(),
+    )  # fmt: skip
+    assert one.entry.decode().replace("\x01", "|") == (
+        "55=PF_XBTUSD|562=0.0001|5010=4|5011=0.002|2349=1|5052=1|5022=0.5|5032=1|"
+    )
+    assert selects(request(security_type=b"FUT"), one)
+    assert not selects(request(security_type=b"CASH"), one)
 
 
 def test_all_pairs_fit_one_message() -> None:

@@ -23,7 +23,7 @@ from tidegate.marketdata.requests import (
     read_trading_session_request,
 )
 from tidegate.marketdata.shapes import book_shape, trades_shape
-from tidegate.model.instruments import built_in_instruments, make_instrument
+from tidegate.model.instruments import SPOT, built_in_instruments, make_instrument
 from tidegate.model.limits import (
     L2_SYMBOLS_PER_SESSION,
     L3_SYMBOLS_PER_SESSION,
@@ -49,7 +49,7 @@ def message(msg_type: str, fields: str) -> Message:
 
 
 def read(fields: str, level: int = 2, **given: Any) -> MarketDataRequest | MarketDataReject:
-    given = {"known": KNOWN, "md_req_ids": {b"TAKEN"}, "symbol_count": 0} | given
+    given = {"market": SPOT, "known": KNOWN, "md_req_ids": {b"TAKEN"}, "symbol_count": 0} | given
     return read_market_data_request(message("V", fields), level=level, **given)
 
 
@@ -151,6 +151,11 @@ REJECTS = [
 def test_rejects(old: str, new: str, reason: bytes, text: bytes) -> None:
     assert old in L2
     assert refused(L2.replace(old, new)) == (reason, text)
+
+
+def test_a_symbol_of_another_market_is_unknown() -> None:
+    assert taken(L2).symbols
+    assert refused(L2, market="elsewhere") == (b"0", b"Unknown symbol: BTC/USD")
 
 
 def test_rejects_on_the_port_of_orders() -> None:

@@ -9,6 +9,7 @@ from tidegate.feeds.desk import Desk
 from tidegate.feeds.observer import BookObserver
 from tidegate.marketdata.fold import MarketData
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.settings import SessionSettings
 from tidegate.session.logon import read_logon
 from tidegate.venue.machine import Venue
@@ -49,7 +50,7 @@ class CoreFeeds:
                 settings = SessionSettings.load(Decoder(encoder.value()))
                 settings.target_comp_id = MARKET_DATA_TARGET
                 key = (settings.sender_comp_id.encode(), level)
-                self._sessions[key] = self._desk.add_session(settings, level)
+                self._sessions[key] = self._desk.add_session(settings, level, SPOT)
 
     def follow(self, payload: bytes, position: int, now_ns: int) -> None:
         """A turn of the venue is durable."""
@@ -87,5 +88,5 @@ class CoreFeeds:
             for delivery in self._desk.take(now_ns):
                 line = self._lines[delivery.link]
                 line.inbox += line.from_venue.feed(delivery.data)
-                assert line.from_venue.garbled_count == 0
+                assert line.from_venue.garbled_bytes == 0
                 line.cut = line.cut or delivery.cut

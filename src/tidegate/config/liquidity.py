@@ -93,11 +93,12 @@ class MarketMaking(Struct, frozen=True, kw_only=True):
 
 class LiquiditySettings(Struct, frozen=True, kw_only=True):
     """All markets and what they share: the seed of everything that is drawn, and how many messages
-    a second the maker sends at most."""
+    a second the maker sends at most. With another `epoch` every market begins anew."""
 
     seed: int
     messages_per_second: int
     markets: tuple[MarketMaking, ...]
+    epoch: int = 0
 
 
 def main_table(symbol: str) -> LiquidityMarketTable:

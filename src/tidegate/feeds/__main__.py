@@ -1,4 +1,4 @@
-"""`python -m tidegate.feeds`: what `tidegate up` starts to serve market data."""
+"""`python -m tidegate.feeds`: what `tidegate up` starts to serve market data and drop copies."""
 
 import sys
 

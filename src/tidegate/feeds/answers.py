@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tidegate.feeds.news import NO_STATUS, MarketNews, News
 from tidegate.feeds.seats import Seat
 from tidegate.marketdata.listing import (
-    SESSION_UNKNOWN,
     ListedInstrument,
+    ListedMarket,
+    ResponseIds,
     security_list_bodies,
     security_list_reject_body,
     selects,
-    session_status,
     trading_session_body,
     trading_session_reject_body,
 )
@@ -44,6 +45,7 @@ from tidegate.wire.message import Message
 from tidegate.wire.validation import REQUIRED_TAG_MISSING, Fault
 
 NOT_YET: Final = b"Market data is not available yet"
+_NO_MARKET: Final = ListedMarket([])  # of which nothing is known
 
 if TYPE_CHECKING:
     from tidegate.feeds.desk import Desk
@@ -58,10 +60,10 @@ class Answers:
         self._venue = venue
         self._lone_symbol = lone_symbol
         self.is_open = is_open
-        self._last_response = 0
-        self._listed: dict[bytes, bytes] = {}  # what was told last, by symbol
-        self._status = 0
-        self.take_markets()
+        self._response_ids = ResponseIds()
+        self.news = News(self._response_ids)
+        self._markets: dict[str, ListedMarket] = {}  # as they were told last
+        self._take_markets()
 
     def answer(self, desk: Desk, seat: Seat, message: Message, time_ns: int) -> None:
         """An application message, well formed."""
@@ -72,8 +74,10 @@ class Answers:
             else:
                 _hold(seat, message, time_ns)
         elif msg_type == b"x":
+            self.news.tell(desk, seat, time_ns)
             self._security_list(seat, message, time_ns)
         elif msg_type == b"g":
+            self.news.tell(desk, seat, time_ns)
             self._trading_session(seat, message, time_ns)
         elif msg_type != b"j":  # never answered, lest two sides refuse each other's for ever
             session = seat.session
@@ -93,6 +97,7 @@ class Answers:
         request = read_market_data_request(
             message,
             level=seat.level,
+            market=seat.market,
             known=self._venue.directory.instrument_by_symbol,
             md_req_ids=seat.subscriptions,
             symbol_count=seat.symbol_count,
@@ -110,7 +115,7 @@ class Answers:
         request = read_security_list_request(message, security_req_ids=seat.lists)
         if isinstance(request, SecurityListReject):
             request_id = message.get(tags.SECURITY_REQ_ID)
-            body = security_list_reject_body(request_id, self._response_id(time_ns), request)
+            body = security_list_reject_body(request_id, self._response_ids.take(time_ns), request)
             _refuse(seat.session, b"y", body, time_ns)
             return
         if request.subscription == UNSUBSCRIBE:
@@ -123,7 +128,7 @@ class Answers:
             return
         unavailable = SecurityListReject(LIST_UNAVAILABLE, NOT_YET)
         body = security_list_reject_body(
-            request.security_req_id, self._response_id(time_ns), unavailable
+            request.security_req_id, self._response_ids.take(time_ns), unavailable
         )
         _send(seat.session, b"y", body, time_ns)
 
@@ -131,10 +136,11 @@ class Answers:
         instrument = self._venue.directory.instrument_by_symbol.get(request.symbol)
         if instrument is not None:  # under an older spelling, maybe
             request.symbol = instrument.symbol_text
-        listed = self._instruments()
-        if not any(selects(request, one) for one in listed):
-            seat.lists.pop(request.security_req_id, None)  # there will never be news of it
-        bodies = security_list_bodies(request, self._response_id(time_ns), listed)
+        listed = self._markets.get(seat.market, _NO_MARKET).instruments
+        found = any(selects(request, one) for one in listed)
+        if request.subscription == SUBSCRIBE and not found:
+            del seat.lists[request.security_req_id]  # there will never be news of it
+        bodies = security_list_bodies(request, self._response_ids.take(time_ns), listed)
         for body in bodies:
             _send(seat.session, b"y", body, time_ns)
 
@@ -153,15 +159,15 @@ class Answers:
         self._tell_status(seat, request.trad_ses_req_id, time_ns)
 
     def _tell_status(self, seat: Seat, trad_ses_req_id: bytes, time_ns: int) -> None:
-        status = self._status if self.is_open else SESSION_UNKNOWN
-        _send(seat.session, b"h", trading_session_body(trad_ses_req_id, status), time_ns)
+        market = self._markets.get(seat.market, _NO_MARKET) if self.is_open else _NO_MARKET
+        _send(seat.session, b"h", trading_session_body(trad_ses_req_id, market.status), time_ns)
 
     # --- news ------------------------------------------------------------------------------------
 
     def open(self, desk: Desk, time_ns: int) -> None:
         """The replica has caught up: answer what could not be answered before."""
         self.is_open = True
-        self.take_markets()
+        self._take_markets()
         for seat in desk.seats:
             held = seat.held
             seat.held = []
@@ -178,46 +184,30 @@ class Answers:
                     message.scan(frame)
                     self._market_data(desk, seat, message, time_ns)
 
-    def tell_markets(self, seats: list[Seat], time_ns: int) -> None:
-        """Instruments, or the status of their markets, may have changed: tell who gets that."""
-        before = self._listed
-        status = self._status
-        self.take_markets()
-        news = [
-            one
-            for one in self._instruments()
-            if before.get(one.instrument.symbol_text) != self._listed[one.instrument.symbol_text]
-        ]
-        for seat in seats:
-            session = seat.session
-            if session.state != ACTIVE:
-                continue
-            if seat.status_id and status != self._status:
-                self._tell_status(seat, seat.status_id, time_ns)
-            for request in seat.lists.values():
-                for one in news:
-                    if selects(request, one):
-                        response_id = self._response_id(time_ns)
-                        for body in security_list_bodies(request, response_id, [one]):
-                            _send(session, b"y", body, time_ns)
+    def tell_markets(self, desk: Desk, time_ns: int) -> None:
+        """Instruments, or the status of their markets, may have changed: whoever gets that is told
+        with the next steps."""
+        before = self._markets
+        self._take_markets()
+        news: dict[str, MarketNews] = {}
+        for name, market in self._markets.items():
+            known = before.get(name, _NO_MARKET)
+            instruments = market.changed_since(known)
+            status = market.status if market.status != known.status else NO_STATUS
+            if instruments or status != NO_STATUS:
+                news[name] = MarketNews(instruments, status)
+        if news:
+            self.news.add(desk, news, time_ns)
 
-    def take_markets(self) -> None:
-        """Note what clients can see of the instruments as they are now."""
-        listed = self._instruments()
-        self._listed = {one.instrument.symbol_text: one.fields() for one in listed}
-        self._status = session_status([one.state for one in listed])
-
-    def _instruments(self) -> list[ListedInstrument]:
+    def _take_markets(self) -> None:
+        """Note what clients can see of the instruments as they are now. A market that had some
+        stays, without any."""
         engine = self._venue.engine
-        return [
-            ListedInstrument(instrument, engine.market_state(instrument.symbol))
-            for instrument in self._venue.directory.instruments
-        ]
-
-    def _response_id(self, time_ns: int) -> bytes:
-        """A SecurityResponseID (322) that no other answer of this process has."""
-        self._last_response = max(self._last_response + 1, time_ns)
-        return b"%d" % self._last_response
+        found: dict[str, list[ListedInstrument]] = {name: [] for name in self._markets}
+        for instrument in self._venue.directory.instruments:
+            one = ListedInstrument(instrument, engine.market_state(instrument.symbol))
+            found.setdefault(instrument.market, []).append(one)
+        self._markets = {name: ListedMarket(listed) for name, listed in found.items()}
 
 
 def _hold(seat: Seat, message: Message, time_ns: int) -> None:

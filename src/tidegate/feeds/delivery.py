@@ -1,4 +1,4 @@
-"""What a desk has for a link, and its way to the link."""
+"""What a desk has for links, and its way to them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,30 @@ class Delivery:
             output.write(0, 0, self.data)
         if self.cut:
             output.cut()
+
+
+class Outputs:
+    """The links that are up, by number."""
+
+    def __init__(self) -> None:
+        self._outputs: dict[int, LinkOutput] = {}
+
+    def add(self, link: int, output: LinkOutput) -> None:
+        self._outputs[link] = output
+
+    def get(self, link: int) -> LinkOutput | None:
+        """None where it is not up (any more)."""
+        return self._outputs.get(link)
+
+    def remove(self, link: int) -> None:
+        self._outputs.pop(link, None)
+
+    def give(self, deliveries: list[Delivery]) -> None:
+        """What is for a link that is not up goes nowhere."""
+        for delivery in deliveries:
+            output = self._outputs.get(delivery.link)
+            if output is None:
+                continue
+            delivery.give(output)
+            if delivery.cut:
+                self.remove(delivery.link)

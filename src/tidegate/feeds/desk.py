@@ -10,67 +10,51 @@ MDReqID and CheckSum are each subscriber's own.
 
 from __future__ import annotations
 
+from typing import Final
+
 from librt.strings import BytesWriter
 
 from tidegate.feeds.answers import Answers
 from tidegate.feeds.delivery import Delivery
-from tidegate.feeds.seats import Line, Seat, Subscription
+from tidegate.feeds.lines import END, LOGON, LineDesk
+from tidegate.feeds.seats import FeedLine, Seat, Subscription
 from tidegate.marketdata.fold import MarketData
 from tidegate.marketdata.shapes import Shape, Update
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
-from tidegate.session.host import SessionHost
-from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
-from tidegate.session.machine import MessageTools, Session
+from tidegate.session.machine import Session
 from tidegate.session.reasons import DISPLACED, SESSION_DISABLED
 from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED
 from tidegate.wire.dictionary import MARKET_DATA
 from tidegate.wire.message import Message
-from tidegate.wire.shared import SharedMessage
+from tidegate.wire.shared import OwnFields, SharedMessage
 
-REFRESH_BYTES_PER_STEP = 256 * 1024  # of one link, before others get their turn
-
-
-class SessionEvent:
-    """A session came up, ended, or refused a logon: for the log."""
-
-    def __init__(self, seat: int, link: int, happening: bytes, reason: bytes) -> None:
-        self.seat = seat
-        self.link = link
-        self.happening = happening
-        self.reason = reason
+REFRESH_BYTES_PER_STEP: Final = 256 * 1024  # of one link, before others get their turn
 
 
-class Desk(SessionHost):
-    """See the module. Sessions are known by their index in `seats`, links by a number that rises.
-    Times are nanoseconds since 1970 UTC."""
+class Desk(LineDesk[FeedLine]):
+    """See the module. `seats` are by the index of their sessions."""
 
     def __init__(self, market_data: MarketData, answers: Answers) -> None:
+        super().__init__()
         self.market_data = market_data
         self.answers = answers
-        self.tools = MessageTools()
         self.seats: list[Seat] = []
-        self.events: list[SessionEvent] = []  # since the owner has emptied it
-        self.last_link = 0
         self.subscription_count = 0
-        self._lines: dict[int, Line] = {}
-        self._touched: list[Line] = []
         self._subscribers: dict[Shape, dict[int, Subscription]] = {}
         self._last_subscription = 0
 
     # --- sessions --------------------------------------------------------------------------------
 
-    def add_session(self, settings: SessionSettings, level: int) -> int:
-        """The index of a new session at a port of that level."""
-        index = len(self.seats)
-        session = Session(self, self.tools, index, settings, initiator=False)
-        session.application = MARKET_DATA
-        self.seats.append(Seat(session, level))
-        return index
+    def add_session(self, settings: SessionSettings, level: int, market: str) -> int:
+        """The index of a new session at a port of that level and market."""
+        session = self._new_session(settings, MARKET_DATA)
+        self.seats.append(Seat(session, level, market))
+        return session.index
 
     def adopt(self, index: int, settings: SessionSettings, time_ns: int) -> None:
         """Take new settings; a session that may not be any more ends."""
-        session = self.seats[index].session
+        session = self.sessions[index]
         session.adopt(settings)
         if not settings.enabled:
             session.expel(SESSION_DISABLED, time_ns)
@@ -83,54 +67,37 @@ class Desk(SessionHost):
         session = seat.session
         self.last_link += 1
         link = self.last_link
+        line = FeedLine(link, seat)
         if session.state != DISCONNECTED:
             if session.settings.duplicate_logon != DUPLICATE_DISPLACE:
-                self._refuse_logon(seat, link, frame, time_ns)
+                self._refuse_logon(line, session, frame, time_ns)
                 return link
             session.expel(DISPLACED, time_ns)
-        self._lines[link] = Line(link, seat)
+        self._lines[link] = line
         session.logon(link, frame, time_ns)
         return link
 
     def refusal(self, link: int) -> bytes:
         """Why a link that has just logged on is not its session's; empty where it is."""
         for event in self.events:
-            if event.link == link and event.happening != b"logon":
-                return event.reason
+            if event.link == link and event.happening != LOGON:
+                return event.reason.encode("latin-1")
         return b""
 
     def frames(self, index: int, link: int, frames: list[bytes], time_ns: int) -> None:
         """Framed messages of a link, in order; those of a link that is not the session's (any more)
         count for nothing."""
-        session = self.seats[index].session
+        session = self.sessions[index]
         for frame in frames:
             if session.link != link:
                 return
             session.receive(frame, time_ns)
 
-    def link_down(self, index: int, link: int, time_ns: int) -> None:
-        """A link broke, or was closed by the peer."""
-        session = self.seats[index].session
-        if session.link == link:
-            session.link_lost(time_ns)
-        self._lines.pop(link, None)
-
-    def tick(self, time_ns: int) -> None:
-        """Time has passed: heartbeats, and who is not heard any more."""
-        for seat in self.seats:
-            seat.session.tick(time_ns)
-
     def log_out_all(self, text: bytes, time_ns: int) -> None:
         """Ask every session to log out. Nobody gets market data any more."""
         for seat in self.seats:
             self._unsubscribe_all(seat)
-            seat.session.logout(text, time_ns, orderly=True)
-
-    def reset_all(self, time_ns: int) -> None:
-        """A new day: who has not answered the Logout is cut, and numbers start anew."""
-        for seat in self.seats:
-            seat.session.link_lost(time_ns)
-            seat.session.reset()
+        super().log_out_all(text, time_ns)
 
     # --- market data -----------------------------------------------------------------------------
 
@@ -158,7 +125,7 @@ class Desk(SessionHost):
             return
         line.full = True
         seat = line.seat
-        if seat is None or seat.session.link != link:
+        if seat.session.link != link:
             return
         for subscriptions in seat.subscriptions.values():
             for subscription in subscriptions:
@@ -204,12 +171,19 @@ class Desk(SessionHost):
 
     def tell_markets(self, time_ns: int) -> None:
         """Instruments, or the status of their markets, may have changed."""
-        self.answers.tell_markets(self.seats, time_ns)
+        self.answers.tell_markets(self, time_ns)
+
+    def tell(self, seat: Seat, message: SharedMessage, own: OwnFields, time_ns: int) -> None:
+        """Send a session that is up a message that others get, too."""
+        line = self._lines[seat.session.link]
+        message.put(line.writer, seat.session.take_number(time_ns), own)
+        self._touch(line)
 
     # --- outputs ---------------------------------------------------------------------------------
 
     def take(self, time_ns: int) -> list[Delivery]:
         """What is to be written now. Call again at once while `has_more`."""
+        self.answers.news.step(self, time_ns)
         touched = self._touched
         self._touched = []
         deliveries: list[Delivery] = []
@@ -218,8 +192,7 @@ class Desk(SessionHost):
             self._refresh(line, time_ns)
             data = line.writer.getvalue()
             if data or line.cut:
-                is_answer = line.seat is None
-                deliveries.append(Delivery(line.number, data, cut=line.cut, answer=is_answer))
+                deliveries.append(Delivery(line.number, data, cut=line.cut, answer=line.answered))
                 line.writer = BytesWriter()  # a new one: the old may have grown by a whole book
             if line.cut:
                 self._lines.pop(line.number, None)
@@ -230,9 +203,9 @@ class Desk(SessionHost):
     @property
     def has_more(self) -> bool:
         """Whether there is something to `take`."""
-        return bool(self._touched)
+        return bool(self._touched) or not self.answers.news.is_told
 
-    def _refresh(self, line: Line, time_ns: int) -> None:
+    def _refresh(self, line: FeedLine, time_ns: int) -> None:
         """Full refreshes for subscriptions that wait, up to a bound."""
         refreshes = line.refreshes
         sending_time = self.tools.timestamps.text(time_ns)
@@ -243,19 +216,10 @@ class Desk(SessionHost):
             message = SharedMessage(b"W", sending_time, tail, tail_sum)
             self._put(message, subscription, time_ns)
 
-    def _touch(self, line: Line) -> None:
-        if not line.touched:
-            line.touched = True
-            self._touched.append(line)
-
     def _put(self, message: SharedMessage, subscription: Subscription, time_ns: int) -> None:
         line = subscription.line
         number = subscription.session.take_number(time_ns)
         message.put(line.writer, number, subscription.own)
-        self._touch(line)
-
-    def _write(self, line: Line, frame: bytes) -> None:
-        line.writer.write(frame)
         self._touch(line)
 
     # --- what sessions ask of their host ----------------------------------------------------------
@@ -276,11 +240,8 @@ class Desk(SessionHost):
         if session.state == ACTIVE:  # whoever is asked to log out begins nothing any more
             self.answers.answer(self, self.seats[session.index], message, time_ns)
 
-    def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
-        return  # the wire has said it, and there is no log of refusals here
-
     def established(self, session: Session, time_ns: int) -> None:
-        self.events.append(SessionEvent(session.index, session.link, b"logon", b""))
+        self._note(session, session.link, LOGON, "")
 
     def was_reset(self, session: Session) -> None:
         return  # subscriptions belong to the line, not to the numbers
@@ -299,26 +260,10 @@ class Desk(SessionHost):
             line.cut = True
             line.refreshes.clear()
             self._touch(line)
-        self.events.append(SessionEvent(session.index, link, b"end", reason))
+        self._note(session, link, END, reason.decode("latin-1"))
 
     # --- inner works -----------------------------------------------------------------------------
 
     def _unsubscribe_all(self, seat: Seat) -> None:
         for md_req_id in list(seat.subscriptions):
             self.unsubscribe(seat, md_req_id)
-
-    def _refuse_logon(self, seat: Seat, link: int, frame: bytes, time_ns: int) -> None:
-        """The session is in use, and is not touched."""
-        message = Message()
-        message.scan(frame)
-        answer = refusal_frame(
-            LogonRequest(message),
-            seat.session.next_outgoing,
-            self.tools.timestamps.text(time_ns),
-            ALREADY_ACTIVE,
-        )
-        line = Line(link, None)
-        line.cut = True
-        self._lines[link] = line
-        self._write(line, answer)
-        self.events.append(SessionEvent(seat.session.index, link, b"refused", ALREADY_ACTIVE))

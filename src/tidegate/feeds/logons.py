@@ -10,6 +10,7 @@ from tidegate.feeds.service import FeedPort, FeedService
 from tidegate.gateway.authentication import COMP_IDS, SessionCheck, Verdict
 from tidegate.gateway.doctor import LogonDoctor
 from tidegate.session.logon import FAILED_NOT_YET, LogonRequest
+from tidegate.wire.dictionary import MARKET_DATA
 
 
 class FeedCheck(SessionCheck):
@@ -17,7 +18,7 @@ class FeedCheck(SessionCheck):
     be wrong: they may be a session's that operators have added."""
 
     def __init__(self, feeds: FeedService, port: FeedPort) -> None:
-        super().__init__(port, port.service, port.sessions)
+        super().__init__(port, port.service, port.sessions, MARKET_DATA)
         self._feeds = feeds
 
     def verify(self, request: LogonRequest, address: str, *, tls: bool) -> Verdict:

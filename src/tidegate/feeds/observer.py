@@ -21,13 +21,15 @@ from tidegate.wire.message import Message
 
 class BookObserver(VenueObserver):
     """Collects the updates of what `venue` replays; the owner takes them. `markets_are_new` says
-    that instruments or the status of markets may have changed, until the owner has looked."""
+    that instruments or the status of markets may have changed, `sessions_are_new` that sessions
+    may have, until the owner has looked."""
 
     def __init__(self, venue: Venue, market_data: MarketData) -> None:
         self.venue = venue
         self.market_data = market_data
         self.updates: list[Update] = []
         self.markets_are_new = False
+        self.sessions_are_new = False
         self._told = False
 
     def begin(self) -> None:
@@ -87,6 +89,10 @@ class BookObserver(VenueObserver):
         """See `VenueObserver.markets_changed`. Orders of a new pair may come in this very turn."""
         self.markets_are_new = True
         self.add_instruments()
+
+    def sessions_changed(self) -> None:
+        """See `VenueObserver.sessions_changed`."""
+        self.sessions_are_new = True
 
     def applied(self) -> None:
         """See `VenueObserver.applied`."""

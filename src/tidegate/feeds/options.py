@@ -1,4 +1,4 @@
-"""What the venue's process tells the one that serves market data."""
+"""What the venue's process tells the one that serves market data and drop copies."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import msgspec
 
 from tidegate.config import VenueConfig
 from tidegate.feeds.dropcopy.options import CopySession, copy_sessions
-from tidegate.model.codec import Encoder
-from tidegate.model.settings import SessionSettings
+from tidegate.feeds.settings_text import settings_text
 from tidegate.provision import TlsFiles
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """From where and how the SenderCompID of a configured trading session may log on."""
+    """From where and how the SenderCompID of a trading session may log on, and for which market."""
 
+    market: str
     sender_comp_id: str
     target_comp_id: str
     networks: list[str]
@@ -25,8 +25,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradingSession(Admission, frozen=True, kw_only=True):
-    """A trading session of the configuration. `settings` are `SessionSettings`, as hexadecimal of
-    their canonical bytes."""
+    """A trading session of the configuration. `settings` are its `settings_text`."""
 
     settings: str
 
@@ -36,7 +35,6 @@ class OwnSession(TradingSession, frozen=True, kw_only=True):
 
     service: str
     firm: str
-    enabled: bool
 
 
 class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,24 +78,25 @@ def feed_options(
     settings = {(one.sender_comp_id, one.target_comp_id): one for one in config.settings.sessions}
     trading = [
         TradingSession(
+            market=access.market,
             sender_comp_id=access.sender_comp_id,
             target_comp_id=access.target_comp_id,
             networks=[str(network) for network in access.networks],
             tls=access.tls,
-            settings=_encoded(settings[session_id]),
+            settings=settings_text(settings[session_id]),
         )
         for session_id, access in config.sessions.items()
     ]
     own = [
         OwnSession(
+            market=session.access.market,
             sender_comp_id=session.access.sender_comp_id,
             target_comp_id=session.access.target_comp_id,
             networks=[str(network) for network in session.access.networks],
             tls=session.access.tls,
             service=session.access.service,
             firm=session.access.firm,
-            enabled=session.access.enabled,
-            settings=_encoded(session.settings),
+            settings=settings_text(session.settings),
         )
         for session in config.market_data
     ]
@@ -123,9 +122,3 @@ def feed_options(
         log_format=log_format,
         log_level=log_level,
     )
-
-
-def _encoded(settings: SessionSettings) -> str:
-    encoder = Encoder()
-    settings.save(encoder)
-    return encoder.value().hex()

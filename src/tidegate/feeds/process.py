@@ -1,4 +1,4 @@
-"""The process that serves market data: started by `tidegate up`, and again when it ends.
+"""Serves market data and drop copies: started by `tidegate up`, and again when it ends.
 
 It inherits listening sockets and the reader's end of the doorbell, so a restart keeps the ports,
 and who connects meanwhile waits in line. Where its replica has far to go, market-data sessions may

@@ -8,8 +8,9 @@ beside them, or in their place.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -17,8 +18,9 @@ import structlog
 from tidegate.config import convert
 from tidegate.config.services import Service, market_data_services
 from tidegate.config.values import SessionAccess, SessionId
-from tidegate.feeds.options import Admission, FeedOptions, OwnSession, TradingSession
+from tidegate.feeds.options import Admission, FeedOptions
 from tidegate.model.codec import Decoder, Encoder
+from tidegate.model.instruments import SPOT
 from tidegate.model.settings import SessionSettings
 from tidegate.provision import ProvisionError, open_secrets
 from tidegate.venue.machine import Venue
@@ -43,109 +45,127 @@ class Entry(msgspec.Struct, frozen=True):
         return self.service, self.access.session_id
 
 
+class _Source(NamedTuple):
+    """What an entry is made of. `settings` are the canonical bytes of a session's own, `disabled`
+    says that it may not log on whatever they say."""
+
+    service: Service
+    admission: Admission
+    firm: str
+    settings: bytes
+    disabled: bool
+
+
 class Roster:
-    """`entries` looks at the venue as it is; call it again when its settings have changed.
-    `configured` are those of the configuration, for as long as nobody knows what operators have
-    done since."""
+    """`entries` looks at the venue as it is; call it again when its sessions have changed. What has
+    not changed since the last look is the same entry. `configured` are those of the configuration,
+    for as long as nobody knows what operators have done since."""
 
     def __init__(self, options: FeedOptions) -> None:
         self._directory = Path(options.data)
         self._services = [s for s in market_data_services() if s.name in options.sockets]
-        self._own = options.own
+        self._own = [(o, s) for o in options.own for s in self._services if s.name == o.service]
         self._trading = options.trading
         self._ports = options.ports
         self._admissions: dict[SessionId, Admission] = {
             (one.sender_comp_id, one.target_comp_id): one for one in options.trading
         }
-        self._lost: set[SessionId] = set()  # told of once
+        self._lost: set[SessionId] = set()  # added, but the file does not know from where they come
+        self._last: dict[tuple[str, bytes, bool], Entry] = {}  # of the last look
 
     def configured(self) -> list[Entry]:
-        found = [
-            self._entry(service, trading, _settings_of(trading))
-            for trading in self._trading
-            for service in self._services
-        ]
-        found += [self._own_entry(own, service) for own, service in self._own_places()]
-        return list({entry.place: entry for entry in found}.values())
+        found: list[_Source] = []
+        for trading in self._trading:
+            found += self._sources(trading, bytes.fromhex(trading.settings))
+        return self._taken(found + self._own_sources({}))
 
     def entries(self, venue: Venue) -> list[Entry]:
-        found: dict[tuple[str, SessionId], Entry] = {}
-        for settings in venue.directory.sessions:
-            admission = self._admission(venue, settings)
-            if admission is None:
+        self._admit_added(venue)
+        found: list[_Source] = []
+        for session in venue.directory.sessions:
+            admission = self._admissions.get((session.sender_comp_id, session.target_comp_id))
+            if admission is None:  # lost, or the configuration names it no more
                 continue
-            for service in self._services:
-                entry = self._entry(service, admission, settings)
-                found[entry.place] = entry
-        for own, service in self._own_places():
-            entry = self._own_entry(own, service)
-            if own.firm in venue.operated.disabled_firms:
-                entry.settings.enabled = False
+            encoder = Encoder()
+            session.save(encoder)
+            found += self._sources(admission, encoder.value())
+        return self._taken(found + self._own_sources(venue.operated.disabled_firms))
+
+    def _sources(self, trading: Admission, settings: bytes) -> list[_Source]:
+        """Of a trading session: at each port of its market."""
+        return [
+            _Source(service, trading, "", settings, disabled=False)
+            for service in self._services
+            if service.market == trading.market
+        ]
+
+    def _own_sources(self, disabled_firms: Collection[str]) -> list[_Source]:
+        return [
+            _Source(service, own, own.firm, bytes.fromhex(own.settings), own.firm in disabled_firms)
+            for own, service in self._own
+        ]
+
+    def _taken(self, sources: list[_Source]) -> list[Entry]:
+        """An entry for each place; where several sources have one, the last."""
+        last = self._last
+        self._last = {}
+        found: dict[tuple[str, SessionId], Entry] = {}
+        for source in sources:
+            known_by = (source.service.name, source.settings, source.disabled)
+            entry = last.get(known_by) or self._entry(source)
+            self._last[known_by] = entry
             found[entry.place] = entry
         return list(found.values())
 
-    def _own_places(self) -> list[tuple[OwnSession, Service]]:
-        return [(o, s) for o in self._own for s in self._services if s.name == o.service]
+    def _entry(self, source: _Source) -> Entry:
+        service = source.service
+        settings = SessionSettings.load(Decoder(source.settings))
+        settings.target_comp_id = service.target_comp_id
+        settings.enabled = settings.enabled and not source.disabled
+        access = SessionAccess(
+            firm=source.firm,
+            account=settings.account,
+            market=service.market,
+            role=service.role,
+            sender_comp_id=settings.sender_comp_id,
+            target_comp_id=settings.target_comp_id,
+            service=service.name,
+            port=self._ports[service.name],
+            broker=False,
+            enabled=True,  # the session's settings say whether it is
+            networks=tuple(convert.network(text) for text in source.admission.networks),
+            key_names=(),
+            nonce_window_ms=0,
+            tls=source.admission.tls,
+        )
+        return Entry(service.name, _LEVELS[service.role], access, settings)
 
-    def _admission(self, venue: Venue, settings: SessionSettings) -> Admission | None:
-        session_id = (settings.sender_comp_id, settings.target_comp_id)
-        known = self._admissions.get(session_id)
-        if known is not None or key_of(settings) not in venue.operated.sessions:
-            return known  # None: the configuration names it no more
-        added = None
+    def _admit_added(self, venue: Venue) -> None:
+        """Look up from where sessions may come that operators have added. The file of secrets is
+        read where there are new ones, and once: it has them before the journal does."""
+        added: list[SessionId] = []
+        for settings in venue.directory.sessions:
+            session_id = (settings.sender_comp_id, settings.target_comp_id)
+            known = session_id in self._admissions or session_id in self._lost
+            if not known and key_of(settings) in venue.operated.sessions:
+                added.append(session_id)
+        if not added:
+            return
         try:
-            added = open_secrets(self._directory).added_session(*session_id)
+            secrets = open_secrets(self._directory)
         except ProvisionError as error:
             _log.warning("secrets_unreadable", reason=str(error))
-        if added is None:
-            if session_id not in self._lost:
+            return
+        for session_id in added:
+            kept = secrets.added_session(*session_id)
+            if kept is not None:
+                self._admissions[session_id] = Admission(
+                    market=SPOT,  # where alone operators add sessions
+                    sender_comp_id=kept.sender_comp_id,
+                    target_comp_id=kept.target_comp_id,
+                    networks=kept.networks,
+                    tls=kept.tls,
+                )
+            else:
                 self._lost.add(session_id)
                 _log.warning("added_name_left_out", name=f"session {' '.join(session_id)}")
-            return None
-        admission = Admission(
-            sender_comp_id=added.sender_comp_id,
-            target_comp_id=added.target_comp_id,
-            networks=added.networks,
-            tls=added.tls,
-        )
-        self._admissions[session_id] = admission
-        return admission
-
-    def _entry(self, service: Service, admission: Admission, trading: SessionSettings) -> Entry:
-        encoder = Encoder()
-        trading.save(encoder)
-        settings = SessionSettings.load(Decoder(encoder.value()))
-        settings.target_comp_id = service.target_comp_id
-        access = _access(service, self._ports[service.name], admission, "", settings)
-        return Entry(service.name, _LEVELS[service.role], access, settings)
-
-    def _own_entry(self, own: OwnSession, service: Service) -> Entry:
-        settings = _settings_of(own)
-        settings.enabled = own.enabled
-        access = _access(service, self._ports[service.name], own, own.firm, settings)
-        return Entry(service.name, _LEVELS[service.role], access, settings)
-
-
-def _settings_of(session: TradingSession) -> SessionSettings:
-    return SessionSettings.load(Decoder(bytes.fromhex(session.settings)))
-
-
-def _access(
-    service: Service, port: int, admission: Admission, firm: str, settings: SessionSettings
-) -> SessionAccess:
-    return SessionAccess(
-        firm=firm,
-        account=settings.account,
-        market=service.market,
-        role=service.role,
-        sender_comp_id=settings.sender_comp_id,
-        target_comp_id=settings.target_comp_id,
-        service=service.name,
-        port=port,
-        broker=False,
-        enabled=True,  # the session's settings say whether it is
-        networks=tuple(convert.network(text) for text in admission.networks),
-        key_names=(),
-        nonce_window_ms=0,
-        tls=admission.tls,
-    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from librt.strings import BytesWriter
-
+from tidegate.feeds.lines import Line
 from tidegate.marketdata.requests import SecurityListRequest
 from tidegate.marketdata.shapes import Shape
 from tidegate.session.machine import Session
@@ -23,7 +22,7 @@ class Subscription:
         self,
         number: int,
         session: Session,
-        line: Line,
+        line: FeedLine,
         md_req_id: bytes,
         symbol: bytes,
         shapes: list[Shape],
@@ -31,35 +30,30 @@ class Subscription:
         self.number = number
         self.session = session
         self.line = line
-        self.symbol = symbol
         self.shapes = shapes
         self.own = OwnFields(session.comp_ids, b"55=%s\x01262=%s\x01" % (symbol, md_req_id))
         self.waits = True
 
 
-class Line:
-    """A link; `writer` has what a step has to write to it. `full` while its transport takes no
-    more: only what the session itself has to say is written then. `refreshes` are subscriptions
-    that wait."""
+class FeedLine(Line):
+    """The link of a session: while it is full, only what the session itself has to say is written.
+    `refreshes` are subscriptions that wait."""
 
-    def __init__(self, number: int, seat: Seat | None) -> None:
-        self.number = number
+    def __init__(self, number: int, seat: Seat) -> None:
+        super().__init__(number)
         self.seat = seat
-        self.writer = BytesWriter()
-        self.cut = False
-        self.full = False
-        self.touched = False
         self.refreshes: dict[int, Subscription] = {}
 
 
 class Seat:
-    """A session at one port, with what it gets. `level` is that of the port. Subscriptions are by
-    MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are requests that wait
-    until there are books."""
+    """A session at one port, with what it gets. `level` and `market` are those of the port.
+    Subscriptions are by MDReqID (262), `lists`, of instruments, by SecurityReqID (320). `held` are
+    requests that wait until there are books."""
 
-    def __init__(self, session: Session, level: int) -> None:
+    def __init__(self, session: Session, level: int, market: str) -> None:
         self.session = session
         self.level = level
+        self.market = market
         self.subscriptions: dict[bytes, list[Subscription]] = {}
         self.symbol_count = 0
         self.lists: dict[bytes, SecurityListRequest] = {}

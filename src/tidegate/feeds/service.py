@@ -16,23 +16,21 @@ from typing import Final
 import structlog
 
 from tidegate.config.values import SessionAccess, SessionId
+from tidegate.feeds.delivery import Outputs
 from tidegate.feeds.desk import Desk
 from tidegate.feeds.follower import STEP_S, Follower
+from tidegate.feeds.hosts import SessionPort, wait_for_end
 from tidegate.feeds.outbound import FeedWriter
 from tidegate.feeds.roster import Entry, Roster
 from tidegate.feeds.times import FeedTime
 from tidegate.gateway.outbound import LinkWriter
 from tidegate.gateway.port import LinkOutput, LinkTransport
 from tidegate.gateway.shares import Shares
-from tidegate.model.time import utc_timestamp
-from tidegate.session.logon import LogonRequest, refusal_frame
-from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 
 TICK_S: Final = 0.05
 EAGER_S: Final = 1.0  # of replaying before anybody is let in: mostly the replica is there by then
 STEP_S_MAX: Final = 0.01  # of replaying, where links needed as long: less than fills one of them
-LOGOUT_LOOK_S: Final = 0.02
 
 _log = structlog.get_logger("tidegate.feeds")
 
@@ -52,12 +50,12 @@ class FeedService:
         self.desk = desk
         self.follower = follower
         self._roster = roster
-        self._time = time
+        self.time = time
         self._fail = fail
         self._loop = asyncio.get_running_loop()
         self._ports: dict[str, FeedPort] = {}
         self.places: list[tuple[str, SessionId]] = []  # service and CompIDs, by session index
-        self._outputs: dict[int, LinkOutput] = {}  # by link number
+        self.outputs = Outputs()
         self._scheduled = False
         self._following = False  # the next step of the replica is scheduled
         self._stepped_s = 0.0  # when the last one was over, of the stopwatch
@@ -89,21 +87,13 @@ class FeedService:
         self._stopping = True
         self.desk.log_out_all(text, self.now_ns())
         self.schedule()
-        end_s = self._loop.time() + wait_s
-        while self._loop.time() < end_s and any(
-            seat.session.state != DISCONNECTED for seat in self.desk.seats
-        ):
-            await asyncio.sleep(LOGOUT_LOOK_S)
+        await wait_for_end(lambda: self.desk.is_quiet, wait_s)
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self.follower.doorbell.bell)
 
     def now_ns(self) -> int:
-        return self._time.now_ns()
-
-    def output(self, link: int) -> LinkOutput | None:
-        """The link of that number, if it is up."""
-        return self._outputs.get(link)
+        return self.time.now_ns()
 
     @property
     def is_open(self) -> bool:
@@ -119,7 +109,7 @@ class FeedService:
 
     def logon(self, session: int, output: LinkOutput, frame: bytes) -> int:
         link = self.desk.logon(session, frame, self.now_ns())
-        self._outputs[link] = output
+        self.outputs.add(link, output)
         self.schedule()  # not at once: the link is not ready to write
         return link
 
@@ -128,7 +118,7 @@ class FeedService:
         self.schedule()
 
     def link_down(self, session: int, link: int) -> None:
-        self._outputs.pop(link, None)
+        self.outputs.remove(link)
         self.desk.link_down(session, link, self.now_ns())
         self.schedule()
 
@@ -151,20 +141,14 @@ class FeedService:
 
     def _write(self) -> None:
         self._scheduled = False
-        for delivery in self.desk.take(self.now_ns()):
-            output = self._outputs.get(delivery.link)
-            if output is None:
-                continue
-            delivery.give(output)
-            if delivery.cut:
-                self._outputs.pop(delivery.link, None)
+        self.outputs.give(self.desk.take(self.now_ns()))
         self._log_events()
         self.schedule()
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._follow()  # who does not hear the bell looks now and then
-        if self._time.may_pass(seat.session for seat in self.desk.seats):
+        if self.time.may_pass(self.desk.sessions):
             self.desk.tick(self.now_ns())
         self.schedule()
 
@@ -212,9 +196,11 @@ class FeedService:
         updates = follower.observer.take()
         if updates:
             self.desk.publish(updates, now_ns)
+        if follower.observer.sessions_are_new:
+            follower.observer.sessions_are_new = False
+            self._take_roster(self._roster.entries(follower.venue), now_ns)
         if follower.observer.markets_are_new:
             follower.observer.markets_are_new = False
-            self._take_roster(self._roster.entries(follower.venue), now_ns)
             self.desk.tell_markets(now_ns)
         is_on = follower.rollover.is_on
         if is_on != self._rolling_over:
@@ -229,17 +215,17 @@ class FeedService:
     # --- sessions ---------------------------------------------------------------------------------
 
     def _take_roster(self, found: list[Entry], now_ns: int) -> None:
-        """Who may log on now."""
+        """Who may log on now. What has not changed is the same entry as before."""
         entries = {entry.place: entry for entry in found}
         for index, place in enumerate(self.places):
             entry = entries.pop(place, None)
             if entry is None:
                 self._remove(index, place, now_ns)
-            else:
+            elif self.port(entry.service).sessions.get(entry.access.session_id) is not entry.access:
                 self._admit(entry, index)
                 self.desk.adopt(index, entry.settings, now_ns)
         for entry in entries.values():
-            index = self.desk.add_session(entry.settings, entry.level)
+            index = self.desk.add_session(entry.settings, entry.level, entry.access.market)
             self.places.append(entry.place)
             self._admit(entry, index)
 
@@ -251,55 +237,38 @@ class FeedService:
     def _remove(self, index: int, place: tuple[str, SessionId], now_ns: int) -> None:
         service, session_id = place
         self.port(service).sessions.pop(session_id, None)
-        settings = self.desk.seats[index].session.settings
+        settings = self.desk.sessions[index].settings
         settings.enabled = False
         self.desk.adopt(index, settings, now_ns)
 
     def _log_events(self) -> None:
         for event in self.desk.events:
-            service, (sender_comp_id, _) = self.places[event.seat]
+            service, (sender_comp_id, _) = self.places[event.index]
             _log.info(
-                "session_" + event.happening.decode(),
+                "session_" + event.happening,
                 service=service,
                 sender_comp_id=sender_comp_id,
                 link=event.link,
-                reason=event.reason.decode("latin-1"),
+                reason=event.reason,
             )
         self.desk.events.clear()
 
 
-class FeedPort:
+class FeedPort(SessionPort):
     """The sessions of one service, as `gateway.port.LinkHost`. L2 and L3 have the same CompIDs, at
     ports of their own. `sessions` are what the gateway checks."""
 
     def __init__(self, feeds: FeedService, service: str) -> None:
+        super().__init__(feeds.desk.sessions, feeds.time)
         self._feeds = feeds
         self.service = service
         self.sessions: dict[SessionId, SessionAccess] = {}
-        self.indexes: dict[SessionId, int] = {}
-
-    behind = False  # nothing waits for a disk
-
-    def now_ns(self) -> int:
-        return self._feeds.now_ns()
-
-    def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
-        session_id = (sender_comp_id.decode("latin-1"), target_comp_id.decode("latin-1"))
-        return self.indexes.get(session_id, -1)
-
-    def heartbeat_limits_s(self, session: int) -> tuple[int, int]:
-        settings = self._feeds.desk.seats[session].session.settings
-        return settings.heartbeat_min_s, settings.heartbeat_max_s
 
     def session_enabled(self, session: int) -> bool:
-        return self._feeds.desk.seats[session].session.settings.enabled
+        return self._sessions[session].settings.enabled
 
     def logons_refused(self) -> bool:
         return self._feeds.logons_refused()
-
-    def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
-        number = 1 if session < 0 else self._feeds.desk.seats[session].session.next_outgoing
-        return refusal_frame(request, number, utc_timestamp(self.now_ns()), text)
 
     def logon(
         self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes

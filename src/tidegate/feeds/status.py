@@ -40,6 +40,7 @@ class StatusServer:
         self._ports = ports
         self._loop = asyncio.get_running_loop()
         self._listening: socket.socket | None = None
+        self._answers: set[asyncio.Task[None]] = set()  # under way: the loop itself keeps none
 
     def start(self) -> None:
         """Listen. Raises `OSError`."""
@@ -58,7 +59,9 @@ class StatusServer:
         with suppress(OSError):
             accepted, _ = self._listening.accept()
             accepted.setblocking(False)
-            self._loop.create_task(self._tell(accepted))
+            answer = self._loop.create_task(self._tell(accepted))
+            self._answers.add(answer)
+            answer.add_done_callback(self._answers.discard)
 
     async def _tell(self, accepted: socket.socket) -> None:
         with accepted, suppress(OSError, TimeoutError):
@@ -104,7 +107,7 @@ def _described(
         "service": name,
         **_session(seat.session, comp_ids),
         "symbols": seat.symbol_count,
-        **_line(service.output(seat.session.link)),
+        **_line(service.outputs.get(seat.session.link)),
         "refreshes": seat.refresh_count,
     }
 
@@ -122,7 +125,7 @@ def _copy(copies: DropCopyService, place: Place, seat: CopySeat) -> dict[str, An
         "cursor": cursor.position if cursor is not None else None,
         "behind_bytes": copies.desk.end.position - cursor.position if cursor is not None else None,
         "unconfirmed": seat.report_count - max(0, seat.confirmed_count) if session.link else 0,
-        **_line(copies.output(session.link)),
+        **_line(copies.outputs.get(session.link)),
     }
 
 

@@ -3,7 +3,10 @@
 plan        what a market's book should look like at a step; pure and seeded
 changes     wanted quotes against open orders: what to send
 own_orders  the maker's open orders, from its execution reports
+bands       how far the venue's price bands let a market go
+market      where a market's walk is, and what the venue does not take of it
 desk        the two FIX clients, paced
+taker       the one that trades, by itself and on request
 process     the child process; what the venue tells it
 commands    `liquidity` on the venue's control socket
 """

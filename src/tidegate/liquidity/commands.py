@@ -147,7 +147,9 @@ class LiquidityDesk:
         symbol = instrument_named(self._service.venue, parameters.symbol).symbol
         table = self._tables.get(symbol)
         if table is None:
-            raise ControlError(f"symbol {symbol} has no market maker; liquidity-set gives it one")
+            raise ControlError(
+                f"symbol {symbol} has no market maker; ctl liquidity set gives it one"
+            )
         named = ("price", "walk", "step_percent", "interval_ms")
         values = {name: getattr(parameters, name) for name in named}
         said = {name: value for name, value in values.items() if value is not None}
@@ -184,7 +186,8 @@ class LiquidityDesk:
 
     async def _seed(self, given: dict[str, Any]) -> dict[str, Any]:
         seed = parameters_in_words(given, SeedParameters).seed
-        await self._push(replace(self._settings, seed=seed))
+        settings = self._settings
+        await self._push(replace(settings, seed=seed, epoch=settings.epoch + 1))
         return await self._show({})
 
     async def _fill(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +204,7 @@ class LiquidityDesk:
             "filled": lots_text(target.order.cum_lots - before),
             "open": lots_text(target.order.leaves_lots),
             "traded": answer["traded"],
-            "of_others": lots_text(target.ahead_lots),
+            "of_others": lots_text(target.others_lots),
         }
 
     # --- the process ------------------------------------------------------------------------------
@@ -216,15 +219,16 @@ class LiquidityDesk:
         self._child.give(self._options)
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + ANSWER_S
-        while True:
+        told: LiquiditySettings | None = None
+        while told is not self._settings:  # newer ones may have been overtaken on their way
+            told = self._settings
             try:
-                await self._ask("settings", msgspec.to_builtins(settings))
+                await self._ask("settings", msgspec.to_builtins(told))
             except _Away:  # it may be starting, with the settings of before
                 if loop.time() > deadline_s:
                     raise ControlError(f"{_AWAY}, with what was set now") from None
+                told = None
                 await asyncio.sleep(RETRY_S)
-            else:
-                return
 
     async def _ask(self, command: str, parameters: dict[str, Any]) -> Any:
         """Raises `_Away`, or `ControlError` with the process' own words."""

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from tidegate.client import Side
 from tidegate.config.liquidity import MarketMaking
 
-FINE: Final = 1_000  # parts of a price unit in which the reference walks: steps may be small
+FINE: Final = 1_000_000  # parts of a price unit in which the reference walks: steps may be small
 BOUND: Final = 2  # the walk stays between the price divided and multiplied by this
 PULL: Final = 2_000  # steps in which the walk would come back, did nothing else happen
 SIZE_STEPS: Final = 16  # a quote keeps its size for so many steps
@@ -39,8 +39,16 @@ class Reference(NamedTuple):
 
     @property
     def price(self) -> int:
-        """In price units, rounded down."""
-        return self.fine // FINE
+        """In price units, the nearest."""
+        return _nearest(self.fine, FINE)
+
+
+class Band(NamedTuple):
+    """How far an order may go now: a sell not below `lowest`, a buy not above `highest`, in price
+    units."""
+
+    lowest: int
+    highest: int
 
 
 class Quote(NamedTuple):
@@ -57,16 +65,29 @@ def first_reference(market: MarketMaking) -> Reference:
 
 
 def advanced(market: MarketMaking, seed: int, reference: Reference) -> Reference:
-    """One step on. A market whose price is fixed has it again, wherever it was."""
+    """One step on. A market whose price is fixed has it again, wherever it was. Rounding is to the
+    nearest, up as often as down: a walk that rounded down would sink."""
     step = reference.step + 1
     if not market.walks:
         return Reference(step, market.price * FINE)
     draw = random.Random(f"{seed} {market.symbol} walk {step}")
     drawn = sum(draw.randint(-_DRAW_MAX, _DRAW_MAX) for _ in range(_DRAWS))
     home = market.price * FINE
-    move = reference.fine * market.step_ppm * drawn // (_USUAL * _PPM)
-    fine = reference.fine + move + (home - reference.fine) // PULL
+    move = _nearest(reference.fine * market.step_ppm * drawn, _USUAL * _PPM)
+    fine = reference.fine + move + _nearest(home - reference.fine, PULL)
     return Reference(step, min(max(fine, home // BOUND), home * BOUND))
+
+
+def within(market: MarketMaking, reference: Reference, band: Band) -> Reference:
+    """The reference, or where that is too near the band's edge or beyond it the nearest one that is
+    not: quotes around it are taken, and so are the taker's orders, which reach the best of them. In
+    a band that is too narrow for that it is the middle."""
+    room = _reach(market) + market.tick_units
+    lowest, highest = band.lowest + room, band.highest - room
+    if lowest > highest:
+        lowest = highest = (band.lowest + band.highest) // 2
+    price = min(max(reference.price, lowest), highest)
+    return reference if price == reference.price else reference._replace(fine=price * FINE)
 
 
 def wanted_quotes(market: MarketMaking, seed: int, reference: Reference) -> list[Quote]:
@@ -93,10 +114,20 @@ def wanted_trade(market: MarketMaking, seed: int, reference: Reference) -> Quote
     if market.side:
         side = Side.SELL if market.side == "buy" else Side.BUY
     lots = max(market.lots * draw.randint(*_TAKES_PERCENT) // 100, market.lots_min)
-    reach = market.spread_units + _REACH_GAPS * market.gap_units
+    reach = _reach(market)
     tick = market.tick_units
     price = reference.price + reach if side == Side.BUY else reference.price - reach
     return Quote(side, max(price // tick, 1) * tick, lots)
+
+
+def _reach(market: MarketMaking) -> int:
+    """How far from the reference a taker's order may trade."""
+    return market.spread_units + _REACH_GAPS * market.gap_units
+
+
+def _nearest(number: int, divisor: int) -> int:
+    """The quotient as a whole number, for a divisor above 0."""
+    return (number + divisor // 2) // divisor
 
 
 def _quote(market: MarketMaking, seed: int, reference: Reference, side: Side, price: int) -> Quote:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import uvloop
@@ -25,8 +25,10 @@ from tidegate.config.liquidity import LiquiditySettings
 from tidegate.control.client import PatientClock
 from tidegate.control.protocol import ControlError, Handler, parameters_of
 from tidegate.control.server import ControlServer
-from tidegate.liquidity.desk import Desk, FillRefused
+from tidegate.liquidity.bands import bands_of
+from tidegate.liquidity.desk import Desk
 from tidegate.liquidity.options import MakerOptions, MakerSession
+from tidegate.liquidity.taker import FillRefused
 from tidegate.logs import configure_logging
 
 SOCKET_NAME: Final = "liquidity.sock"
@@ -54,6 +56,7 @@ def handlers_of(desk: Desk) -> dict[str, Handler]:
 
     async def change(given: dict[str, Any]) -> None:
         desk.set(msgspec.convert(given, LiquiditySettings))
+        await desk.settled()
 
     async def status(given: dict[str, Any]) -> dict[str, Any]:
         parameters_of(given, StatusParameters)
@@ -62,7 +65,7 @@ def handlers_of(desk: Desk) -> dict[str, Handler]:
     async def fill(given: dict[str, Any]) -> dict[str, Any]:
         wanted = parameters_of(given, FillParameters)
         try:
-            traded = await desk.fill(wanted.symbol, wanted.side, wanted.price, wanted.qty)
+            traded = await desk.taker.fill(wanted.symbol, wanted.side, wanted.price, wanted.qty)
         except FillRefused as refused:
             raise ControlError(str(refused)) from None
         return {"traded": traded}
@@ -84,11 +87,28 @@ def main(file: int) -> int:
     return 0
 
 
+class Clocks(NamedTuple):
+    """Both in nanoseconds. `step_ns` is what steps go by, which never goes back; `time_ns` is the
+    time that messages carry."""
+
+    step_ns: Callable[[], int]
+    time_ns: Callable[[], int]
+
+
+def clocks_of(options: MakerOptions) -> Clocks:
+    """The venue's own where that is moved by hand, else the machine's. The machine's time may be
+    set back, which is no reason for a market to stand still: steps go by its stopwatch."""
+    if options.virtual_clock:
+        clock_ns = PatientClock(Path(options.data))
+        return Clocks(clock_ns, clock_ns)
+    return Clocks(time.monotonic_ns, time.time_ns)
+
+
 async def _run(options: MakerOptions, file: int) -> None:
-    clock_ns = PatientClock(Path(options.data)) if options.virtual_clock else time.time_ns
-    maker = _client(options, options.maker, clock_ns)
-    taker = _client(options, options.taker, clock_ns)
-    desk = Desk(maker, taker, options.settings, clock_ns)
+    clocks = clocks_of(options)
+    maker = _client(options, options.maker, clocks.time_ns)
+    taker = _client(options, options.taker, clocks.time_ns)
+    desk = Desk(maker, taker, options.settings, clocks.step_ns, bands_of(Path(options.data)))
     server = ControlServer(Path(options.data), handlers_of(desk), SOCKET_NAME)
     server.start()
     gone = asyncio.Event()

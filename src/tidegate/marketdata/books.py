@@ -7,7 +7,7 @@ from tidegate.marketdata.entries import Entries
 from tidegate.marketdata.levels import PublicOrder, PublicSide
 from tidegate.marketdata.shapes import LEVEL_3, Shape, Update
 from tidegate.marketdata.windows import Window
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import PublicInstrument
 from tidegate.model.orders import BUY, SELL
 from tidegate.wire.framing import byte_sum
 
@@ -15,21 +15,17 @@ from tidegate.wire.framing import byte_sum
 class PublicBook:
     """See `MarketData`, which has one for each symbol."""
 
-    def __init__(self, instrument: Instrument, *, l3_timestamps: bool) -> None:
+    def __init__(self, instrument: PublicInstrument, *, l3_timestamps: bool) -> None:
         self.asks = PublicSide(SELL)
         self.bids = PublicSide(BUY)
         self.dirty = False  # something was told since the last flush
-        self._entries = Entries(instrument.price_decimals, l3_timestamps=l3_timestamps)
+        self._entries = Entries(instrument, l3_timestamps=l3_timestamps)
         self._orders: dict[int, PublicOrder] = {}  # by the order's number
         self._trades: list[bytes] = []
         self._windows: dict[Shape, Window] = {}
         self._trade_watchers = 0
         self._trade_shape: Shape | None = None
         self._snapshots: dict[Shape, tuple[bytes, int]] = {}
-
-    def adopt(self, instrument: Instrument) -> None:
-        """The instrument has changed. Its prices count the same decimals as ever: orders rest."""
-        assert instrument.price_decimals == self._entries.price_decimals
 
     # --- what the engine tells -------------------------------------------------------------------
 
@@ -78,7 +74,7 @@ class PublicBook:
 
     def watch(self, shape: Shape) -> None:
         assert not self.dirty
-        if shape.trades:
+        if not shape.book:
             self._trade_watchers += 1
             self._trade_shape = shape
             return
@@ -89,7 +85,7 @@ class PublicBook:
         window.watchers += 1
 
     def unwatch(self, shape: Shape) -> None:
-        if shape.trades:
+        if not shape.book:
             self._trade_watchers -= 1
             return
         window = self._windows[shape]

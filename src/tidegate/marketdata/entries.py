@@ -12,8 +12,8 @@ from typing import Final
 from librt.strings import BytesWriter
 
 from tidegate.marketdata.levels import PublicLevel, PublicOrder
+from tidegate.model.instruments import PublicInstrument
 from tidegate.model.orders import MARKET
-from tidegate.model.scaled import LOT_DECIMALS
 from tidegate.model.time import (
     NS_PER_MS,
     NS_PER_S,
@@ -35,8 +35,9 @@ class Entries:
     """Renders the entries of one symbol. The texts of the millisecond and the second asked for last
     are kept: what changes together shares them. `l3_timestamps` gives orders a time with a date."""
 
-    def __init__(self, price_decimals: int, *, l3_timestamps: bool = False) -> None:
-        self.price_decimals = price_decimals
+    def __init__(self, instrument: PublicInstrument, *, l3_timestamps: bool) -> None:
+        self._price_decimals = instrument.price_decimals
+        self._qty_decimals = instrument.qty_decimals
         self._l3_timestamps = l3_timestamps
         self._writer = BytesWriter()
         self._millisecond = -1
@@ -52,7 +53,7 @@ class Entries:
             writer = self._writer
             writer.truncate(0)
             writer.write(level.head)
-            put_fixed(writer, level.lots, LOT_DECIMALS)
+            put_fixed(writer, level.lots, self._qty_decimals)
             writer.write(b"\x01273=")
             writer.write(self._time(level.changed_ns))
             writer.append(1)
@@ -67,9 +68,9 @@ class Entries:
             writer.write(b"269=0\x01278=" if order.level.bid else b"269=1\x01278=")
             writer.write(order.order_id)
             writer.write(b"\x01270=")
-            put_fixed(writer, order.level.price, self.price_decimals)
+            put_fixed(writer, order.level.price, self._price_decimals)
             writer.write(b"\x01271=")
-            put_fixed(writer, order.lots, LOT_DECIMALS)
+            put_fixed(writer, order.lots, self._qty_decimals)
             writer.write(b"\x01273=")
             changed_ns = order.changed_ns
             writer.write(
@@ -99,9 +100,9 @@ class Entries:
         writer.write(b"279=0\x01269=2\x01278=")
         writer.write(trade_id)
         writer.write(b"\x01270=")
-        put_fixed(writer, price, self.price_decimals)
+        put_fixed(writer, price, self._price_decimals)
         writer.write(b"\x01271=")
-        put_fixed(writer, lots, LOT_DECIMALS)
+        put_fixed(writer, lots, self._qty_decimals)
         writer.write(b"\x01273=")
         writer.write(self._time(time_ns))
         writer.write(b"\x0140=1\x012446=" if taker_ord_type == MARKET else b"\x0140=2\x012446=")
@@ -112,7 +113,7 @@ class Entries:
     def _level_head(self, level: PublicLevel) -> bytes:
         writer = self._writer
         writer.truncate(0)
-        put_fixed(writer, level.price, self.price_decimals)
+        put_fixed(writer, level.price, self._price_decimals)
         price = writer.getvalue()
         if level.bid:
             return b"269=0\x01278=B%s\x01270=%s\x01271=" % (price, price)

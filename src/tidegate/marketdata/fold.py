@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tidegate.marketdata.books import PublicBook
 from tidegate.marketdata.shapes import Shape, Update
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import PublicInstrument
 
 
 class MarketData:
@@ -27,15 +27,13 @@ class MarketData:
         self._books: dict[bytes, PublicBook] = {}
         self._dirty: list[PublicBook] = []  # in the order in which they were told of
 
-    def add_instrument(self, instrument: Instrument) -> None:
-        """A pair that is new, or that has changed in anything but its symbol and its decimals."""
-        book = self._books.get(instrument.symbol_text)
-        if book is None:
+    def add_instrument(self, instrument: PublicInstrument) -> None:
+        """An instrument that is new. Of one that is known nothing has to be told: a book goes by
+        symbol and decimals alone, and these never change."""
+        if instrument.symbol_text not in self._books:
             self._books[instrument.symbol_text] = PublicBook(
                 instrument, l3_timestamps=self._l3_timestamps
             )
-        else:
-            book.adopt(instrument)
 
     # --- what the engine tells -------------------------------------------------------------------
 

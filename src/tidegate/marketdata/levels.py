@@ -16,6 +16,7 @@ from typing import Final
 from tidegate.model.orders import BUY
 
 EVERYTHING: Final = -2 * 10**18  # below every key: prices have at most 18 digits
+NONE_LATE: Final = -1  # places are above it
 
 
 class PublicOrder:
@@ -38,8 +39,9 @@ class PublicOrder:
 
 
 class PublicLevel:
-    """The orders that show at one price, by place. `lots` is the sum of what they show, 0 where
-    there is none left."""
+    """The orders that show at one price, by place: in the order of their queue, but for those that
+    were told out of turn since the last `sort`. `lots` is the sum of what they show, 0 where there
+    is none left."""
 
     def __init__(self, price: int, key: int, *, bid: bool) -> None:
         self.price = price
@@ -48,6 +50,7 @@ class PublicLevel:
         self.lots = 0
         self.orders: dict[int, PublicOrder] = {}
         self.last_place = 0
+        self.late_place = NONE_LATE  # the first of those that were told out of turn
         self.told_lots = 0
         self.changed_ns = 0
         self.touched = False
@@ -57,13 +60,31 @@ class PublicLevel:
         self.order_digits: bytes = b""  # of the checksum of orders, likewise
 
     def queue(self, order: PublicOrder) -> None:
-        orders = self.orders
-        if order.place > self.last_place or not orders:
-            orders[order.place] = order
-            self.last_place = order.place
+        """An order comes, in turn or not."""
+        place = order.place
+        if not self.orders:
+            self.last_place = place
+            self.late_place = NONE_LATE
+        elif place > self.last_place:
+            self.last_place = place
+        elif self.late_place == NONE_LATE or place < self.late_place:
+            self.late_place = place
+        self.orders[place] = order
+
+    def sort(self) -> None:
+        """Bring what was told out of turn to its place. Nothing in front of it is looked at."""
+        late_place = self.late_place
+        if late_place == NONE_LATE:
             return
-        orders[order.place] = order  # told out of turn
-        for place in sorted(orders):
+        self.late_place = NONE_LATE
+        orders = self.orders
+        behind: list[int] = []
+        for place in reversed(orders):
+            if place < late_place:
+                break
+            behind.append(place)
+        behind.sort()
+        for place in behind:
             orders[place] = orders.pop(place)
 
 
@@ -151,7 +172,7 @@ class PublicSide:
 
     def stamp(self, time_ns: int) -> None:
         """What was touched is as of `time_ns`: before a flush looks at it. Levels come into the
-        order of their keys, best first."""
+        order of their keys, best first, orders into that of their queues."""
         for order in self.touched_orders:
             if order.lots != order.told_lots:
                 order.changed_ns = time_ns
@@ -159,6 +180,7 @@ class PublicSide:
                 order.digits = b""
                 order.level.order_digits = b""
         for level in self.touched_levels:
+            level.sort()
             level.order_digits = b""
             if level.lots != level.told_lots:
                 level.changed_ns = time_ns

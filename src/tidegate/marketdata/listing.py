@@ -16,7 +16,7 @@ from tidegate.marketdata.requests import (
     SecurityListReject,
     SecurityListRequest,
 )
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import PublicInstrument
 from tidegate.model.limits import NAME_BYTES_MAX, REQUEST_ID_BYTES_MAX
 from tidegate.model.market_state import (
     CANCEL_ONLY,
@@ -29,11 +29,9 @@ from tidegate.model.market_state import (
     REDUCE_ONLY,
     MarketState,
 )
-from tidegate.model.scaled import LOT_DECIMALS, MONEY_DECIMALS, to_text
+from tidegate.model.scaled import MONEY_DECIMALS, to_text
 
 INSTRUMENTS_PER_MESSAGE: Final = 20  # ten fields each: a message that any engine takes
-
-SPOT: Final = b"CASH"  # SecurityType (167)
 
 # AssetPairStatus (5032)
 PAIR_STATUS: Final[dict[int, int]] = {
@@ -56,32 +54,55 @@ SESSION_POST_ONLY: Final = 102
 
 
 class ListedInstrument:
-    """An instrument with the state of its market, as the list tells it."""
+    """An instrument with the state of its market. `entry` is what the list has of it in its group
+    (146), as of now: equal bytes say that nothing that a client can see has changed."""
 
-    def __init__(
-        self, instrument: Instrument, state: MarketState, security_type: bytes = SPOT
-    ) -> None:
+    def __init__(self, instrument: PublicInstrument, state: MarketState) -> None:
         self.instrument = instrument
         self.state = state
-        self.security_type = security_type
+        self.entry: bytes = _entry(instrument, state)
 
-    def fields(self) -> bytes:
-        """The instrument's entry in the group of a list (146). Equal bytes say that nothing that a
-        client can see has changed."""
-        instrument = self.instrument
-        decimals = instrument.price_decimals
-        text = (
-            f"562={to_text(1, LOT_DECIMALS)}\x015010={LOT_DECIMALS}\x01"
-            f"5011={to_text(instrument.qty_min_lots, LOT_DECIMALS)}\x01"
-        )
-        if instrument.cost_min_money:
-            text += f"5013={to_text(instrument.cost_min_money, MONEY_DECIMALS)}\x01"
-        text += (
-            f"2349={decimals}\x015052={decimals}\x01"
-            f"5022={to_text(instrument.tick_units, decimals)}\x01"
-            f"5032={pair_status(self.state)}\x01"
-        )
-        return b"55=%s\x01%s" % (instrument.symbol_text, text.encode())
+
+class ListedMarket:
+    """The instruments of one market, with TradSesStatus (340) as of now."""
+
+    def __init__(self, instruments: list[ListedInstrument]) -> None:
+        self.instruments = instruments
+        self.status = session_status([one.state for one in instruments])
+
+    def changed_since(self, before: ListedMarket) -> list[ListedInstrument]:
+        """The instruments that are new, or of which clients see something else."""
+        entries = {one.instrument.symbol_text: one.entry for one in before.instruments}
+        return [o for o in self.instruments if entries.get(o.instrument.symbol_text) != o.entry]
+
+
+class ResponseIds:
+    """SecurityResponseIDs (322): none comes twice, and they rise from process to process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def take(self, time_ns: int) -> bytes:
+        """The next one."""
+        self._last = max(self._last + 1, time_ns)
+        return b"%d" % self._last
+
+
+def _entry(instrument: PublicInstrument, state: MarketState) -> bytes:
+    decimals = instrument.price_decimals
+    qty_decimals = instrument.qty_decimals
+    text = (
+        f"562={to_text(1, qty_decimals)}\x015010={qty_decimals}\x01"
+        f"5011={to_text(instrument.qty_min_lots, qty_decimals)}\x01"
+    )
+    if instrument.cost_min_money:
+        text += f"5013={to_text(instrument.cost_min_money, MONEY_DECIMALS)}\x01"
+    text += (
+        f"2349={decimals}\x015052={decimals}\x01"
+        f"5022={to_text(instrument.tick_units, decimals)}\x01"
+        f"5032={pair_status(state)}\x01"
+    )
+    return b"55=%s\x01%s" % (instrument.symbol_text, text.encode())
 
 
 def pair_status(state: MarketState) -> int:
@@ -96,8 +117,8 @@ def _effective(state: MarketState) -> int:
 
 def session_status(states: list[MarketState]) -> int:
     """TradSesStatus (340) of a venue whose pairs are in these states: online where one pair takes
-    orders that may trade; else post-only where one takes orders at all, cancel-only where one takes
-    cancels, and maintenance where none does."""
+    orders that may trade, be it limits or reducing ones alone; else post-only where one takes
+    orders at all, cancel-only where one is, and maintenance where none does better."""
     if not states:
         return SESSION_UNKNOWN
     found = [_effective(state) for state in states]
@@ -111,18 +132,19 @@ def session_status(states: list[MarketState]) -> int:
 
 def selects(request: SecurityListRequest, listed: ListedInstrument) -> bool:
     """Whether a request asks for that instrument, today or when it changes."""
+    instrument = listed.instrument
     if request.symbol:
-        return listed.instrument.symbol_text == request.symbol
-    return not request.security_type or listed.security_type == request.security_type
+        return instrument.symbol_text == request.symbol
+    return not request.security_type or instrument.security_type == request.security_type
 
 
 def security_list_bodies(
     request: SecurityListRequest, response_id: bytes, listed: list[ListedInstrument]
 ) -> list[bytes]:
-    """The messages that answer a request, or tell of instruments that have changed: one, or with
-    more than `INSTRUMENTS_PER_MESSAGE` instruments several fragments with the same
-    SecurityResponseID (322). Where nothing is found, that is the answer."""
-    entries = [one.fields() for one in listed if selects(request, one)]
+    """The messages that answer a request: one, or with more than `INSTRUMENTS_PER_MESSAGE`
+    instruments several fragments with the same SecurityResponseID (322). Where nothing is found,
+    that is the answer."""
+    entries = [one.entry for one in listed if selects(request, one)]
     if not entries:
         reject = SecurityListReject(LIST_EMPTY, b"No instrument found")
         return [security_list_reject_body(request.security_req_id, response_id, reject)]
@@ -140,6 +162,11 @@ def security_list_bodies(
     return bodies
 
 
+def single_instrument_tail(listed: ListedInstrument) -> bytes:
+    """What tells of one instrument that has changed, behind 320 and 322."""
+    return b"560=%d\x01146=1\x01%s" % (LIST_VALID, listed.entry)
+
+
 def security_list_reject_body(
     security_req_id: bytes, response_id: bytes, reject: SecurityListReject
 ) -> bytes:
@@ -152,7 +179,12 @@ def security_list_reject_body(
 
 def trading_session_body(trad_ses_req_id: bytes, status: int) -> bytes:
     """The status of trading; `status` is TradSesStatus (340)."""
-    return b"335=%s\x01336=%s\x01340=%d\x01" % (trad_ses_req_id, TRADING_SESSION, status)
+    return b"335=%s\x01%s" % (trad_ses_req_id, session_status_tail(status))
+
+
+def session_status_tail(status: int) -> bytes:
+    """The same behind 335."""
+    return b"336=%s\x01340=%d\x01" % (TRADING_SESSION, status)
 
 
 def trading_session_reject_body(

@@ -19,7 +19,7 @@ from tidegate.marketdata.shapes import (
     book_shape,
     trades_shape,
 )
-from tidegate.model.instruments import Instrument
+from tidegate.model.instruments import PublicInstrument
 from tidegate.model.limits import (
     L2_SYMBOLS_PER_SESSION,
     L3_SYMBOLS_PER_SESSION,
@@ -86,7 +86,7 @@ class MarketDataRequest:
     def __init__(self, md_req_id: bytes, *, subscribe: bool) -> None:
         self.md_req_id = md_req_id
         self.subscribe = subscribe
-        self.symbols: dict[bytes, Instrument] = {}
+        self.symbols: dict[bytes, PublicInstrument] = {}
         self.level = LEVEL_2
         self.depth = 0
         self.book = False
@@ -114,14 +114,15 @@ def read_market_data_request(
     message: Message,
     *,
     level: int,
-    known: Mapping[bytes, Instrument],
+    market: str,
+    known: Mapping[bytes, PublicInstrument],
     md_req_ids: Collection[bytes],
     symbol_count: int,
 ) -> MarketDataRequest | MarketDataReject:
-    """Reads a MarketDataRequest (35=V) that came to a port of that `level`. `known` are the
-    instruments there are, by every spelling of their symbols, `md_req_ids` those under which the
-    session is subscribed, `symbol_count` the symbols of all these subscriptions. The end of a
-    subscription is never refused."""
+    """Reads a MarketDataRequest (35=V) that came to a port of that `level` and `market`. `known`
+    are the instruments of all markets, by every spelling of their symbols, `md_req_ids` those under
+    which the session is subscribed, `symbol_count` the symbols of all these subscriptions. The end
+    of a subscription is never refused."""
     md_req_id = message.get(tags.MD_REQ_ID)
     request_type = message.char(tags.SUBSCRIPTION_REQUEST_TYPE)
     request = MarketDataRequest(md_req_id, subscribe=request_type == SUBSCRIBE)
@@ -144,7 +145,7 @@ def read_market_data_request(
     request.level = LEVEL_3 if message.char(tags.AGGREGATED_BOOK) == 78 else LEVEL_2  # N
     reject = _read_contents(message, request, level)
     if reject is None:
-        reject = _read_symbols(message, request, known, symbol_count)
+        reject = _read_symbols(message, request, market, known, symbol_count)
     return request if reject is None else reject
 
 
@@ -181,14 +182,15 @@ def _read_contents(
 def _read_symbols(
     message: Message,
     request: MarketDataRequest,
-    known: Mapping[bytes, Instrument],
+    market: str,
+    known: Mapping[bytes, PublicInstrument],
     symbol_count: int,
 ) -> MarketDataReject | None:
     """The symbols; one that is named twice counts once."""
-    seen: dict[bytes, Instrument] = {}
+    seen: dict[bytes, PublicInstrument] = {}
     for symbol in _values(message, tags.SYMBOL):
         instrument = known.get(symbol)
-        if instrument is None:
+        if instrument is None or instrument.market != market:
             shown = symbol[:NAME_BYTES_MAX]
             return MarketDataReject(UNKNOWN_SYMBOL, b"Unknown symbol: %s" % shown)
         seen[symbol] = instrument

@@ -13,40 +13,32 @@ L3_DEPTHS: Final = (0, 10, 100, 1_000)
 
 
 class Shape:
-    """The book of one symbol to a depth, or its trades: one of `book` and `trades` is true. `depth`
-    counts price levels of a side; 0 is all of them at Level 3 and 1,000 at Level 2. Shapes are
-    values: they compare and hash by what they say. Never change one."""
+    """The book of one symbol to a depth, or, without `book`, its trades. `depth` counts price
+    levels of a side; 0 is all of them at Level 3 and 1,000 at Level 2. Shapes are values: they
+    compare and hash by what they say. Never change one."""
 
-    def __init__(self, symbol: bytes, level: int, depth: int, *, book: bool, trades: bool) -> None:
-        assert book != trades
+    def __init__(self, symbol: bytes, level: int, depth: int, *, book: bool) -> None:
         self.symbol = symbol
         self.level = level
         self.depth = L2_DEPTH_MAX if book and level == LEVEL_2 and depth == 0 else depth
         self.book = book
-        self.trades = trades
-        self._hash = hash((symbol, level, self.depth, book))
+        self._key = b"%d %d %d %s" % (level, self.depth, book, symbol)
 
     def __hash__(self) -> int:
-        return self._hash
+        return hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Shape)
-            and self.symbol == other.symbol
-            and self.level == other.level
-            and self.depth == other.depth
-            and self.book == other.book
-        )
+        return isinstance(other, Shape) and self._key == other._key
 
 
 def book_shape(symbol: bytes, level: int, depth: int) -> Shape:
     """A book; `level` is LEVEL_2 or LEVEL_3."""
-    return Shape(symbol, level, depth, book=True, trades=False)
+    return Shape(symbol, level, depth, book=True)
 
 
 def trades_shape(symbol: bytes) -> Shape:
     """The trades of a symbol: one shape, whatever depth was asked for along with them."""
-    return Shape(symbol, LEVEL_2, 0, book=False, trades=True)
+    return Shape(symbol, LEVEL_2, 0, book=False)
 
 
 class Update:

@@ -1,4 +1,4 @@
-"""Assets and Spot instruments, and the pairs that every venue starts with.
+"""Assets and instruments, and the Spot pairs that every venue starts with.
 
 Sizes and minimums of the built-in pairs are those of the venue whose dialect this is, as recorded
 in the autumn of 2026. A configuration may add pairs and change minimums.
@@ -17,8 +17,40 @@ from tidegate.model.scaled import (
     from_text,
 )
 
+SPOT: Final = "spot"  # a market
+CASH: Final = b"CASH"  # SecurityType (167) of its pairs
 
-class Instrument:
+
+class PublicInstrument:
+    """What market data says of something that is traded, in whatever market. Prices are counted in
+    `10**-price_decimals`, quantities in lots of `10**-qty_decimals`, `cost_min_money`, the least
+    that an order must be worth, in 1e-10 of what it is paid in; 0 is no such bound. `security_type`
+    is SecurityType (167). Symbols are those of one market alone."""
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        market: str,
+        security_type: bytes,
+        price_decimals: int,
+        qty_decimals: int,
+        tick_units: int,
+        qty_min_lots: int,
+        cost_min_money: int,
+    ) -> None:
+        self.symbol = symbol
+        self.symbol_text: bytes = symbol.encode()
+        self.market = market
+        self.security_type = security_type
+        self.price_decimals = price_decimals
+        self.qty_decimals = qty_decimals
+        self.tick_units = tick_units
+        self.qty_min_lots = qty_min_lots
+        self.cost_min_money = cost_min_money
+
+
+class Instrument(PublicInstrument):
     """A Spot pair. Prices are counted in `10**-price_decimals` of the quote asset, quantities in
     lots of 1e-8 of the base asset, `cost_min_money` in 1e-10 of the quote asset. `band` is how far
     a price may be from the reference, in millionths of it, 0 for no bound. `leverage_max` 0 allows
@@ -40,19 +72,23 @@ class Instrument:
         long_max_lots: int = 0,
         short_max_lots: int = 0,
     ) -> None:
-        self.symbol = symbol
+        super().__init__(
+            symbol=symbol,
+            market=SPOT,
+            security_type=CASH,
+            price_decimals=price_decimals,
+            qty_decimals=LOT_DECIMALS,
+            tick_units=tick_units,
+            qty_min_lots=qty_min_lots,
+            cost_min_money=cost_min_money,
+        )
         self.base = base
         self.quote = quote
-        self.price_decimals = price_decimals
-        self.tick_units = tick_units
-        self.qty_min_lots = qty_min_lots
-        self.cost_min_money = cost_min_money
         self.fee_schedule = fee_schedule
         self.band = band
         self.leverage_max = leverage_max
         self.long_max_lots = long_max_lots
         self.short_max_lots = short_max_lots
-        self.symbol_text: bytes = symbol.encode()
         # price units x lots -> money: divide by this (DOGE/USD has more decimals than money) ...
         shift = price_decimals + LOT_DECIMALS - MONEY_DECIMALS
         self.money_divisor = POWERS_OF_TEN[shift] if shift > 0 else 1

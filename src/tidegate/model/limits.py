@@ -35,7 +35,7 @@ SCHEDULED_ORDERS_MAX: Final = 500  # of an account, unless configured
 POSITIONS_MAX: Final = 1_000  # of an account, unless configured
 
 # market data
-L2_SYMBOLS_PER_SESSION: Final = 500  # of all its subscriptions together
+L2_SYMBOLS_PER_SESSION: Final = 500  # each spelling in each of its subscriptions
 L3_SYMBOLS_PER_SESSION: Final = 200
 LIST_SUBSCRIPTIONS_PER_SESSION: Final = 16  # to the list of instruments
 EARLY_REQUEST_BYTES_MAX: Final = 128 * 1024  # of a session, while there are no books yet

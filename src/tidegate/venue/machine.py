@@ -28,6 +28,7 @@ from tidegate.session.reasons import DISPLACED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue import records
 from tidegate.venue.controls import read_control
+from tidegate.venue.directory_controls import cancel_of_disabled
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
@@ -122,6 +123,7 @@ class Venue(SessionHost):
         self._record(records.CONFIGURE, time_ns, 0, 0, 0, settings_bytes)
         opened = len(self.directory.accounts)
         self.adopt(settings_bytes, settings)
+        self.note_markets()
         for account in self.directory.accounts[opened:]:
             for deposit in account.settings.deposits:
                 self.engine.ledger.deposit(account.index, deposit.asset, deposit.amount)
@@ -129,13 +131,15 @@ class Venue(SessionHost):
         self.next_deadline_ns = 0
 
     def start(self, time_ns: int) -> None:
-        """A process started: whatever links were up are gone, and a rollover that fell into the
-        time without a process is made up for. What that cancels is not done as due after all: its
-        owner was without a line when its time came."""
+        """A process started: whatever links were up are gone, what its settings disable has no
+        open orders any more, and a rollover that fell into the time without a process is made up
+        for. What that cancels is not done as due after all: its owner was without a line when its
+        time came."""
         self._record(records.START, time_ns, 0, 0, 0, b"")
         for session in self.sessions:
             session.link_lost(self.now_ns)
         self.disconnects.tick(self.now_ns)
+        cancel_of_disabled(self, self.now_ns)
         if self.rollover.is_due(self.now_ns):
             self.rollover.begin(self.now_ns)
             self.rollover.finish(self.now_ns)
@@ -541,7 +545,8 @@ class Venue(SessionHost):
         self.adopt_sessions()
         self.trading.fee_volumes.adopt(settings)
         self.order_entry.rates.adopt(self.directory, settings.rates, self.now_ns)
-        self.note_markets()
+        if self.observer is not None:
+            self.observer.sessions_changed()
 
     def note_markets(self) -> None:
         """Instruments, or the status of their markets, are others now."""

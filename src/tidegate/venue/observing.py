@@ -33,6 +33,9 @@ class VenueObserver:
     def markets_changed(self) -> None:
         """Instruments, a market's status or a halt may have changed."""
 
+    def sessions_changed(self) -> None:
+        """Which sessions there are, or what they may do, may have changed."""
+
     def applied(self) -> None:
         """All of a record is done; `Venue.now_ns` is its time."""
         raise NotImplementedError

@@ -111,7 +111,7 @@ class _Watch:
                 await client.connect()
             except LogonRefused as error:
                 refused.setdefault(str(error), []).append(credentials.sender_comp_id)
-            except (ConnectFailed, OSError) as error:
+            except ConnectFailed as error:
                 raise WatchFailed(f"no market data from the venue: {error}") from None
             else:
                 return client

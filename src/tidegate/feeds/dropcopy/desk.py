@@ -7,9 +7,7 @@ confirmed when a line ends is sent again on the next, marked as a possible resen
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-from librt.strings import BytesWriter
+from typing import Final
 
 from tidegate.feeds.delivery import Delivery
 from tidegate.feeds.dropcopy.marks import Mark
@@ -17,12 +15,11 @@ from tidegate.feeds.dropcopy.reader import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import CopyState, StateFile
+from tidegate.feeds.lines import END, LOGON, Line, LineDesk
 from tidegate.journal import JournalError
 from tidegate.model.limits import RESENDS_PENDING_MAX
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
-from tidegate.session.host import SessionHost
-from tidegate.session.logon import ALREADY_ACTIVE, LogonRequest, refusal_frame
-from tidegate.session.machine import MessageTools, Session
+from tidegate.session.machine import Session
 from tidegate.session.reasons import DISPLACED
 from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED, LOGOUT_SENT
@@ -42,41 +39,27 @@ NO_BUSINESS: Final = b"A drop copy takes session messages alone"
 _REFUSALS: Final = (b"3", b"j")
 
 
-class CopyEvent(NamedTuple):
-    """A session came up, ended, or refused a logon: for the log."""
+class CopyLine(Line):
+    """The link of a session, which has logged on by `api_key`. Where `parting` says why, the
+    session is to go, once it was told of the log before `last_position`."""
 
-    seat: int
-    link: int
-    happening: str
-    reason: str
-
-
-class _Line:
-    def __init__(self, number: int, seat: CopySeat | None) -> None:
-        self.number = number
-        self.seat = seat
-        self.output = BytesWriter()
-        self.full = False  # its transport takes no more for now
-        self.parting = b""  # why its session is to go, once it was told ...
-        self.last_position = 0  # ... of the log before this
-        self.cut = False
-        self.touched = False
+    def __init__(self, number: int, api_key: str) -> None:
+        super().__init__(number)
+        self.api_key = api_key
+        self.parting = b""
+        self.last_position = 0
 
 
-class CopyDesk(SessionHost):
-    """See the module. Sessions are known by their index in `seats`, links by a number that rises.
-    Times are nanoseconds since 1970 UTC. `end` is how far the log may be told of, `is_settled`
-    whether what was decided there is done there: many orders are cancelled bit by bit."""
+class CopyDesk(LineDesk[CopyLine]):
+    """See the module. `seats` are by the index of their sessions. `end` is how far the log may be
+    told of, `is_settled` whether what was decided there is done there: many orders are cancelled
+    bit by bit."""
 
     def __init__(self) -> None:
-        self.tools = MessageTools()
+        super().__init__()
         self.seats: list[CopySeat] = []
-        self.events: list[CopyEvent] = []  # since the owner has emptied it
         self.end = Mark(0, 0, 0)
         self.is_settled = True
-        self.last_link = 0
-        self._lines: dict[int, _Line] = {}
-        self._touched: list[_Line] = []
         self._next_seat = 0  # who is first in the next step
 
     def add_session(
@@ -88,13 +71,11 @@ class CopyDesk(SessionHost):
         file: StateFile,
     ) -> int:
         """The index of a new session that goes on where `state`, which is `file`'s, says."""
-        index = len(self.seats)
-        session = Session(self, self.tools, index, settings, initiator=False)
-        session.application = DROP_COPY
+        session = self._new_session(settings, DROP_COPY)
         session.hears_answers = True
         session.next_outgoing = state.reserved
         self.seats.append(CopySeat(session, reach, log, state, file))
-        return index
+        return session.index
 
     # --- inputs ----------------------------------------------------------------------------------
 
@@ -106,10 +87,11 @@ class CopyDesk(SessionHost):
         session = seat.session
         self.last_link += 1
         link = self.last_link
+        line = CopyLine(link, api_key)
         is_second = session.state != DISCONNECTED
         if is_second and session.settings.duplicate_logon != DUPLICATE_DISPLACE:
             seat.nonce_used(api_key, nonce)
-            self._refuse_logon(seat, link, frame, time_ns)
+            self._refuse_logon(line, session, frame, time_ns)
             return link
         seat.begin_line(api_key, nonce)
         if is_second:
@@ -117,7 +99,7 @@ class CopyDesk(SessionHost):
             seat.state.is_up = True  # the line before is over, this one is not
         if not seat.knows_incoming:
             self._adopt_number(seat, frame)
-        self._lines[link] = _Line(link, seat)
+        self._lines[link] = line
         session.logon(link, frame, time_ns)
         return link
 
@@ -136,17 +118,10 @@ class CopyDesk(SessionHost):
             if lacked_some and session.gap.until == 0:
                 seat.probe = None  # its answer may be among what was gap-filled: ask anew
 
-    def link_down(self, index: int, link: int, time_ns: int) -> None:
-        """A link broke, or was closed by the peer."""
-        session = self.seats[index].session
-        if session.link == link:
-            session.link_lost(time_ns)
-        self._lines.pop(link, None)
-
-    def tick(self, time_ns: int) -> None:
-        """Time has passed: heartbeats, and who is not heard any more."""
-        for seat in self.seats:
-            seat.session.tick(time_ns)
+    def api_key(self, index: int) -> str:
+        """By which the session's link has logged on; empty where nobody is up."""
+        line = self._lines.get(self.sessions[index].link)
+        return line.api_key if line is not None else ""
 
     def ask_all(self, time_ns: int) -> None:
         """Ask whoever got reports since the last question whether they were read."""
@@ -166,7 +141,7 @@ class CopyDesk(SessionHost):
     def expel(self, index: int, text: bytes, time_ns: int) -> None:
         """End a session. It is still told what became of orders by the same cause, if it keeps up:
         `step` ends it behind that."""
-        session = self.seats[index].session
+        session = self.sessions[index]
         if session.state != ACTIVE:
             session.expel(text, time_ns)
             return
@@ -174,22 +149,6 @@ class CopyDesk(SessionHost):
         if not line.parting:
             line.parting = text
             line.last_position = self.end.position
-
-    def log_out_all(self, text: bytes, time_ns: int) -> None:
-        """Ask every session to log out."""
-        for seat in self.seats:
-            seat.session.logout(text, time_ns, orderly=True)
-
-    def cut_all(self, time_ns: int) -> None:
-        """Who has not answered the Logout is cut."""
-        for seat in self.seats:
-            seat.session.link_lost(time_ns)
-
-    def reset_all(self, time_ns: int) -> None:
-        """A new day: who is still there is cut, and numbers start anew."""
-        self.cut_all(time_ns)
-        for seat in self.seats:
-            seat.session.reset()
 
     def full(self, link: int) -> None:
         """The link's transport takes no more."""
@@ -233,7 +192,7 @@ class CopyDesk(SessionHost):
             session.expel(line.parting, time_ns)
         return done
 
-    def _is_told(self, seat: CopySeat, line: _Line) -> bool:
+    def _is_told(self, seat: CopySeat, line: CopyLine) -> bool:
         """Whether who is to go has everything of before."""
         if not self.is_settled:
             line.last_position = self.end.position  # there is more to come
@@ -274,7 +233,7 @@ class CopyDesk(SessionHost):
         reader = seat.reader
         assert reader is not None
         reports = reader.reports
-        output = self._lines[session.link].output
+        output = self._lines[session.link].writer
         sending_time = self.tools.timestamps.text(time_ns)
         state = seat.state
         sent_before: int = state.sent
@@ -316,7 +275,7 @@ class CopyDesk(SessionHost):
             self._release(seat, line)
         return count
 
-    def _close_gap(self, seat: CopySeat, line: _Line, number: int, time_ns: int) -> None:
+    def _close_gap(self, seat: CopySeat, line: CopyLine, number: int, time_ns: int) -> None:
         resend = seat.resends[0]
         if resend.gap_start:
             sending_time = self.tools.timestamps.text(time_ns)
@@ -324,17 +283,12 @@ class CopyDesk(SessionHost):
             self._write(line, gap_fill(comp_ids, resend.gap_start, number, sending_time))
             resend.gap_start = 0
 
-    def _release(self, seat: CopySeat, line: _Line) -> None:
+    def _release(self, seat: CopySeat, line: CopyLine) -> None:
         for frame in seat.held:
             self._write(line, frame)
         seat.held.clear()
 
     # --- outputs ---------------------------------------------------------------------------------
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is something to `take`."""
-        return bool(self._touched)
 
     def take(self) -> list[Delivery]:
         """What is to be written now."""
@@ -343,22 +297,12 @@ class CopyDesk(SessionHost):
         deliveries: list[Delivery] = []
         for line in touched:
             line.touched = False
-            data = line.output.getvalue()
-            line.output.truncate(0)
-            is_answer = line.seat is None
-            deliveries.append(Delivery(line.number, data, cut=line.cut, answer=is_answer))
+            data = line.writer.getvalue()
+            line.writer.truncate(0)
+            deliveries.append(Delivery(line.number, data, cut=line.cut, answer=line.answered))
             if line.cut:
                 self._lines.pop(line.number, None)
         return deliveries
-
-    def _write(self, line: _Line, frame: bytes) -> None:
-        line.output.write(frame)
-        self._touch(line)
-
-    def _touch(self, line: _Line) -> None:
-        if not line.touched:
-            line.touched = True
-            self._touched.append(line)
 
     # --- what sessions ask of their host ----------------------------------------------------------
 
@@ -391,9 +335,10 @@ class CopyDesk(SessionHost):
         refuse each other's for ever."""
         msg_type = message.get(tags.MSG_TYPE)
         if msg_type == b"0":
-            probe = self.seats[session.index].probe
+            seat = self.seats[session.index]
+            probe = seat.probe
             if probe is not None and message.says(tags.TEST_REQ_ID, probe.test_req_id):
-                self.seats[session.index].confirm(probe)
+                seat.confirm(probe)
             return
         if msg_type in _REFUSALS:
             return
@@ -402,15 +347,12 @@ class CopyDesk(SessionHost):
         session.reject(number, msg_type, fault, b"message_type", time_ns)
         session.count_error(time_ns)
 
-    def rejected(self, session: Session, rule: bytes, text: bytes) -> None:
-        return  # the wire has said it
-
     def established(self, session: Session, time_ns: int) -> None:
         seat = self.seats[session.index]
         reason = seat.open(self.end)
         if reason:
             self._note(session, session.link, "begins_anew", reason)
-        self._note(session, session.link, "logon", "")
+        self._note(session, session.link, LOGON, "")
 
     def was_reset(self, session: Session) -> None:
         self.seats[session.index].numbers_reset()
@@ -426,7 +368,7 @@ class CopyDesk(SessionHost):
             line.cut = True
             self._touch(line)
         seat.held.clear()
-        self._note(session, link, "end", reason.decode("latin-1"))
+        self._note(session, link, END, reason.decode("latin-1"))
 
     # --- inner works -----------------------------------------------------------------------------
 
@@ -436,22 +378,3 @@ class CopyDesk(SessionHost):
         message.scan(frame)
         seat.knows_incoming = True
         seat.session.next_incoming = max(1, message.integer(tags.MSG_SEQ_NUM))
-
-    def _note(self, session: Session, link: int, happening: str, reason: str) -> None:
-        self.events.append(CopyEvent(session.index, link, happening, reason))
-
-    def _refuse_logon(self, seat: CopySeat, link: int, frame: bytes, time_ns: int) -> None:
-        """The session is in use, and is not touched."""
-        message = Message()
-        message.scan(frame)
-        answer = refusal_frame(
-            LogonRequest(message),
-            seat.session.next_outgoing,
-            self.tools.timestamps.text(time_ns),
-            ALREADY_ACTIVE,
-        )
-        line = _Line(link, None)
-        line.cut = True
-        self._lines[link] = line
-        self._write(line, answer)
-        self._note(seat.session, link, "refused", ALREADY_ACTIVE.decode())

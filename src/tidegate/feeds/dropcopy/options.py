@@ -9,7 +9,7 @@ import msgspec
 
 from tidegate.config import VenueConfig
 from tidegate.config.values import ApiKey, DropCopySession
-from tidegate.model.codec import Encoder
+from tidegate.feeds.settings_text import settings_text
 
 
 class CopyKey(msgspec.Struct, frozen=True):
@@ -24,8 +24,8 @@ class CopyKey(msgspec.Struct, frozen=True):
 
 
 class CopySession(msgspec.Struct, frozen=True, kw_only=True):
-    """A drop-copy session. `account` is empty where it is of its whole firm; `settings` are
-    `SessionSettings`, as hexadecimal of their canonical bytes."""
+    """A drop-copy session. `account` is empty where it is of its whole firm; `settings` are its
+    `settings_text`."""
 
     service: str
     port: int
@@ -46,8 +46,6 @@ def copy_sessions(config: VenueConfig) -> list[CopySession]:
 
 def _session(one: DropCopySession, keys: dict[str, ApiKey]) -> CopySession:
     access = one.access
-    encoder = Encoder()
-    one.settings.save(encoder)
     return CopySession(
         service=access.service,
         port=access.port,
@@ -61,5 +59,5 @@ def _session(one: DropCopySession, keys: dict[str, ApiKey]) -> CopySession:
             CopyKey(name, base64.b64encode(keys[name].secret).decode(), keys[name].account)
             for name in access.key_names
         ],
-        settings=encoder.value().hex(),
+        settings=settings_text(one.settings),
     )

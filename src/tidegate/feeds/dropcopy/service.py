@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from tidegate.config.values import SessionId
+from tidegate.feeds.delivery import Outputs
 from tidegate.feeds.dropcopy.access import CopyAccess
-from tidegate.feeds.dropcopy.desk import CopyDesk, CopyEvent
+from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.options import CopySession
 from tidegate.feeds.dropcopy.outbound import CopyWriter
@@ -21,23 +21,21 @@ from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.feeds.follower import Follower
+from tidegate.feeds.hosts import SessionPort, wait_for_end
+from tidegate.feeds.lines import SessionEvent
+from tidegate.feeds.settings_text import settings_of
 from tidegate.feeds.times import FeedTime
 from tidegate.gateway.outbound import LinkWriter
 from tidegate.gateway.port import LinkOutput, LinkTransport
 from tidegate.gateway.shares import Shares
 from tidegate.journal import OsStorage
-from tidegate.model.codec import Decoder
-from tidegate.model.settings import SessionSettings
-from tidegate.model.time import utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
-from tidegate.session.logon import LogonRequest, refusal_frame
 from tidegate.session.reasons import KEY_DISABLED, SESSION_DISABLED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue.rollover import ROLLOVER_TEXT
 
 TICK_S: Final = 0.05
 ASK_S: Final = 0.2  # between two questions whether what was sent was read
-LOGOUT_LOOK_S: Final = 0.02
 
 _WORTH_A_WARNING: Final = ("begins_anew", "unreadable")
 
@@ -51,11 +49,9 @@ class Place(NamedTuple):
     nonce_floor: int  # milliseconds; what came before is not known
 
 
-class DropCopyService:
+class DropCopyService(SessionPort):
     """A `gateway.port.LinkHost` and `CredentialDirectory`; `access` is what the gateway checks.
     `fail` is called, once, where the process must end."""
-
-    behind = False  # nothing waits for a disk
 
     def __init__(
         self,
@@ -67,16 +63,14 @@ class DropCopyService:
         fail: Callable[[Exception], None],
     ) -> None:
         self.desk = CopyDesk()
+        super().__init__(self.desk.sessions, feed_time)
+        self.outputs = Outputs()
         self.access = CopyAccess(data, configured_keys)
         self.places: list[Place] = []
         self._follower = follower
-        self._time = feed_time
         self._fail = fail
         self._loop = asyncio.get_running_loop()
         self._log = ReportLog(data / JOURNAL_DIRECTORY, OsStorage(), follower.venue.directory)
-        self._indexes: dict[SessionId, int] = {}
-        self._outputs: dict[int, LinkOutput] = {}  # by link number
-        self._api_keys: dict[int, bytes] = {}  # by which links have logged on
         self._settings = follower.venue.settings
         self._key_count = 0  # of those that operators have added
         self._rolling_over = follower.rollover.is_on
@@ -104,13 +98,7 @@ class DropCopyService:
         self._stopping = True
         self._guarded(lambda: self.desk.log_out_all(text, self.now_ns()))
         self.pump()
-        end_s = self._loop.time() + wait_s
-        while (
-            self._loop.time() < end_s
-            and not self._failed
-            and any(seat.session.state != DISCONNECTED for seat in self.desk.seats)
-        ):
-            await asyncio.sleep(LOGOUT_LOOK_S)
+        await wait_for_end(lambda: self._failed or self.desk.is_quiet, wait_s)
         for timer in self._timers:
             timer.cancel()
         self.desk.cut_all(self.now_ns())  # before what is kept says that nobody is up
@@ -124,7 +112,7 @@ class DropCopyService:
                 self._not_saved(seat, error)
 
     def _add(self, one: CopySession, data: Path) -> None:
-        settings = SessionSettings.load(Decoder(bytes.fromhex(one.settings)))
+        settings = settings_of(one.settings)
         session_id = self.access.add(one, settings)
         venue = self._follower.venue
         file = StateFile(data, session_id)
@@ -139,7 +127,7 @@ class DropCopyService:
         reach = Reach(venue.directory, one.firm, one.account)
         index = self.desk.add_session(settings, reach, self._log, restored.state, file)
         self.places.append(Place(one, nonce_floor))
-        self._indexes[session_id] = index
+        self.indexes[session_id] = index
 
     def _look_at_log(self) -> None:
         """It may be told of as far as the replica is, where orders may wait to be cancelled."""
@@ -149,26 +137,15 @@ class DropCopyService:
 
     # --- LinkHost and CredentialDirectory ---------------------------------------------------------
 
-    def now_ns(self) -> int:
-        return self._time.now_ns()
-
     def wall_ns(self) -> int:
         return time.time_ns()
-
-    def session_index(self, sender_comp_id: bytes, target_comp_id: bytes) -> int:
-        session_id = (sender_comp_id.decode("latin-1"), target_comp_id.decode("latin-1"))
-        return self._indexes.get(session_id, -1)
-
-    def heartbeat_limits_s(self, session: int) -> tuple[int, int]:
-        settings = self.desk.seats[session].session.settings
-        return settings.heartbeat_min_s, settings.heartbeat_max_s
 
     def session_enabled(self, session: int) -> bool:
         """By the file, and by operators, who may disable its firm. (An account that is disabled
         has reports still, as its trading sessions do.)"""
         if self.places[session].options.firm in self._follower.venue.operated.disabled_firms:
             return False
-        return self.desk.seats[session].session.settings.enabled
+        return self.desk.sessions[session].settings.enabled
 
     def key_enabled(self, api_key: bytes) -> bool:
         return api_key.decode("latin-1") not in self._follower.venue.operated.disabled_keys
@@ -179,7 +156,7 @@ class DropCopyService:
         other."""
         name = api_key.decode("latin-1")
         newest = self._follower.venue.last_nonces.get(api_key, 0)
-        for session_id, index in self._indexes.items():
+        for session_id, index in self.indexes.items():
             newest = max(newest, self.desk.seats[index].state.nonces.get(name, 0))
             if name in self.access.sessions[session_id].key_names:
                 newest = max(newest, self.places[index].nonce_floor)
@@ -188,18 +165,13 @@ class DropCopyService:
     def logons_refused(self) -> bool:
         return self._stopping or self._follower.rollover.is_on
 
-    def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
-        number = 1 if session < 0 else self.desk.seats[session].session.next_outgoing
-        return refusal_frame(request, number, utc_timestamp(self.now_ns()), text)
-
     def logon(
         self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes
     ) -> int:
         """Raises `OSError`, which ends the link."""
         key = api_key.decode("latin-1")
         link = self.desk.logon(session, frame, key, nonce, self.now_ns())
-        self._outputs[link] = output
-        self._api_keys[link] = api_key
+        self.outputs.add(link, output)
         self.schedule()  # not at once: the link is not ready to write
         return link
 
@@ -216,7 +188,7 @@ class DropCopyService:
         self.schedule()
 
     def link_down(self, session: int, link: int) -> None:
-        self._forget(link)
+        self.outputs.remove(link)
         self.desk.link_down(session, link, self.now_ns())
         self.schedule()
 
@@ -228,14 +200,6 @@ class DropCopyService:
         """See `RoomWatch`."""
         self.desk.drained(link)
         self.schedule()
-
-    def output(self, link: int) -> LinkOutput | None:
-        """The link of that number, if it is up."""
-        return self._outputs.get(link)
-
-    def _forget(self, link: int) -> None:
-        self._outputs.pop(link, None)
-        self._api_keys.pop(link, None)
 
     # --- turns ------------------------------------------------------------------------------------
 
@@ -288,30 +252,24 @@ class DropCopyService:
             return False
 
     def _write(self) -> None:
-        for delivery in self.desk.take():
-            output = self._outputs.get(delivery.link)
-            if output is None:
-                continue
-            delivery.give(output)
-            if delivery.cut:
-                self._forget(delivery.link)
+        self.outputs.give(self.desk.take())
         for event in self.desk.events:
             self._tell(event)
         self.desk.events.clear()
 
-    def _tell(self, event: CopyEvent) -> None:
+    def _tell(self, event: SessionEvent) -> None:
         tell = _log.warning if event.happening in _WORTH_A_WARNING else _log.info
         tell(
             "drop_copy_" + event.happening,
-            service=self.places[event.seat].options.service,
-            sender_comp_id=self.desk.seats[event.seat].session.settings.sender_comp_id,
+            service=self.places[event.index].options.service,
+            sender_comp_id=self.desk.sessions[event.index].settings.sender_comp_id,
             link=event.link,
             reason=event.reason,
         )
 
     def _tick(self) -> None:
         self._timers[0] = self._loop.call_later(TICK_S, self._tick)
-        if self._time.may_pass(seat.session for seat in self.desk.seats):
+        if self._time.may_pass(self.desk.sessions):
             self._guarded(lambda: self.desk.tick(self.now_ns()))
         self._guarded(self._expel_by_key)
         self.schedule()
@@ -355,17 +313,17 @@ class DropCopyService:
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)
         self._look_at_log()
-        for index, seat in enumerate(self.desk.seats):
-            if seat.session.state != DISCONNECTED and not self.session_enabled(index):
+        for index, session in enumerate(self.desk.sessions):
+            if session.state != DISCONNECTED and not self.session_enabled(index):
                 self.desk.expel(index, SESSION_DISABLED, self.now_ns())
 
     def _expel_by_key(self) -> None:
         """Who has logged on by a key that is disabled now, or opens the session no more."""
-        for session_id, index in self._indexes.items():
-            session = self.desk.seats[index].session
-            api_key = self._api_keys.get(session.link)
-            if api_key is None:
+        self._look_at_log()  # as far as keys are looked at
+        for session_id, index in self.indexes.items():
+            api_key = self.desk.api_key(index)
+            if not api_key:
                 continue
-            opens = api_key.decode("latin-1") in self.access.sessions[session_id].key_names
-            if not opens or not self.key_enabled(api_key):
+            opens = api_key in self.access.sessions[session_id].key_names
+            if not opens or not self.key_enabled(api_key.encode("latin-1")):
                 self.desk.expel(index, KEY_DISABLED, self.now_ns())
