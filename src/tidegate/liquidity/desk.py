@@ -75,8 +75,8 @@ class Desk:
         self.set(settings)
 
     def set(self, settings: LiquiditySettings) -> None:
-        """Go by these settings from now on. A market whose price, or whose way of
-        walking, is the same goes on from where it is, unless a new epoch begins."""
+        """Go by these settings from now on. A market whose price and way of walking are the same
+        goes on from where it is, unless a new epoch begins."""
         now_ns = self._clock_ns()
         is_same_epoch = settings.epoch == self._settings.epoch
         markets: dict[str, Market] = {}
@@ -238,7 +238,7 @@ async def _connected(client: Client) -> None:
     while True:
         try:
             await client.connect()
-        except (ConnectFailed, LogonRefused, OSError) as error:
+        except (ConnectFailed, LogonRefused) as error:
             if str(error) != told:
                 told = str(error)
                 _log.warning(

@@ -52,7 +52,7 @@ class Market:
         self.asks_band = self.around != self.reference
 
     def refuse(self, side: Side, reason: str, now_ns: int) -> None:
-        """Whether that is news: each reason is told once."""
+        """The venue does not take that side: it rests. Each reason is told once."""
         self._rests_until_ns[side] = now_ns + int(REFUSED_S * NS_PER_S)
         self._hear(reason)
         if reason != self.refused:
