@@ -173,7 +173,7 @@ def _columns(given: list[str]) -> dict[str, str]:
 
 
 def _factor(option: str, text: str) -> Decimal:
-    from tidegate.tapes.columns import number_of
+    from tidegate.tapes.rows import number_of
 
     factor = number_of(text)
     if factor is None or factor <= 0:

@@ -12,10 +12,9 @@ from tests.scenario.settings import session, venue_settings
 from tidegate.feeds.observer import BookObserver
 from tidegate.feeds.options import FeedOptions, OwnSession, TradingSession
 from tidegate.feeds.roster import Entry, Roster
+from tidegate.feeds.settings_text import settings_text
 from tidegate.marketdata.fold import MarketData
-from tidegate.model.codec import Encoder
 from tidegate.model.instruments import SPOT
-from tidegate.model.settings import SessionSettings
 from tidegate.provision.secrets import FILE_NAME, AddedSession, open_secrets
 from tidegate.venue.controls import ADD_SESSION, ENABLE_FIRM, ENABLE_SESSION, SET_HALTED, SET_STATUS
 from tidegate.venue.directory_controls import AddSession, EnableFirm, EnableSession
@@ -28,18 +27,12 @@ NOBODY = -1
 BETA = 1  # by the order of `venue_settings`
 
 
-def encoded(settings: SessionSettings) -> str:
-    encoder = Encoder()
-    settings.save(encoder)
-    return encoder.value().hex()
-
-
 def options(data: Path) -> FeedOptions:
     """The sessions of `venue_settings` at two ports, and one at the first for market data alone."""
     trading = [
         TradingSession(
             market=SPOT, sender_comp_id=one.sender_comp_id, target_comp_id=one.target_comp_id,
-            networks=NETWORKS, tls="any", settings=encoded(one),
+            networks=NETWORKS, tls="any", settings=settings_text(one),
         )
         for one in venue_settings().sessions
     ]  # fmt: skip
@@ -47,7 +40,7 @@ def options(data: Path) -> FeedOptions:
     screen.target_comp_id = "KRAKEN-MD"
     own = OwnSession(
         market=SPOT, sender_comp_id="SCREEN", target_comp_id="KRAKEN-MD", networks=NETWORKS,
-        tls="any", settings=encoded(screen), service=L2, firm="ACME",
+        tls="any", settings=settings_text(screen), service=L2, firm="ACME",
     )  # fmt: skip
     return FeedOptions(
         data=str(data), ports={L2: 4000, L3: 4005}, sockets={L2: -1, L3: -1}, bell=-1,

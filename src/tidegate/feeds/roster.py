@@ -19,7 +19,7 @@ from tidegate.config import convert
 from tidegate.config.services import Service, market_data_services
 from tidegate.config.values import SessionAccess, SessionId
 from tidegate.feeds.options import Admission, FeedOptions
-from tidegate.model.codec import Decoder, Encoder
+from tidegate.feeds.settings_text import settings_of, settings_text
 from tidegate.model.instruments import SPOT
 from tidegate.model.settings import SessionSettings
 from tidegate.provision import ProvisionError, open_secrets
@@ -46,13 +46,13 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class _Source(NamedTuple):
-    """What an entry is made of. `settings` are the canonical bytes of a session's own, `disabled`
-    says that it may not log on whatever they say."""
+    """What an entry is made of. `settings` are the session's, as `settings_text` has them;
+    `disabled` says that it may not log on whatever they say."""
 
     service: Service
     admission: Admission
     firm: str
-    settings: bytes
+    settings: str
     disabled: bool
 
 
@@ -71,12 +71,12 @@ class Roster:
             (one.sender_comp_id, one.target_comp_id): one for one in options.trading
         }
         self._lost: set[SessionId] = set()  # added, but the file does not know from where they come
-        self._last: dict[tuple[str, bytes, bool], Entry] = {}  # of the last look
+        self._last: dict[tuple[str, str, bool], Entry] = {}  # of the last look
 
     def configured(self) -> list[Entry]:
         found: list[_Source] = []
         for trading in self._trading:
-            found += self._sources(trading, bytes.fromhex(trading.settings))
+            found += self._sources(trading, trading.settings)
         return self._taken(found + self._own_sources({}))
 
     def entries(self, venue: Venue) -> list[Entry]:
@@ -86,12 +86,10 @@ class Roster:
             admission = self._admissions.get((session.sender_comp_id, session.target_comp_id))
             if admission is None:  # lost, or the configuration names it no more
                 continue
-            encoder = Encoder()
-            session.save(encoder)
-            found += self._sources(admission, encoder.value())
+            found += self._sources(admission, settings_text(session))
         return self._taken(found + self._own_sources(venue.operated.disabled_firms))
 
-    def _sources(self, trading: Admission, settings: bytes) -> list[_Source]:
+    def _sources(self, trading: Admission, settings: str) -> list[_Source]:
         """Of a trading session: at each port of its market."""
         return [
             _Source(service, trading, "", settings, disabled=False)
@@ -101,7 +99,7 @@ class Roster:
 
     def _own_sources(self, disabled_firms: Collection[str]) -> list[_Source]:
         return [
-            _Source(service, own, own.firm, bytes.fromhex(own.settings), own.firm in disabled_firms)
+            _Source(service, own, own.firm, own.settings, own.firm in disabled_firms)
             for own, service in self._own
         ]
 
@@ -119,7 +117,7 @@ class Roster:
 
     def _entry(self, source: _Source) -> Entry:
         service = source.service
-        settings = SessionSettings.load(Decoder(source.settings))
+        settings = settings_of(source.settings)
         settings.target_comp_id = service.target_comp_id
         settings.enabled = settings.enabled and not source.disabled
         access = SessionAccess(
