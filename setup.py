@@ -29,6 +29,7 @@ WAY = (
     "feeds/desk.py",
     "feeds/dropcopy/desk.py",
     "feeds/dropcopy/outbound.py",
+    "feeds/dropcopy/owners.py",
     "feeds/dropcopy/reader.py",
     "feeds/dropcopy/reports.py",
     "feeds/dropcopy/seat.py",

@@ -24,7 +24,7 @@ from tests.scenario.settings import account, session, venue_settings
 
 from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
-from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.owners import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import Batch, LogFollower, OsStorage
@@ -60,13 +60,14 @@ def desk_of(days: Days, accounts: Sequence[str], begin: Mark, folder: Path) -> C
     """Sessions that are logged on and have read nothing; an empty account is the whole firm."""
     desk = CopyDesk()
     desk.end = begin
-    log = ReportLog(days.data / JOURNAL_DIRECTORY, OsStorage(), days.venue.directory)
+    journal = days.data / JOURNAL_DIRECTORY
+    log = ReportLog(journal, OsStorage(), days.venue.directory, begin.sequence)
     for index, name in enumerate(accounts):
         settings = session(f"COPY-{index}", "")
         settings.target_comp_id = TARGET
         file = StateFile(folder, (settings.sender_comp_id, TARGET))
-        state = file.restore(begin.sequence, START_NS, 0).state
-        desk.add_session(settings, Reach(days.venue.directory, FIRM, name), log, state, file)
+        state = file.restore(begin.sequence, START_NS, 0, START_NS).state
+        desk.add_session(settings, Reach(FIRM, name), log, state, file)
         header = f"35=A|34=1|49=COPY-{index}|56={TARGET}|52={utc_timestamp(START_NS).decode()}|"
         frame = frame_of(f"{header}98=0|108=30|141=Y|".replace("|", "\x01").encode())
         desk.logon(index, frame, "key", 1, START_NS)

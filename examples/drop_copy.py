@@ -8,14 +8,16 @@ a session with `role = "drop_copy"` (default: the first one). It may be killed a
 import asyncio
 import json
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tidegate.client import (
+    ConnectFailed,
     Credentials,
     DropCopyClient,
     Endpoint,
     ExecutionReport,
+    LogonRefused,
+    OtherReportBooked,
     SqliteReports,
 )
 
@@ -53,5 +55,9 @@ async def main(file: Path, data: Path, name: str) -> None:
 
 
 arguments = [*sys.argv[1:], *("reports.sqlite", "tidegate-data", "")[len(sys.argv) - 1 :]]
-with suppress(KeyboardInterrupt):
+try:
     asyncio.run(main(Path(arguments[0]), Path(arguments[1]), arguments[2]))
+except KeyboardInterrupt:
+    pass
+except (OSError, ConnectFailed, LogonRefused, OtherReportBooked) as error:
+    sys.exit(str(error))  # no venue has been there, or runs there; or FILE is another venue's

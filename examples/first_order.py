@@ -9,7 +9,17 @@ import json
 import sys
 from pathlib import Path
 
-from tidegate.client import Accepted, Client, Credentials, Endpoint, LogonOptions, NewOrder, Side
+from tidegate.client import (
+    Accepted,
+    Client,
+    ConnectFailed,
+    Credentials,
+    Endpoint,
+    LogonOptions,
+    LogonRefused,
+    NewOrder,
+    Side,
+)
 
 
 async def main(data: Path) -> None:
@@ -36,4 +46,7 @@ async def main(data: Path) -> None:
     await client.close()
 
 
-asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else "tidegate-data")))
+try:
+    asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else "tidegate-data")))
+except (OSError, ConnectFailed, LogonRefused) as error:  # no venue has been there, or runs there
+    sys.exit(str(error))

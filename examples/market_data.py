@@ -7,13 +7,14 @@ market data is served and who may log on. Prints the best prices after every cha
 import asyncio
 import json
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tidegate.client import (
     BookUpdate,
+    ConnectFailed,
     Credentials,
     Endpoint,
+    LogonRefused,
     MarketDataClient,
     SubscriptionLost,
     SubscriptionRefused,
@@ -52,5 +53,9 @@ async def main(symbol: str, data: Path) -> None:
 
 
 arguments = [*sys.argv[1:], *("BTC/USD", "tidegate-data")[len(sys.argv) - 1 :]]
-with suppress(KeyboardInterrupt):
+try:
     asyncio.run(main(arguments[0], Path(arguments[1])))
+except KeyboardInterrupt:
+    pass
+except (OSError, ConnectFailed, LogonRefused) as error:  # no venue has been there, or runs there
+    sys.exit(str(error))

@@ -139,10 +139,20 @@ def run(application, settings_file, *, tls):
     kind = quickfix.SSLSocketInitiator if tls else quickfix.SocketInitiator
     initiator = kind(application, store, settings)
     initiator.start()
-    print(application.received.get(timeout=10))
-    quickfix.Session.sendToTarget(new_order(), application.session_id)
-    print(application.received.get(timeout=10))
-    initiator.stop()
+    try:
+        first = application.received.get(timeout=10)
+        if first != "logged on":
+            sys.exit(first + "; does the venue run?")
+        print(first)
+        quickfix.Session.sendToTarget(new_order(), application.session_id)
+        print(application.received.get(timeout=10))
+    except queue.Empty:
+        sys.exit("no answer within 10 seconds")
+    finally:
+        initiator.stop()
 
 
-main(Path(sys.argv[1] if len(sys.argv) > 1 else "tidegate-data"))
+try:
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "tidegate-data"))
+except OSError as error:  # no venue has been there
+    sys.exit(str(error))

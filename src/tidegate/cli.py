@@ -90,7 +90,9 @@ def up(
     config: Annotated[
         Path | None, typer.Option(help="Configuration (TOML); the built-in one without it.")
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
     port_offset: Annotated[
         int | None, typer.Option(min=0, max=61528, help="Added to every port.")
     ] = None,
@@ -220,7 +222,7 @@ def dictionary(
     l3_timestamps: Annotated[
         bool,
         typer.Option(
-            "--l3-timestamps", help='For a venue with [market_data] l3_entry_time = "timestamp".'
+            "--l3-timestamps", help='For a venue with \\[market_data] l3_entry_time = "timestamp".'
         ),
     ] = False,
 ) -> None:

@@ -23,7 +23,9 @@ app = typer.Typer(
 DataOption = Annotated[Path, typer.Option("--data", help="Data directory of the venue.")]
 SettleOption = Annotated[
     float | None,
-    typer.Option(min=0, max=10, help="Seconds that clients have to answer on the way [0.2]."),
+    typer.Option(
+        min=0, max=10, help="Seconds that clients have to answer on the way.", show_default="0.2"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DATA_DEFAULT = Path("tidegate-data")

@@ -23,7 +23,9 @@ fees_app = typer.Typer(help="Fees of accounts, and fee schedules.", no_args_is_h
 app.add_typer(fees_app, name="fees")
 
 AccountArgument = Annotated[str, typer.Argument(help="Name of the account.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", help="Rows at most [500].")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", help="Rows at most.", show_default="500")
+]
 
 
 @app.command()

@@ -122,7 +122,7 @@ def add_account(
     rate_tier: Annotated[str | None, typer.Option(help="Row of the rate limits.")] = None,
     items: Annotated[
         list[str] | None,
-        typer.Option("--set", help="NAME=VALUE, what [[firm.account]] may have besides."),
+        typer.Option("--set", help="NAME=VALUE, what [\\[firm.account]] may have besides."),
     ] = None,
     data: DataOption = DATA_DEFAULT,
     as_json: JsonOption = False,
@@ -161,7 +161,7 @@ def add_session(
     sender: SenderArgument,
     account: AccountArgument,
     target: Annotated[
-        str | None, typer.Option("--target", help="TargetCompID (56) [KRAKEN-TRD].")
+        str | None, typer.Option("--target", help="TargetCompID (56).", show_default="KRAKEN-TRD")
     ] = None,
     broker: Annotated[
         bool, typer.Option("--broker", help="For the account's sub-accounts.")
@@ -171,12 +171,12 @@ def add_session(
     ] = None,
     items: Annotated[
         list[str] | None,
-        typer.Option("--set", help="NAME=VALUE, what [[firm.session]] may have besides."),
+        typer.Option("--set", help="NAME=VALUE, what [\\[firm.session]] may have besides."),
     ] = None,
     data: DataOption = DATA_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a session. What is not said is as in [session_defaults] of the configuration."""
+    """Add a session. What is not said is as in \\[session_defaults] of the configuration."""
     wanted = given(
         sender_comp_id=sender, account=account, target_comp_id=target,
         broker=True if broker else None, networks=network or None,

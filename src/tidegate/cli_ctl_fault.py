@@ -24,15 +24,19 @@ def add(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the chances; a new one without.")] = None,
     count: Annotated[
-        int | None, typer.Option(help="How often [once; with a probability without end].")
+        int | None,
+        typer.Option(help="How often.", show_default="once; with a probability without end"),
     ] = None,
     ms: Annotated[int | None, typer.Option(help="How long, in milliseconds.")] = None,
     direction: Annotated[
-        str | None, typer.Option(help="Messages that the venue has sent or received [sent].")
+        str | None,
+        typer.Option(help="Messages that the venue has sent or received.", show_default="sent"),
     ] = None,
     layer: Annotated[int | None, typer.Option(help="Of reject_next: 1, 2 or 3.")] = None,
     order: Annotated[str | None, typer.Option(help="ClOrdID (11) or OrderID (37).")] = None,
-    qty: Annotated[str | None, typer.Option(help="Of fill [all that is left].")] = None,
+    qty: Annotated[
+        str | None, typer.Option(help="Of fill.", show_default="all that is left")
+    ] = None,
     point: Annotated[
         str | None, typer.Option(help="Of crash: now, before-append or after-append.")
     ] = None,

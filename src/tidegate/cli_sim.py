@@ -10,12 +10,16 @@ EXIT_FOUND = 1
 
 
 def sim(
-    seed: Annotated[int | None, typer.Option(help="The seed; the first of many [1].")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The seed; the first of many.", show_default="1")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Run seed after seed for so long.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of a world [600].")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of a world.", show_default="600")
+    ] = None,
     shrink_it: Annotated[
         bool, typer.Option("--shrink", help="Make a failing world smaller.")
     ] = False,

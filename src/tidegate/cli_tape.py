@@ -80,7 +80,10 @@ def record(
     symbol: Annotated[str | None, typer.Option(help="One pair; all without.")] = None,
     since: Annotated[
         str | None,
-        typer.Option(help='"now", or a UTC time, 2026-11-03T09:15:00Z [the journal\'s beginning].'),
+        typer.Option(
+            help='"now", or a UTC time, 2026-11-03T09:15:00Z.',
+            show_default="the journal's beginning",
+        ),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on until interrupted (Ctrl-C).")
@@ -170,7 +173,7 @@ def _columns(given: list[str]) -> dict[str, str]:
 
 
 def _factor(option: str, text: str) -> Decimal:
-    from tidegate.tapes.columns import number_of
+    from tidegate.tapes.rows import number_of
 
     factor = number_of(text)
     if factor is None or factor <= 0:

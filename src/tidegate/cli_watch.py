@@ -17,7 +17,9 @@ def watch(
     symbol: Annotated[str, typer.Argument(help="The pair, as BTC/USD.")],
     depth: Annotated[
         int | None,
-        typer.Option(min=0, help="Price levels of a side to subscribe; 0 for all [100]."),
+        typer.Option(
+            min=0, help="Price levels of a side to subscribe; 0 for all.", show_default="100"
+        ),
     ] = None,
     data: Annotated[
         Path, typer.Option("--data", help="Data directory of the venue.")
@@ -26,7 +28,10 @@ def watch(
         bool, typer.Option("--l3", help="Single orders instead of price levels.")
     ] = False,
     comp_id: Annotated[
-        str, typer.Option("--comp-id", help="SenderCompID to log on as [the first that is free].")
+        str,
+        typer.Option(
+            "--comp-id", help="SenderCompID to log on as.", show_default="the first that is free"
+        ),
     ] = "",
     plain: Annotated[
         bool, typer.Option("--plain", help="Print a line for each update; so do pipes.")

@@ -44,9 +44,10 @@ _log = structlog.get_logger("tidegate.venue")
 
 
 class VenueService:
-    """Implements `gateway.port.VenuePort`. Runs in one event loop and one thread, but for syncs
-    and snapshots, which `workers` do. `fail` is called, once, when the journal failed: the process
-    must stop then. `doorbell` is told how far the journal is published."""
+    """The `LinkHost`, `CredentialDirectory` and `FrameSource` of `gateway.port`. Runs in one event
+    loop and one thread, but for syncs and snapshots, which `workers` do. `fail` is called, once,
+    when the journal failed: the process must stop then. `doorbell` is told how far the journal is
+    published."""
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class VenueService:
         """Whether nothing comes in any more: the venue has stopped, or its journal failed."""
         return self._closed
 
-    # --- VenuePort: questions ---------------------------------------------------------------------
+    # --- the gateway's questions ------------------------------------------------------------------
 
     def now_ns(self) -> int:
         return self._clock.now_ns()
@@ -188,7 +189,7 @@ class VenueService:
         unsynced_bytes = self._journal.tail_position - self._unpublished[0][0]
         return unsynced_bytes >= UNSYNCED_BYTES_MAX
 
-    # --- VenuePort: inputs ------------------------------------------------------------------------
+    # --- the gateway's inputs ---------------------------------------------------------------------
 
     def logon(
         self, session: int, output: LinkOutput, api_key: bytes, nonce: int, frame: bytes

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from tests.app.venue import tidegate
 from tests.peers.socket_peer import framed
+from tidegate.cli import app
 
 LOGON = framed(
     b"35=A\x0134=1\x0149=ACME\x0156=KRAKEN-TRD\x0152=20261103-09:15:00.000\x0198=0\x01108=30\x01"
@@ -18,6 +25,17 @@ ORDER = framed(
     b"35=D\x0134=2\x0149=ACME\x0156=KRAKEN-TRD\x0152=20261103-09:15:01.000\x0111=17\x01"
     b"55=BTC/USD\x0154=1\x0140=2\x0144=84000.5\x0138=0.25\x0159=1\x0160=20261103-09:15:01.000\x01"
 )
+
+
+def commands_of(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """A command and all below it, by what is typed to reach them."""
+    yield " ".join(path), command
+    if isinstance(command, TyperGroup):
+        for name, one in command.commands.items():
+            yield from commands_of(one, *path, name)
+
+
+COMMANDS = list(commands_of(get_command(app)))
 
 
 def output(*arguments: str | Path, given: bytes = b"") -> str:
@@ -115,6 +133,20 @@ def test_version() -> None:
     text = output("version")
     assert text.startswith("tidegate ")
     assert text.strip().endswith(("compiled", "interpreted"))
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[path for path, _ in COMMANDS])
+def test_help_shows_all_that_its_source_says(path: str, command: Any) -> None:
+    """A word in square brackets is markup where it is not escaped, and would not be shown."""
+    done = CliRunner().invoke(app, [*path.split(), "--help"], env={"COLUMNS": "500"})
+    shown = re.sub(r"[\s│]", "", done.output)
+    said = [command.help or ""]
+    for parameter in command.params:
+        said.append(getattr(parameter, "help", None) or "")
+        default = getattr(parameter, "show_default", None)
+        said.append(default if isinstance(default, str) else "")
+    for text in said:
+        assert re.sub(r"\s", "", text.replace("\\[", "[")) in shown, text
 
 
 def test_help_lists_the_commands() -> None:

@@ -100,7 +100,7 @@ class Life:
         open_ids = {order.order_id.decode() for order in engine.account_orders(account.index)}
         assert open_ids == set(self.acme.open_orders())
         margin = {self.orders[name] for name in self.orders if name.startswith("margin")}
-        positions = engine.positions_of(account.index)
+        positions = engine.margin.positions.of_account(account.index)
         held = self.held(margin)
         held["USD"] += sum(position.margin_money for position in positions)
         lent = sum(position.cost_money for position in positions)

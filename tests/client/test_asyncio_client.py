@@ -133,6 +133,47 @@ def test_deadline_gives_unknown_and_the_request_stays_pending() -> None:
     play(story)
 
 
+def test_a_cl_ord_id_that_is_pending_is_not_sent_again() -> None:
+    async def story(venue: SocketVenue) -> None:
+        client = venue.client()
+        await client.connect()
+        first, second = await asyncio.gather(
+            client.request(order("50000"), cl_ord_id="77"),
+            client.request(order("50001"), cl_ord_id="77"),
+            return_exceptions=True,
+        )
+        assert isinstance(first, Accepted)
+        assert first.report.price == Decimal(50000)
+        assert str(second) == "ClOrdID (11) is '77': a request with it has no answer yet"
+        assert venue.received.count(b"35=D") == 1
+        assert isinstance(await client.request(order("50002"), cl_ord_id="77"), Refused)
+        await client.close()
+
+    play(story)
+
+
+def test_everybody_who_asks_for_the_status_of_an_order_at_once_gets_it() -> None:
+    async def story(venue: SocketVenue) -> None:
+        client = venue.client(options=KEEP)
+        await client.connect()
+        placed = await resting(client)
+        request = StatusRequest(symbol="BTC/USD", order_id=placed.order_id)
+        venue.is_mute = True
+        asking = [asyncio.create_task(client.status(request, str(n))) for n in (1, 2)]
+        await venue.wait_for(b"11=2\x01")
+        await client.drop()
+        lost = [Unknown("1", "Link lost"), Unknown("2", "Link lost")]
+        assert await asyncio.gather(*asking) == lost
+        venue.is_mute = False
+        await client.connect()
+        told = await asyncio.gather(*[client.status(request, placed.cl_ord_id) for _ in range(3)])
+        assert [type(outcome) for outcome in told] == [Accepted] * 3
+        assert client.core.pending == {}
+        await client.close()
+
+    play(story)
+
+
 def test_lost_line_gives_unknown_at_once() -> None:
     async def story(venue: SocketVenue) -> None:
         client = venue.client()
@@ -254,6 +295,19 @@ def test_logon_without_an_answer_fails() -> None:
             await client.connect()
 
     play(story)
+
+
+def test_a_ca_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    absent, no_certificate = tmp_path / "absent.pem", tmp_path / "empty.pem"
+    no_certificate.touch()
+
+    async def connect(ca_file: Path) -> None:
+        credentials = Credentials("ACME", "KRAKEN-TRD", "key", SECRET)
+        await Client(Endpoint("127.0.0.1", 1, ca_file=ca_file), credentials).connect()
+
+    for ca_file, reason in ((absent, "No such file"), (no_certificate, ".*no certificate")):
+        with pytest.raises(ConnectFailed, match=f"^ca_file {ca_file}: {reason}"):
+            asyncio.run(connect(ca_file))
 
 
 def test_one_line_at_a_time() -> None:

@@ -13,7 +13,6 @@ from tidegate.client import (
     Disconnected,
     InstrumentList,
     Level,
-    LoggedOn,
     LogonOptions,
     MarketDataCore,
     MarketDataUpdate,
@@ -372,8 +371,8 @@ def test_an_instrument_list_in_fragments_and_a_refused_status() -> None:
         ({"level": 1}, "level"),
         ({"depth": -1}, "market_depth"),
         ({"book": False}, "asks for"),
-        ({"symbols": ("BTC\x01USD",)}, "can not be sent"),
-        ({"symbols": ("",)}, "can not be sent"),
+        ({"symbols": ("BTC\x01USD",)}, r"Symbol \(55\) is 'BTC\\x01USD': SOH"),
+        ({"symbols": ("",)}, r"Symbol \(55\) is empty"),
     ],
 )
 def test_what_no_request_can_say_is_not_kept(how: dict[str, object], text: str) -> None:
@@ -384,8 +383,11 @@ def test_what_no_request_can_say_is_not_kept(how: dict[str, object], text: str) 
     assert pair.core.subscriptions == []
 
 
-def test_numbers_can_go_on_where_that_is_asked_for() -> None:
-    core = MarketDataCore(Credentials("ACME", "KRAKEN-MD"), LogonOptions())
-    core.connect(START_NS)
-    assert b"141=N" in core.take_output()
-    assert LoggedOn(2, 0) not in core.take_events()
+def test_numbers_begin_anew_at_each_logon_whatever_the_options_say() -> None:
+    pair = Pair(options=LogonOptions(heart_bt_int_s=10))
+    assert kinds(pair.connect())[0] == "LoggedOn"
+    pair.core.link_lost(START_NS)
+    pair.core.connect(START_NS)
+    logon = pair.core.take_output()
+    assert b"\x0134=1\x01" in logon
+    assert b"\x01108=10\x01141=Y\x01" in logon

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
 
 from tests.client.memory_venue import START_NS, MemoryVenue, client
 from tests.client.test_session import logged_on
-from tidegate.client import Amend, DiscretionInst, NewOrder, OrdType, Request, TimeInForce
+from tidegate.client import (
+    Amend,
+    Credentials,
+    DiscretionInst,
+    NewOrder,
+    OrdType,
+    Request,
+    TimeInForce,
+)
 from tidegate.model.time import NS_PER_S
 
 HEADER = {"8", "9", "35", "34", "49", "52", "56", "10"}
@@ -89,3 +98,55 @@ def test_fields_of_an_amend() -> None:
         "11=7 37=OAAAAA-AAAAA-AAAAAB 38=2 40=4 41=6 44=79000 54=2 55=BTC/USD 59=1 "
         "60=20261103-09:15:00.000 62=20261103-09:15:01.000 99=80000 1138=0.5"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        (
+            {"order_qty": 0.1},
+            TypeError,
+            "OrderQty (38) is of type float; give a Decimal, an int or text",
+        ),
+        ({"order_qty": True}, TypeError, "OrderQty (38) is of type bool; give"),
+        ({"order_qty": "abc"}, ValueError, "OrderQty (38) is 'abc'; give digits"),
+        ({"order_qty": ""}, ValueError, "OrderQty (38) is ''; give digits"),
+        ({"price": "1e5"}, ValueError, "Price (44) is '1e5'; give digits"),
+        ({"price": "1.2.3"}, ValueError, "Price (44) is '1.2.3'; give digits"),
+        ({"stop_px": Decimal("NaN")}, ValueError, "StopPx (99) is 'NaN'; give digits"),
+        ({"self_trade_prevention": "no"}, ValueError, "SelfTradePrevention (7928) is 'no'; give"),
+        ({"symbol": 5}, TypeError, "Symbol (55) is of type int; give text"),
+        ({"symbol": None}, TypeError, "Symbol (55) is of type NoneType; give text"),
+        ({"symbol": "BTC\x01USD"}, ValueError, r"Symbol (55) is 'BTC\x01USD': SOH ends a field"),
+        ({"symbol": "\ud800"}, ValueError, r"Symbol (55) is '\ud800': half a character"),
+        ({"expire_time_ns": 1.5}, TypeError, "ExpireTime (126) is of type float; give nanoseconds"),
+        (
+            {"extra": b"58=x"},
+            ValueError,
+            "extra is b'58=x'; give fields as tag=value, each ended by",
+        ),
+        ({"extra": b"x\x01"}, ValueError, r"extra is b'x\x01'; give fields"),
+        ({"extra": "58=x"}, TypeError, "extra is of type str; give bytes"),
+    ],
+)
+def test_what_can_not_be_sent_is_refused_with_field_and_rule_and_costs_nothing(
+    given: dict[str, object], error: type[Exception], text: str
+) -> None:
+    server = MemoryVenue()
+    core = client()
+    line = logged_on(server, core)
+    with pytest.raises(error, match=re.escape(text)):
+        core.submit(NewOrder(**(NEW | {"price": "5"} | given)), START_NS)  # type: ignore[arg-type]
+    assert core.pending == {}
+    assert core.take_output() == b""
+    extra = b"58=x\x01528=A\x01"
+    cl_ord_id = core.submit(NewOrder(**(NEW | {"price": "99999", "extra": extra})), START_NS)  # type: ignore[arg-type]
+    line.step(START_NS)
+    ((answered, _),) = core.take_answers()
+    assert answered == cl_ord_id
+
+
+@pytest.mark.parametrize("secret", ["geheimnis!", "schlüssel"])
+def test_a_secret_that_is_no_base64_is_told_without_showing_it(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"^api_secret is not base64$"):
+        Credentials("ACME", "KRAKEN-TRD", "key", secret)

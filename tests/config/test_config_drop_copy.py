@@ -1,13 +1,21 @@
 """Drop-copy sessions: whose reports, by which keys, at which port."""
 
 import json
+from pathlib import Path
 
 import pytest
 from msgspec.structs import fields
 
 from tests.config.fixed_secrets import FixedSecrets
 from tidegate.config import check, load
-from tidegate.config.schema import SessionItems
+from tidegate.config.additions import added_session
+from tidegate.config.schema import SessionItems, SessionTable
+from tidegate.control.directory_commands import access_book
+from tidegate.provision import open_secrets
+from tidegate.provision.secrets import AddedSession
+from tidegate.venue import controls
+from tidegate.venue.controls import NO_SESSION, AddSession
+from tidegate.venue.machine import Venue
 
 FIRM = """
 [[firm]]
@@ -121,3 +129,49 @@ def test_what_is_of_orders_is_refused_where_none_are_entered(role: str, what: st
         assert problem.path == f"firm[0].session[1].{name}"
         assert problem.rule == f"{name} is for trading: {what} enters no orders"
     assert check(f"[session_defaults]\ncancel_on_disconnect = false\n{text}") == []
+
+
+@pytest.mark.parametrize("role", ["trading", "drop_copy"])
+def test_no_other_session_with_credentials_has_its_comp_ids(role: str) -> None:
+    """Or the bytes of one Logon would open both."""
+    copy = COPY + 'account = "A-1"\n'
+    twin = f'''
+[[firm.session]]
+sender_comp_id = "COPY"
+target_comp_id = "KRAKEN-DC"
+role = "{role}"
+account = "A-1"
+'''
+    for text in (FIRM + copy + twin, FIRM + twin + copy):
+        (problem,) = check(text)
+        assert problem.path == "firm[0].session[2].sender_comp_id"
+        assert problem.rule.startswith("session COPY -> KRAKEN-DC is used twice, first in line ")
+    other = twin.replace("KRAKEN-DC", "KRAKEN-DC-2")
+    assert check(FIRM + copy + other) == []
+
+
+def test_a_session_of_operators_goes_where_the_file_gives_its_comp_ids_to_a_drop_copy(
+    tmp_path: Path, secrets: FixedSecrets
+) -> None:
+    """It could be added before, and not by this file."""
+    table = SessionTable(sender_comp_id="COPY", target_comp_id="KRAKEN-DC", account="A-1")
+    before, now = load(FIRM, secrets), load(FIRM + COPY + 'account = "A-1"\n', secrets)
+    venue = Venue()
+    venue.configure(before.settings.encode(), 1)
+    control = AddSession(added_session(before, "A", table).settings)
+    venue.control(controls.ADD_SESSION, NO_SESSION, control.encode(), 2)
+    kept = open_secrets(tmp_path)
+    kept.add_session(
+        AddedSession(
+            sender_comp_id="COPY", target_comp_id="KRAKEN-DC", networks=["127.0.0.0/8"],
+            nonce_window_ms=5_000, tls="any",
+        )
+    )  # fmt: skip
+    book, left_out = access_book(before, venue, kept)
+    assert (("COPY", "KRAKEN-DC") in book.sessions, left_out) == (True, [])
+    book, (told,) = access_book(now, venue, kept)
+    assert ("COPY", "KRAKEN-DC") not in book.sessions
+    assert told == (
+        "session COPY KRAKEN-DC: sender_comp_id and target_comp_id are those of a drop copy of "
+        "the configuration: COPY -> KRAKEN-DC"
+    )

@@ -306,7 +306,7 @@ def test_fees_of_accounts(secrets: FixedSecrets) -> None:
         "as-parent": (400, 1_400, "tier", True),
         "own": (0, 1, "tier", True),
         "percent": (15_000, 1_000_000, "", False),
-        "as-percent": (15_000, 1_000_000, "percent", True),
+        "as-percent": (15_000, 1_000_000, "percent", False),
     }
 
 

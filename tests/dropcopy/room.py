@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.history.days import Days
+from tests.history.days import START_NS, Days
 from tests.peers.socket_peer import Frame, parse, take_frames
 from tests.scenario.settings import session as trading_session
 from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.options import CopyKey, CopySession
-from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.owners import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
@@ -160,6 +160,7 @@ class CopyRoom:
         self.clients: dict[int, CopyClient] = {}  # by link
         self.answers: list[tuple[CopyClient, int, str]] = []
         self.seats: list[CopySeat] = []
+        self.wall_ns = START_NS  # of the machine
         self._wanted: list[tuple[str, str, str]] = []
         self.desk = CopyDesk()
         self._log = self._open_log()
@@ -167,7 +168,8 @@ class CopyRoom:
     def _open_log(self) -> ReportLog:
         """Of one process, for all of its sessions."""
         accounts = self.days.venue.directory
-        return ReportLog(self.data / JOURNAL_DIRECTORY, OsStorage(), accounts)
+        journal = self.data / JOURNAL_DIRECTORY
+        return ReportLog(journal, OsStorage(), accounts, self.end.sequence)
 
     @property
     def end(self) -> Mark:
@@ -179,17 +181,26 @@ class CopyRoom:
         self._seat(name, firm, account)
         return CopyClient(self, len(self.seats) - 1, name)
 
+    def give(self, name: str, firm: str, account: str) -> None:
+        """The file makes a session a drop copy of another account, for the next process."""
+        self._wanted = [
+            (name, firm, account) if wanted[0] == name else wanted for wanted in self._wanted
+        ]
+
     def _seat(self, name: str, firm: str, account: str) -> None:
         self.desk.end = self.end
         file = StateFile(self.data, (name, TARGET))
         venue = self.days.venue
-        restored = file.restore(self.end.sequence, self.days.now_ns, venue.rollover.at_ns)
-        reach = Reach(venue.directory, firm, account)
+        restored = file.restore(
+            self.end.sequence, self.days.now_ns, venue.rollover.at_ns, self.wall_ns
+        )
+        reach = Reach(firm, account)
         self.desk.add_session(settings_of(name), reach, self._log, restored.state, file)
         self.seats = self.desk.seats
 
     def die(self) -> None:
         """kill -9 of the process that serves drop copies; another one comes."""
+        self.wall_ns += NS_PER_S
         self.desk = CopyDesk()
         self._log = self._open_log()
         self.seats = []
@@ -216,6 +227,7 @@ class CopyRoom:
     def follow(self) -> None:
         self.desk.end = self.end
         self.desk.is_settled = not self.days.venue.trading.cancels.pending
+        self._log.seen.look(self.end.sequence)
         while self.desk.step(self.days.now_ns):
             self.deliver()
         self.deliver()

@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.peers.socket_peer import Frame, framed, take_frames, utc_now
-from tidegate.client import Credentials, DropCopyClient, Endpoint, SqliteReports
+from tidegate.client import (
+    Credentials,
+    DropCopyClient,
+    Endpoint,
+    LogonOptions,
+    OtherReportBooked,
+    SqliteReports,
+)
 from tidegate.client.events import Disconnected, ExecutionReport, LoggedOn
 
 SECRET = "c2VjcmV0"
 REPORT = (
-    "37=O1|11=1|17=E{0}|150=0|39=0|55=BTC/USD|54=1|40=2|44=20000|59=1|38=1|151=1|14=0|6=0|60={1}|"
+    "37=O1|11=1|17=E{0}|150=0|39=0|55=BTC/USD|54=1|40=2|44=20000|59=1|38={1}|151={1}|14=0|6=0|"
+    "60=20261103-09:15:00.000|"
 )
 
 
@@ -25,6 +33,8 @@ class Feed:
     def __init__(self) -> None:
         self.came: list[Frame] = []
         self.lines = 0
+        self.first = 1  # ExecID of the first report
+        self.qty = 1
         self.answered = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,8 +47,8 @@ class Feed:
                 if frame.type == "A":
                     writer.write(self._message("A", 1, "98=0|108=30|141=Y|"))
                     writer.write(
-                        self._message("8", 2, REPORT.format(1, utc_now()))
-                        + self._message("8", 3, REPORT.format(2, utc_now()))
+                        self._message("8", 2, REPORT.format(self.first, self.qty))
+                        + self._message("8", 3, REPORT.format(self.first + 1, self.qty))
                         + self._message("1", 4, "112=READ-1-4|")
                     )
                 if frame.type == "0":
@@ -73,6 +83,7 @@ def client_of(port: int, store: SqliteReports) -> DropCopyClient:
         Endpoint("127.0.0.1", port, tls=False),
         Credentials("COPY", "KRAKEN-DC", "key", SECRET),
         store,
+        LogonOptions(heart_bt_int_s=10),
         reconnect_delays_s=(0.0,),
     )
 
@@ -94,7 +105,44 @@ def test_a_question_is_answered_behind_what_was_booked(tmp_path: Path) -> None:
         other.close()
         assert feed.came[-1].get(112) == "READ-1-4"
         server.close()
-        await client.line.drop()
+        await client.drop()
+
+    asyncio.run(play())
+
+
+def test_an_exec_id_that_is_booked_with_another_report_ends_the_client(tmp_path: Path) -> None:
+    """As where the venue's data were thrown away, and its ExecIDs begin anew."""
+
+    async def play() -> None:
+        store = SqliteReports(tmp_path / "reports")
+        feed, server, port = await feed_on_a_port()
+        first = client_of(port, store)
+        await first.connect()
+        await asyncio.wait_for(feed.answered.wait(), 10)
+        await first.drop()
+        feed.answered.clear()
+        again = client_of(port, store)
+        await again.connect()  # the same reports under other times of sending
+        await asyncio.wait_for(feed.answered.wait(), 10)
+        assert again.core.repeated == 2
+        logons = [frame for frame in feed.came if frame.type == "A"]
+        assert [(logon[34], logon[108], logon[141]) for logon in logons] == [("1", "10", "Y")] * 2
+        await again.drop()
+        feed.qty = 2
+        feed.first = 0  # E0 is new to the file, E1 is not
+        came = len(feed.came)
+        wiped = client_of(port, store)
+        await wiped.connect()
+        with pytest.raises(OtherReportBooked, match=r"reports: ExecID \(17\) E1 is booked with"):
+            await asyncio.wait_for(collect(wiped), 10)
+        assert [frame.type for frame in feed.came[came:]] == ["A"], "nothing was answered"
+        store.commit()
+        assert store.exec_ids() == ["E1", "E2"]
+        server.close()
+
+    async def collect(client: DropCopyClient) -> None:
+        async for event in client:
+            assert not isinstance(event, ExecutionReport) or event.exec_id == "E0"
 
     asyncio.run(play())
 

@@ -18,7 +18,7 @@ from tidegate.feeds.dropcopy.desk import MESSAGES_PER_STEP, MESSAGES_PER_TURN
 from tidegate.feeds.dropcopy.reports import Report
 from tidegate.feeds.dropcopy.seat import NUMBERS_RESERVED
 from tidegate.feeds.dropcopy.sent import Sent
-from tidegate.feeds.dropcopy.state import CopyState
+from tidegate.feeds.dropcopy.state import CopyState, StateFile
 from tidegate.journal import segment_positions
 from tidegate.journal.storage import OsStorage
 from tidegate.model.time import NS_PER_S, utc_timestamp
@@ -130,7 +130,7 @@ def state_of(**changes: object) -> bytes:
         (state_of().replace(b"sent", b"tens"), "is damaged"),
         (sealed(b"{}{"), "is of another version"),
         (state_of(new=1), "is of another version"),
-        (state_of(format=2), "has format 2, not 1"),
+        (state_of(format=3), "has format 3, not 2"),
     ],
 )
 def test_a_file_that_is_not_what_it_was_costs_repetition_alone(
@@ -145,7 +145,7 @@ def test_a_file_that_is_not_what_it_was_costs_repetition_alone(
     seat = room.seats[0]
     confirmed = len(client.booked)
     seat.file.path.write_bytes(content)
-    restored = seat.file.restore(room.end.sequence, room.days.now_ns, 0)
+    restored = seat.file.restore(room.end.sequence, room.days.now_ns, 0, room.wall_ns)
     assert reason in restored.damage
     room.die()
     client.received.clear()
@@ -155,6 +155,34 @@ def test_a_file_that_is_not_what_it_was_costs_repetition_alone(
     assert len({frame[17] for frame in again}) == confirmed
     assert {frame.get(97) for frame in again} == {"Y"}
     assert client.booked == room.truth("ACME")
+
+
+def test_no_two_sessions_share_a_file_whatever_their_names(tmp_path: Path) -> None:
+    """Nor is one the file that another one is written aside to."""
+    long = '"' * 64
+    session_ids = [
+        ("A~B", "C"), ("A", "B~C"), ("A-B", "C"), ("A", "B-C"), ("a", "b-c"), ("A/", "B"),
+        ("A", "X"), ("A", "X.new"), ("..", "/"), (long, long), (long, long[1:] + "'"),
+    ]  # fmt: skip
+    files = [StateFile(tmp_path, session_id) for session_id in session_ids]
+    for _ in range(2):
+        for lines, file in enumerate(files):
+            file.save(*file.content(CopyState(lines=lines)))
+    assert [file.load().lines for file in files] == list(range(len(files)))
+    assert len({file.path.name.lower() for file in files}) == len(files)
+    assert files[0].path.name.startswith("A_B-C.")
+
+
+def test_a_file_under_the_name_that_an_earlier_version_gave_it_is_not_passed_over_in_silence(
+    tmp_path: Path,
+) -> None:
+    file = StateFile(tmp_path, ("A/B", "C"))
+    file.path.parent.mkdir()
+    former = file.path.with_name("A%2FB~C")
+    former.write_bytes(b"")
+    assert file.restore(1, 1, 0, 1).damage == f"{former} is of an earlier version"
+    file.save(*file.content(CopyState(lines=7)))
+    assert file.restore(1, 1, 0, 1).damage == ""
 
 
 def test_a_mark_of_a_longer_log_than_there_is_begins_with_the_oldest_report(
@@ -334,7 +362,7 @@ def test_a_rollover_that_is_planned_anew_resets_nothing(tmp_path: Path) -> None:
     state = CopyState(reserved=500, rollover_ns=100)
     for time_ns, next_ns, reserved in ((99, 300, 500), (100, 100, 500), (100, 300, 1)):
         file.save(*file.content(state))
-        assert file.restore(1, time_ns, next_ns).state.reserved == reserved
+        assert file.restore(1, time_ns, next_ns, 1).state.reserved == reserved
 
 
 def test_the_newest_numbers_are_kept_and_the_oldest_are_not() -> None:

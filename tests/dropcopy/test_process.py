@@ -22,6 +22,9 @@ from tests.dropcopy.clients import Booker, body, login, venue_with_copies
 from tests.feeds.clients import feeds_process, rest, trader
 from tests.peers.socket_peer import Frame, Nonces, Peer, PeerClosed, utc_now
 from tidegate.client import SqliteReports
+from tidegate.control.client import ask as ctl_ask
+from tidegate.control.protocol import ControlError
+from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.feeds.outbound import FULL_BYTES
 from tidegate.feeds.status import ask
 
@@ -86,10 +89,19 @@ def test_who_may_not_is_told_so(
         assert peer.read_to_end() == []
 
 
-def test_a_drop_copy_key_does_not_open_a_trading_session_of_that_name(venue: Venue) -> None:
+def test_what_opens_a_drop_copy_opens_no_trading_session_and_none_can_be_added_that_it_would(
+    venue: Venue,
+) -> None:
+    added = {"sender_comp_id": "COPY", "target_comp_id": "KRAKEN-DC", "account": "ACME-1"}
+    with pytest.raises(ControlError, match="those of a drop copy of the configuration: COPY -> K"):
+        ctl_ask(venue.data, "session-add", added)
     port = venue.ready["ports"]["spot_trading"]
-    with Peer(replace(login(venue, "COPY"), port=port)) as peer:
-        assert peer.logon()[58] == "Logon failed: unknown CompID"
+    with Booker(venue) as copy, Peer(replace(login(venue, "COPY"), port=port)) as peer:
+        message = copy.logon_message("98=0|108=30|141=Y")
+        copy.socket.sendall(message)
+        assert copy.receive().type == "A"
+        peer.socket.sendall(message)
+        assert peer.receive()[58] == "Logon failed: unknown CompID"
 
 
 def test_where_a_logon_can_not_be_kept_nobody_is_let_in_and_nothing_else_suffers(
@@ -125,7 +137,7 @@ def test_a_nonce_is_good_once_and_in_its_window(tmp_path: Path) -> None:
             late = str(int(Nonces.next()) - 3_600_000)
             copy.socket.sendall(copy.logon_message(nonce=late))
             assert copy.receive()[58].startswith("Logon failed: nonce outside")
-        path = venue.data / "drop_copy" / "COPY~KRAKEN-DC"
+        path = StateFile(venue.data, ("COPY", "KRAKEN-DC")).path
         process = feeds_process(venue)
         path.write_bytes(path.read_bytes()[:-3])
         os.kill(process, signal.SIGKILL)

@@ -14,13 +14,16 @@ import pytest
 from tests.dropcopy.room import TARGET, CopyRoom, copy_of, unwritable
 from tests.history.days import Days
 from tests.peers.socket_peer import take_frames
+from tests.scenario.settings import session
 from tidegate.feeds.dropcopy.options import CopyKey
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.dropcopy.state import StateFile
+from tidegate.journal import OsStorage, segment_positions
 from tidegate.model.time import NS_PER_S, utc_timestamp
+from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.venue import controls
-from tidegate.venue.controls import EnableKey
+from tidegate.venue.controls import NO_SESSION, AddSession, EnableKey
 from tidegate.wire.render import frame_of
 
 FIRMS = {"ACME": "ACME-1", "BETA": "BETA-1"}
@@ -75,6 +78,11 @@ class Service:
         self.follower.position = self.days.journal.tail_position
         self.follower.sequence = self.days.journal.next_sequence
 
+    def follows(self) -> None:
+        """The replica is where the venue is."""
+        self.follow()
+        self.service.advanced()
+
     def _fail(self, error: Exception) -> None:
         self.failures.append(error)
         self.failed.set()
@@ -97,8 +105,7 @@ class Service:
     def reports(self) -> None:
         """There are reports."""
         self.days.play(60)
-        self.follow()
-        self.service.advanced()
+        self.follows()
 
     def asks(self) -> None:
         """It wants to know whether a report was read."""
@@ -205,7 +212,7 @@ def test_who_is_sent_away_by_a_key_is_told_all_that_was_before_that(tmp_path: Pa
             days.order("ACME")
             days.end_turn()
         disabled = EnableKey("ACME", on=False)
-        days.control(controls.NO_SESSION, controls.ENABLE_KEY, disabled)
+        days.control(NO_SESSION, controls.ENABLE_KEY, disabled)
         days.end_turn()
         one.follow()
         wire = one.wires[0]
@@ -229,3 +236,34 @@ def test_a_damaged_file_keeps_those_out_alone_whose_keys_open_its_session(tmp_pa
     acme, beta = asyncio.run(nonces())
     assert acme > 1
     assert beta == 1
+
+
+def test_it_remembers_whose_a_session_is_that_operators_added_before_what_is_left_of_the_log(
+    tmp_path: Path,
+) -> None:
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1, segment_bytes_max=16 * 1024))
+        days = one.days
+        for index, link in enumerate(one.links):
+            one.service.link_down(index, link)
+        days.control(NO_SESSION, controls.ADD_SESSION, AddSession(session("LATE", "ACME-1")))
+        days.end_turn()
+        one.follows()
+        days.play(300)
+        body = b"11=1\x0155=BTC/USD\x0154=1\x0140=2\x0138=0.1\x0144=1000\x0159=1\x01"
+        days.send("LATE", b"D", body + b"60=%s\x01" % utc_timestamp(days.now_ns))
+        days.end_turn()
+        one.follows()
+        journal = tmp_path / JOURNAL_DIRECTORY
+        for base in segment_positions(OsStorage(), journal)[:2]:
+            (journal / f"{base:020d}.log").unlink()
+        wire: Any = Wire()
+        logon = one._frame("ACME", "A", 1, "98=0|108=30|141=Y")
+        one.service.logon(0, wire, b"ACME", 2, logon)
+        for _ in range(100):
+            one.service.pump()
+        told = [frame[11] for frame in take_frames(wire.data) if frame.type == "8"]
+        assert len(told) > 1
+        assert told[-1] == "1"
+
+    asyncio.run(serve())

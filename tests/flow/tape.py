@@ -13,8 +13,9 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
+from tidegate.tapes.columns import TapeMapping
 from tidegate.tapes.events import ADD, TRADE, TapeEvent
+from tidegate.tapes.rows import Tape, TapeInstrument
 from tidegate.tapes.source import open_source
 
 SYMBOL = "BTC/USD"

@@ -88,5 +88,5 @@ class CoreFeeds:
             for delivery in self._desk.take(now_ns):
                 line = self._lines[delivery.link]
                 line.inbox += line.from_venue.feed(delivery.data)
-                assert line.from_venue.garbled_count == 0
+                assert line.from_venue.garbled_bytes == 0
                 line.cut = line.cut or delivery.cut

@@ -236,7 +236,7 @@ class CoreVenue:
             assert not fault, (fault, frame)
         line.inbox += frames
         assert line.from_venue.waiting_bytes == 0
-        assert line.from_venue.garbled_count == 0
+        assert line.from_venue.garbled_bytes == 0
         if dispatch.kind == ANSWER:
             line.cut = True
 

@@ -75,7 +75,7 @@ def test_any_mixture(types: str, data: st.DataObject) -> None:
     assert described(frames) == reference(types, begin, end)
     framer = Framer()
     assert framer.feed(b"".join(frames)) == frames
-    assert framer.garbled_count == 0
+    assert framer.garbled_bytes == 0
 
 
 def test_which_types_are_left_out() -> None:

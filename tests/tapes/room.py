@@ -28,7 +28,7 @@ from tidegate.engine.events import Event
 from tidegate.journal import LogFollower, OsStorage
 from tidegate.model.orders import EXEC_TRADE, TAKER
 from tidegate.recovery import JOURNAL_DIRECTORY
-from tidegate.tapes.columns import TapeInstrument
+from tidegate.tapes.rows import TapeInstrument
 from tidegate.venue.effects import RefusalNote, SessionNote
 from tidegate.venue.machine import Venue
 from tidegate.venue.observing import VenueObserver

@@ -19,7 +19,8 @@ from tests.venue_process import VenueProcess
 from tidegate.client import Client, LogonOptions, Side
 from tidegate.control.client import ask
 from tidegate.tapes.events import ADD, TapeEvent
-from tidegate.tapes.player import TapePlayer, TapeStopped
+from tidegate.tapes.player import TapePlayer
+from tidegate.tapes.sessions import TapeStopped
 
 HOUR_NS = 3_600 * 10**9
 SENT = re.compile(r"sent: (\d+) new, 0 cancels, 0 amends; 0 not sent")

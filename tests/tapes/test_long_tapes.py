@@ -15,10 +15,12 @@ import pytest
 from tests.tapes.room import BTC, CONFIG, ORDERS
 from tests.venue_process import VenueProcess
 from tidegate.client import LogonOptions, Side
-from tidegate.tapes.columns import LEFT_OUT_AT_ONCE, Tape, TapeMapping
+from tidegate.tapes.columns import TapeMapping
 from tidegate.tapes.events import ADD, CANCEL, TRADE, TapeEvent
-from tidegate.tapes.player import PlayedOrder, Summary, TapeInterrupted, TapePlayer
+from tidegate.tapes.player import TapeInterrupted, TapePlayer
 from tidegate.tapes.reading import HEAD_EVENTS, Reading
+from tidegate.tapes.rows import LEFT_OUT_AT_ONCE, Tape
+from tidegate.tapes.sessions import PlayedOrder, Summary
 from tidegate.tapes.source import open_source
 
 

@@ -26,9 +26,10 @@ from tests.tapes.room import (
 from tests.venue_process import VenueProcess
 from tidegate.client import Accepted, NewOrder, Side
 from tidegate.control.client import ask
-from tidegate.tapes.columns import Tape, TapeMapping
+from tidegate.tapes.columns import TapeMapping
 from tidegate.tapes.events import TapeEvent
 from tidegate.tapes.reading import HEAD_EVENTS
+from tidegate.tapes.rows import Tape
 from tidegate.tapes.source import open_source
 
 KRAKEN = Path(__file__).resolve().parents[3] / "shared/data/kraken-xbtusdt-trades-20251110.csv.gz"

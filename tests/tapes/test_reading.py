@@ -12,8 +12,9 @@ import pytest
 
 from tests.tapes.room import BTC, ORDERS
 from tidegate.client import Side
-from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
+from tidegate.tapes.columns import TapeMapping
 from tidegate.tapes.events import TapeError, TapeEvent, joined
+from tidegate.tapes.rows import Tape, TapeInstrument
 from tidegate.tapes.source import open_source
 
 ETH = TapeInstrument(symbol="ETH/USD", tick=Decimal("0.01"), price_decimals=2)

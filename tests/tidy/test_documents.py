@@ -21,3 +21,13 @@ def test_links_lead_somewhere() -> None:
         if "://" not in target and not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_architecture_names_every_room() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    package = ROOT / "src" / "tidegate"
+    rooms = [f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()]
+    rooms += [
+        path.name for path in package.glob("*.py") if not path.name.startswith(("__", "cli_"))
+    ]
+    assert [room for room in sorted(rooms) if f"`{room}`" not in text] == []

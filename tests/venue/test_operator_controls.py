@@ -12,7 +12,7 @@ import pytest
 from tests.scenario.core_venue import START_NS, CoreVenue
 from tests.scenario.player import Player
 from tests.scenario.script import Script
-from tests.scenario.settings import TARGET, account, session, venue_settings
+from tests.scenario.settings import TARGET, account, change, session, venue_settings
 from tests.venue.test_machine import logon, order, started
 from tidegate.engine.ledger import EXTERNAL
 from tidegate.model.fees import FeeSchedule, FeeTier
@@ -322,6 +322,33 @@ def test_an_account_with_more_orders_than_a_record_cancels_loses_all_of_them() -
     venue.tick(START_NS)
     assert venue.engine.open_order_count == 0
     assert venue.engine.ledger.held(0, "USD") == 0
+
+
+def test_what_settings_disable_or_drop_loses_its_orders_when_the_process_starts() -> None:
+    for changes in (
+        [("session", "ACME enabled=N")],
+        [("account", "ACME-1 enabled=N")],
+        [("without", "ACME")],
+        [("without", "ACME"), ("without", "ACME-1")],
+    ):
+        venue = Venue()
+        venue.configure(venue_settings().encode(), START_NS)
+        venue.start(START_NS)
+        logon(venue, 1, text=b"8674=1\x01")  # it would keep them over a lost line
+        venue.frames(0, 1, [order(2, 1), order(3, 2)], START_NS)
+        venue.start(START_NS)
+        assert venue.engine.open_order_count == 2
+        settings = venue_settings()
+        for kind, text in changes:
+            change(settings, kind, text)
+        venue.configure(settings.encode(), START_NS)
+        venue.start(START_NS)
+        assert venue.engine.open_order_count == 0
+        assert venue.engine.ledger.held(0, "USD") == 0
+        again = Venue()
+        again.replay(venue.take_turn(), 0)
+        venue.commit(0)
+        assert again.digest() == venue.digest()
 
 
 def test_an_instrument_that_is_new_while_the_venue_is_halted_is_halted() -> None:

@@ -119,7 +119,7 @@ def test_it_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("NO/PAIR",), "the venue refuses: Unknown symbol: NO/PAIR"),
-        (("",), "the value of 55 is '', which can not be sent"),
+        (("",), "Symbol (55) is empty"),
         (("BTC/USD", "--comp-id", "BETA"), "no session of SenderCompID BETA; there are ACME"),
     ],
 )

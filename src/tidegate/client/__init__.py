@@ -33,8 +33,10 @@ from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.drop_copy import (
     DropCopyClient,
     DropCopyCore,
+    OtherReportBooked,
     ReportStore,
     SqliteReports,
+    report_body,
 )
 from tidegate.client.events import (
     AnswersLost,
@@ -153,6 +155,7 @@ __all__ = [
     "OrdType",
     "Order",
     "OrderBook",
+    "OtherReportBooked",
     "Outcome",
     "PendingRequest",
     "Received",
@@ -174,4 +177,5 @@ __all__ = [
     "TradingSessionStatus",
     "Unknown",
     "UnreadableMarketData",
+    "report_body",
 ]

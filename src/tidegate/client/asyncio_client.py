@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tidegate.client.connection import ANSWER_TIMEOUT_S, EVENTS_MAX, Connection, Endpoint
 from tidegate.client.core import Answer, ClientCore, pending_key
@@ -30,6 +32,18 @@ from tidegate.client.orders import (
 )
 from tidegate.client.outcomes import Accepted, MassCanceled, Outcome, Refused, Unknown
 from tidegate.client.session_core import Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Somebody who waits for what becomes of a request."""
+
+    cl_ord_id: str
+    outcome: asyncio.Future[Outcome]
+
+    def end(self, outcome: Outcome) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
 
 
 class Client(Connection):
@@ -59,7 +73,7 @@ class Client(Connection):
             reconnect_delays_s=reconnect_delays_s,
             clock_ns=clock_ns,
         )
-        self._waiting: dict[str, tuple[str, asyncio.Future[Outcome]]] = {}
+        self._waiting: dict[str, list[_Waiting]] = {}  # by key in `core.pending`
         self._canceled_sinks: list[list[ExecutionReport]] = []
 
     # --- requests -------------------------------------------------------------------------------
@@ -78,20 +92,15 @@ class Client(Connection):
         """Send a request and wait for its first answer. `Unknown` when the deadline passes or the
         line is lost first; what became of it is then seen from the events. Raises as
         `ClientCore.submit`."""
-        loop = asyncio.get_running_loop()
         cl_ord_id = self.core.submit(request, self._clock_ns(), cl_ord_id)
-        key = pending_key(request, cl_ord_id)
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting[key] = (cl_ord_id, future)
-        try:
-            self.pump()
-            async with asyncio.timeout(timeout_s):
-                await self._drain()
-                return await future
-        except TimeoutError:
-            return Unknown(cl_ord_id, f"no answer within {timeout_s:g} s")
-        finally:
-            self._waiting.pop(key, None)
+        with self._wait(pending_key(request, cl_ord_id), cl_ord_id) as answered:
+            try:
+                self.pump()
+                async with asyncio.timeout(timeout_s):
+                    await self._drain()
+                    return await answered
+            except TimeoutError:
+                return Unknown(cl_ord_id, f"no answer within {timeout_s:g} s")
 
     async def place(self, order: NewOrder, *, timeout_s: float = ANSWER_TIMEOUT_S) -> Outcome:
         """35=D; the first answer is its New report (150=0), or a refusal."""
@@ -109,7 +118,8 @@ class Client(Connection):
     async def status(
         self, request: StatusRequest, cl_ord_id: str, *, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Outcome:
-        """35=H with the order's own ClOrdID (11); the answer has ExecType (150) I."""
+        """35=H with the order's own ClOrdID (11); the answer has ExecType (150) I. Several at once
+        about one order all get the first answer that comes."""
         return await self.request(request, cl_ord_id=cl_ord_id, timeout_s=timeout_s)
 
     async def mass_cancel(
@@ -117,29 +127,26 @@ class Client(Connection):
     ) -> MassCanceled | Refused | Unknown:
         """35=q, and the reports it brings. The dialect has no answer for the request as such, so a
         TestRequest (35=1) behind it shows the end: exact where the venue answers in sequence."""
-        loop = asyncio.get_running_loop()
         now_ns = self._clock_ns()
         cl_ord_id = self.core.submit(request, now_ns)
-        refused: asyncio.Future[Outcome] = loop.create_future()
-        passed: asyncio.Future[bool] = loop.create_future()
+        passed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         barrier = self.core.barrier(now_ns)
         canceled: list[ExecutionReport] = []
-        self._waiting[cl_ord_id] = (cl_ord_id, refused)
         self._barriers[barrier] = passed
         self._canceled_sinks.append(canceled)
-        try:
-            self.pump()
-            async with asyncio.timeout(timeout_s):
-                await self._drain()
-                # A refusal comes before the barrier, so the barrier alone is waited for; a lost
-                # line ends it too.
-                await passed
-        except TimeoutError:
-            return Unknown(cl_ord_id, f"no answer within {timeout_s:g} s")
-        finally:
-            self._waiting.pop(cl_ord_id, None)
-            self._barriers.pop(barrier, None)
-            self._canceled_sinks.remove(canceled)
+        with self._wait(cl_ord_id, cl_ord_id) as refused:
+            try:
+                self.pump()
+                async with asyncio.timeout(timeout_s):
+                    await self._drain()
+                    # A refusal comes before the barrier, so the barrier alone is waited for; a lost
+                    # line ends it too.
+                    await passed
+            except TimeoutError:
+                return Unknown(cl_ord_id, f"no answer within {timeout_s:g} s")
+            finally:
+                self._barriers.pop(barrier, None)
+                self._canceled_sinks.remove(canceled)
         if refused.done():
             outcome = refused.result()
             assert not isinstance(outcome, Accepted), "no report has a mass cancel's ClOrdID"
@@ -147,14 +154,26 @@ class Client(Connection):
         self.core.forget(cl_ord_id)
         return MassCanceled(cl_ord_id, tuple(canceled))
 
+    @contextmanager
+    def _wait(self, key: str, cl_ord_id: str) -> Iterator[asyncio.Future[Outcome]]:
+        """What becomes of the request with that key in `core.pending`, while it is waited for."""
+        waiting = _Waiting(cl_ord_id, asyncio.get_running_loop().create_future())
+        others = self._waiting.setdefault(key, [])
+        others.append(waiting)
+        try:
+            yield waiting.outcome
+        finally:
+            others.remove(waiting)
+            if not others:
+                del self._waiting[key]
+
     # --- between core and loop ------------------------------------------------------------------
 
     def _take_events(self) -> None:
         answers = self.core.take_answers()
         for key, answer in answers:
-            waiting = self._waiting.get(key)
-            if waiting is not None and not waiting[1].done():
-                waiting[1].set_result(_outcome(answer))
+            for waiting in self._waiting.get(key, ()):
+                waiting.end(_outcome(answer))
         answered = {id(answer) for _, answer in answers}
         for event in self.core.take_events():
             self._on_event(event)
@@ -169,9 +188,9 @@ class Client(Connection):
     def _on_end(self, reason: str, error: Exception) -> None:
         """Whoever waits for an answer gets to know that it is not known."""
         super()._on_end(reason, error)
-        for cl_ord_id, future in self._waiting.values():
-            if not future.done():
-                future.set_result(Unknown(cl_ord_id, reason))
+        for one_request in self._waiting.values():
+            for waiting in one_request:
+                waiting.end(Unknown(waiting.cl_ord_id, reason))
 
 
 def _outcome(answer: Answer) -> Outcome:

@@ -19,6 +19,7 @@ from tidegate.client.session_core import SessionCore
 
 EVENTS_MAX: Final = 10_000
 ANSWER_TIMEOUT_S: Final = 5.0
+RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # for clients that only listen
 
 _READ_BYTES: Final = 65_536
 _TIMER_STEP_S: Final = 0.01  # the least time between two ticks
@@ -26,7 +27,8 @@ _NS_PER_S: Final = 1_000_000_000
 
 
 class ConnectFailed(Exception):
-    """No session: the venue could not be reached, or closed the line without a word."""
+    """No session: the CA file can not be read, or the venue could not be reached, or it closed the
+    line without a word."""
 
 
 class LogonRefused(Exception):
@@ -46,10 +48,13 @@ class Endpoint:
     server_name: str = ""
 
     def context(self) -> ssl.SSLContext | None:
-        """None for plain TCP. Raises `OSError` where the CA file cannot be read."""
+        """None for plain TCP. Raises `ConnectFailed` where the CA file can not be read."""
         if not self.tls:
             return None
-        context = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:  # which does not name the file
+            raise ConnectFailed(f"ca_file {self.ca_file}: {error.strerror}") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is in the file is trusted
         return context
@@ -192,7 +197,7 @@ class Connection:
             self._attempts += 1
             try:
                 await self._open()
-            except (ConnectFailed, LogonRefused, OSError):  # a CA file that is being replaced
+            except (ConnectFailed, LogonRefused):
                 continue
             return
 

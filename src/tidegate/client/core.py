@@ -59,8 +59,9 @@ class ClientCore(SessionCore):
     """See the module. `pending` holds every request without an answer, in the order of sending;
     loss of the line does not empty it, for unknown is not failed; a reset of the numbers does, for
     then no answer can come any more (`AnswersLost`). Its keys are ClOrdIDs (11), for
-    an OrderStatusRequest, which has none of its own, the OrderID (37). A mass cancel has no answer
-    but a refusal: whoever sends one sends a `barrier` behind it and then calls `forget`."""
+    an OrderStatusRequest, which has none of its own, the OrderID (37): one that follows another
+    takes its place, and the next answer about the order is the answer to both. A mass cancel has no
+    answer but a refusal: whoever sends one sends a `barrier` behind it and then calls `forget`."""
 
     def __init__(
         self,
@@ -94,21 +95,26 @@ class ClientCore(SessionCore):
         """Send a request; returns its ClOrdID (11), made here unless given. It is pending until
         its first answer.
 
-        Raises `NotLoggedOn` or `TooManyPending` or, for a value that can not be sent, `ValueError`
-        or `TypeError`; nothing was sent then.
+        Raises `NotLoggedOn` or `TooManyPending` or, for a ClOrdID that is pending or a value that
+        can not be sent, `ValueError` or `TypeError`; nothing was sent then.
         """
         session = self._session
         if session.state != ACTIVE:
             raise NotLoggedOn("no session to send on")
         if len(self.pending) >= PENDING_REQUESTS_MAX:
             raise TooManyPending(f"{len(self.pending)} requests have no answer")
+        is_status = isinstance(request, StatusRequest)
         if not cl_ord_id:
-            if isinstance(request, StatusRequest):
-                raise ValueError("an OrderStatusRequest needs the ClOrdID of its order")
+            if is_status:
+                raise ValueError("ClOrdID (11) is empty: a status request has that of its order")
             cl_ord_id = self.cl_ord_ids.make(time_ns)
+        key = pending_key(request, cl_ord_id)
+        if key in self.pending and not is_status:
+            raise ValueError(f"ClOrdID (11) is {key!r}: a request with it has no answer yet")
         number = session.next_outgoing
         write_request(session.begin(request.msg_type, time_ns), request, cl_ord_id, time_ns)
-        key = pending_key(request, cl_ord_id)
+        if is_status:
+            self.forget(key)
         self.pending[key] = PendingRequest(cl_ord_id, request, number, session.epoch, time_ns)
         self._pending_by_number[number] = key
         session.finish(time_ns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from tidegate.wire.signature import logon_password
@@ -27,7 +26,7 @@ class Credentials:
     def __post_init__(self) -> None:
         try:
             base64.b64decode(self.api_secret, validate=True)
-        except binascii.Error:
+        except ValueError:  # of its digits, or for what is not ASCII
             raise ValueError("api_secret is not base64") from None  # without the text of it
 
     def fields(self, msg_seq_num: int, nonce_ms: int) -> bytes:
@@ -56,7 +55,8 @@ class LogonOptions:
             has been seen to close sessions whose heartbeat came exactly at its end.
         reset_seq_num: ResetSeqNumFlag (141) on the first logon: both sides restart at 1, and
             nothing of before is replayed. Later logons continue, or they would lose reports.
-        reset_each_logon: the same on every logon: for market data, of which nothing is replayed.
+        reset_each_logon: the same on every logon; sessions of market data and drop copies do that
+            whatever it says, since none of theirs is replayed.
         cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8674): True cancels this session's
             orders when the line drops, False leaves them; None leaves it to the venue.
         force_reset_cl_ord_id: ForceResetClOrdID (5030); for emergencies.

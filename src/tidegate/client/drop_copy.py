@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from tidegate.client.connection import EVENTS_MAX, Connection, Endpoint
+from tidegate.client.connection import EVENTS_MAX, RECONNECT_DELAYS_S, Connection, Endpoint
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import (
-    ClientEvent,
     ExecutionReport,
-    LoggedOn,
     business_reject,
     execution_report,
     session_reject,
@@ -31,7 +30,13 @@ from tidegate.client.events import (
 from tidegate.client.session_core import SessionCore
 from tidegate.wire.message import Message
 
-RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+# What differs each time a report is sent: length, number, CompIDs, times, marks, checksum.
+_OF_THE_LINE: Final = frozenset(b"8 9 34 43 49 52 56 97 122 10".split())
+
+
+class OtherReportBooked(Exception):
+    """An ExecID (17) is booked with another report. A venue uses each once in its life, so the
+    store is another venue's, or of before the venue's data were thrown away."""
 
 
 class ReportStore(Protocol):
@@ -39,7 +44,8 @@ class ReportStore(Protocol):
     report that can not be booked must not be answered for."""
 
     def book(self, report: ExecutionReport) -> bool:
-        """Keep a report; False where its ExecID (17) was booked before."""
+        """Keep a report; False where it was booked before. Raises `OtherReportBooked` where its
+        ExecID (17) was, with another `report_body`: to let that pass would be to lose a report."""
 
     def commit(self) -> None:
         """What was booked must outlive the process from here on."""
@@ -47,9 +53,10 @@ class ReportStore(Protocol):
 
 class SqliteReports:
     """A `ReportStore` in a SQLite file: the table `report` of ExecID and message, in the order of
-    arrival. Raises `sqlite3.Error`."""
+    arrival. One file is for one venue. Raises `sqlite3.Error`, `OtherReportBooked`."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = sqlite3.connect(path)
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute(
@@ -64,7 +71,18 @@ class SqliteReports:
             "INSERT OR IGNORE INTO report (exec_id, message) VALUES (?, ?)",
             (report.exec_id, report.frame),
         )
-        return done.rowcount == 1
+        if done.rowcount == 1:
+            return True
+        (booked,) = self._file.execute(
+            "SELECT message FROM report WHERE exec_id = ?", (report.exec_id,)
+        ).fetchone()
+        if report_body(booked) != report_body(report.frame):
+            self._file.rollback()  # what came just before it is of the same venue
+            raise OtherReportBooked(
+                f"{self._path}: ExecID (17) {report.exec_id} is booked with another report; "
+                "this file is another venue's"
+            )
+        return False
 
     def commit(self) -> None:
         """See `ReportStore.commit`."""
@@ -79,9 +97,16 @@ class SqliteReports:
         self._file.close()
 
 
+def report_body(frame: bytes) -> bytes:
+    """The fields of a report that are the same whenever it is sent, joined by SOH."""
+    return b"\x01".join(
+        field for field in frame.split(b"\x01") if field.partition(b"=")[0] not in _OF_THE_LINE
+    )
+
+
 class DropCopyCore(SessionCore):
-    """See the module. Numbers begin anew at each logon: the venue's place in the feed does not
-    depend on them. Only reports that are new become events."""
+    """See the module. Numbers begin anew at each logon, whatever the options say: the venue's place
+    in the feed does not depend on them. Only reports that are new become events."""
 
     def __init__(
         self,
@@ -91,7 +116,8 @@ class DropCopyCore(SessionCore):
         *,
         trace: Callable[[bool, bytes], None] | None = None,
     ) -> None:
-        super().__init__(credentials, options or LogonOptions(reset_each_logon=True), trace=trace)
+        options = replace(options or LogonOptions(), reset_each_logon=True)
+        super().__init__(credentials, options, trace=trace)
         self._store = store
         self.repeated = 0  # reports that had been booked before
 
@@ -119,9 +145,11 @@ class DropCopyCore(SessionCore):
         return True
 
 
-class DropCopyClient:
-    """See the module; `core` and `line` are its two halves. A lost line is connected again by
-    itself, unless `reconnect_delays_s` is empty."""
+class DropCopyClient(Connection):
+    """See the module, and `Connection` for the line and the queue of events. A lost line is
+    connected again by itself, unless `reconnect_delays_s` is empty."""
+
+    core: DropCopyCore
 
     def __init__(
         self,
@@ -135,31 +163,10 @@ class DropCopyClient:
         clock_ns: Callable[[], int] = time.time_ns,
         trace: Callable[[bool, bytes], None] | None = None,
     ) -> None:
-        self.core = DropCopyCore(credentials, store, options, trace=trace)
-        self.line = Connection(
+        super().__init__(
             endpoint,
-            self.core,
+            DropCopyCore(credentials, store, options, trace=trace),
             events_max=events_max,
             reconnect_delays_s=reconnect_delays_s,
             clock_ns=clock_ns,
         )
-
-    @property
-    def is_logged_on(self) -> bool:
-        return self.core.is_logged_on
-
-    async def connect(self) -> LoggedOn:
-        """Open the line and log on. Raises as `Connection.connect`; it does not try again."""
-        return await self.line.connect()
-
-    async def close(self) -> None:
-        """Log out and close the line."""
-        await self.line.close()
-
-    async def next_event(self) -> ClientEvent | None:
-        """As `Connection.next_event`."""
-        return await self.line.next_event()
-
-    async def __aiter__(self) -> AsyncIterator[ClientEvent]:
-        while (event := await self.next_event()) is not None:
-            yield event

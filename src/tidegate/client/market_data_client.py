@@ -16,16 +16,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final
 
-from tidegate.client.connection import EVENTS_MAX, Connection, Endpoint
+from tidegate.client.connection import EVENTS_MAX, RECONNECT_DELAYS_S, Connection, Endpoint
 from tidegate.client.credentials import Credentials, LogonOptions
 from tidegate.client.events import LoggedOn
 from tidegate.client.market_data_core import MarketDataCore
 from tidegate.client.market_data_messages import Instrument
 from tidegate.client.market_data_updates import MarketDataUpdate, Subscription
-
-RECONNECT_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class MarketDataClient:

@@ -15,6 +15,7 @@ an older one is let pass. The same heals a book that turns out to be wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from tidegate.client.book import BookFault, level_or_order_book
@@ -68,7 +69,8 @@ _HEAD_BYTES: Final = 40  # of a frame; MsgType (35) is among them
 class MarketDataCore(SessionCore):
     """See the module. `instruments` is by symbol, also as a subscription spells it, and
     `session_status` a `TradSesStatus`, empty while it is not known; both are asked for at every
-    logon and as of the last event applied."""
+    logon and as of the last event applied. Numbers begin anew at each logon, whatever the options
+    say: there is nothing to be replayed."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class MarketDataCore(SessionCore):
     ) -> None:
         super().__init__(
             credentials,
-            options or LogonOptions(reset_each_logon=True),
+            replace(options or LogonOptions(), reset_each_logon=True),
             trace=trace,
             frame_bytes_max=FRAME_BYTES_MAX,
         )

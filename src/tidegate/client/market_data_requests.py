@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tidegate.client import fields
+
 
 class SubscriptionRequestType(StrEnum):
     """SubscriptionRequestType (263)."""
@@ -49,19 +51,19 @@ class MarketDataRequest:
             raise ValueError("a market data request asks for the book, for trades, or both")
 
     def fields(self) -> bytes:
-        """The body. Raises `ValueError` for a text that can not be sent."""
+        """The body. Raises `TypeError` or `ValueError` for a value that can not be sent."""
         kinds = [b"0", b"1"] if self.book else []
         if self.trades:
             kinds.append(b"2")
         return b"".join((
-            _field(b"262", self.md_req_id),
-            _field(b"263", self.subscription_request_type),
+            _field(b"262=", self.md_req_id),
+            _field(b"263=", self.subscription_request_type),
             b"264=%d\x01" % self.market_depth,
             b"266=%s\x01" % (b"N" if self.level == 3 else b"Y"),
             b"267=%d\x01" % len(kinds),
             *(b"269=%s\x01" % kind for kind in kinds),
             b"146=%d\x01" % len(self.symbols),
-            *(_field(b"55", symbol) for symbol in self.symbols),
+            *(_field(b"55=", symbol) for symbol in self.symbols),
         ))  # fmt: skip
 
 
@@ -77,16 +79,16 @@ class InstrumentListRequest:
     msg_type = b"x"
 
     def fields(self) -> bytes:
-        """The body. Raises `ValueError` for a text that can not be sent."""
+        """The body. Raises `TypeError` or `ValueError` for a value that can not be sent."""
         if self.symbol:
-            what = _field(b"559", SecurityListRequestType.SYMBOL) + _field(b"55", self.symbol)
+            what = _field(b"559=", SecurityListRequestType.SYMBOL) + _field(b"55=", self.symbol)
         elif self.security_type:
-            what = _field(b"559", SecurityListRequestType.SECURITY_TYPE)
-            what += _field(b"167", self.security_type)
+            what = _field(b"559=", SecurityListRequestType.SECURITY_TYPE)
+            what += _field(b"167=", self.security_type)
         else:
-            what = _field(b"559", SecurityListRequestType.ALL)
-        kind = _field(b"263", self.subscription_request_type)
-        return _field(b"320", self.security_req_id) + what + kind
+            what = _field(b"559=", SecurityListRequestType.ALL)
+        kind = _field(b"263=", self.subscription_request_type)
+        return _field(b"320=", self.security_req_id) + what + kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +101,15 @@ class SessionStatusRequest:
     msg_type = b"g"
 
     def fields(self) -> bytes:
-        """The body. Raises `ValueError` for a text that can not be sent."""
-        kind = _field(b"263", self.subscription_request_type)
-        return _field(b"335", self.trad_ses_req_id) + b"336=SESSION\x01" + kind
+        """The body. Raises `TypeError` or `ValueError` for a value that can not be sent."""
+        kind = _field(b"263=", self.subscription_request_type)
+        return _field(b"335=", self.trad_ses_req_id) + b"336=SESSION\x01" + kind
 
 
 MarketDataQuestion = MarketDataRequest | InstrumentListRequest | SessionStatusRequest
 
 
 def _field(tag: bytes, value: str) -> bytes:
-    if not value or "\x01" in value:
-        raise ValueError(f"the value of {tag.decode()} is {value!r}, which can not be sent")
-    return b"%s=%s\x01" % (tag, value.encode())
+    if value == "":
+        raise ValueError(f"{fields.name_of(tag)} is empty")
+    return b"%s%s\x01" % (tag, fields.text(tag, value))

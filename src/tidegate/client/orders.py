@@ -2,19 +2,18 @@
 
 Quantities are in the base asset, prices in the quote asset. They are given as `Decimal`, `int` or
 text and go to the wire digit by digit; a `float` raises `TypeError`, because `0.1 + 0.2` is no
-price.
+price. What can not be sent is refused with the field and the rule (`client.fields`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 
+from tidegate.client import fields
+from tidegate.client.fields import Number
 from tidegate.model.time import utc_timestamp
 from tidegate.wire.render import FrameWriter
-
-Number = Decimal | int | str
 
 
 class Side(StrEnum):
@@ -122,9 +121,8 @@ class NewOrder:
         _put_number(writer, b"1138=", self.display_qty)
         if self.leverage:
             writer.raw(b"5001=1\x01")
-        if self.self_trade_prevention is not None:
-            writer.uint(b"7928=", self.self_trade_prevention)
-        writer.raw(self.extra)
+        _put_number(writer, b"7928=", self.self_trade_prevention)
+        writer.raw(fields.ready("extra", self.extra))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +186,7 @@ class Amend:
         _put_time(writer, b"62=", self.valid_until_time_ns)
         _put_number(writer, b"99=", self.stop_px)
         _put_number(writer, b"1138=", self.display_qty)
-        writer.raw(self.extra)
+        writer.raw(fields.ready("extra", self.extra))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,31 +224,21 @@ Request = NewOrder | Cancel | Amend | MassCancel | StatusRequest
 
 
 def write_request(writer: FrameWriter, request: Request, cl_ord_id: str, time_ns: int) -> None:
-    """The body of a request, behind the header. Raises `TypeError` or `ValueError` for a number
-    that is none, before anything was sent."""
+    """The body of a request, behind the header. Raises `TypeError` or `ValueError` for a value that
+    can not be sent, before anything was."""
     request.write(writer, cl_ord_id, utc_timestamp(time_ns))
 
 
 def _put(writer: FrameWriter, tag: bytes, value: str) -> None:
-    if value:
-        if "\x01" in value:
-            raise ValueError(f"the value of {tag.decode()} holds SOH")
-        writer.text(tag, value.encode())
+    if value != "":
+        writer.text(tag, fields.text(tag, value))
 
 
 def _put_time(writer: FrameWriter, tag: bytes, time_ns: int | None) -> None:
     if time_ns is not None:
-        writer.text(tag, utc_timestamp(time_ns))
+        writer.text(tag, fields.time(tag, time_ns))
 
 
 def _put_number(writer: FrameWriter, tag: bytes, value: Number | None) -> None:
-    if value is None:
-        return
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError(f"the value of {tag.decode()} is {value}")
-        _put(writer, tag, format(value, "f"))
-    elif isinstance(value, (int, str)) and not isinstance(value, bool):
-        _put(writer, tag, str(value))
-    else:
-        raise TypeError(f"the value of {tag.decode()} is a {type(value).__name__}; use Decimal")
+    if value is not None:
+        writer.text(tag, fields.number(tag, value))

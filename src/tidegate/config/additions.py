@@ -48,6 +48,12 @@ def added_session(config: VenueConfig, firm: str, table: SessionTable) -> Sessio
         )
     owner = FirmTable(name=firm, session=[table])
     access = session_access(config.template, owner, table, {})
+    if any(copy.access.session_id == access.session_id for copy in config.drop_copies):
+        # Their Logons would be good for it, too.
+        raise ValueError(
+            f"sender_comp_id and target_comp_id are those of a drop copy of the configuration: "
+            f"{access.sender_comp_id} -> {access.target_comp_id}"
+        )
     return SessionAddition(
         settings=session_settings(owner, table),
         access=msgspec.structs.replace(access, port=config.ports[access.service]),

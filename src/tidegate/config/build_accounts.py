@@ -43,7 +43,7 @@ def _settings(file: ConfigFile, firm: FirmTable, holder: Holder) -> AccountSetti
         parent="" if parent is None else parent.id,
         maker_rate=maker_rate,
         taker_rate=taker_rate,
-        enabled=table.enabled,
+        enabled=all(one.enabled for one in chain),
         deposits=[deposit for deposit in amounts(table.balances) if deposit.amount > 0],
         fees_by_volume=by_volume,
         rate_tier="" if rate_tier == NO_RATE_TIER else rate_tier,

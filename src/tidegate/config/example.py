@@ -68,7 +68,7 @@ cancel_scope = "session"         # reach of a cancel: "session" until its number
                                  # "comp_id" for all that the SenderCompID has open
 mass_cancel_scope = "comp_id"    # reach of the widest mass cancel: "comp_id" or "account"
 sending_time_tolerance_s = 120   # seconds that SendingTime (52) may differ from the venue's clock
-enabled = true                   # false refuses logons
+enabled = true                   # false refuses logons; open orders are cancelled at the start
 
 # What accounts pay that say nothing: "volume", the rates of a pair's schedule by what the account
 # has traded in 30 days; or the name of a row, whose rates are the same always.
@@ -153,7 +153,8 @@ broker = false                   # true: its accounts may have sub-accounts
 
 [[firm.account]]
 id = "NORTHWIND-1"
-enabled = true                   # false refuses its orders
+enabled = true                   # false refuses its orders, those of its sub-accounts as well,
+                                 # and cancels open ones at the start
 fee_tier = "100k"                # a fixed row, or "volume"; default: that of [fees]
 rate_tier = "intermediate"       # a tier of the rate limits, or "none"; default: that of [rates]
 scheduled_orders_max = 500       # open orders that wait for their EffectiveTime (168)

@@ -227,8 +227,9 @@ class FirmRules:
         elif session.role in MARKET_DATA_ROLES and not self._file.venue.market_data:
             findings.add((*path, "role"), f"role {session.role} needs market_data = true")
         target_comp_id = session.target_comp_id or service.target_comp_id
-        # L2 and L3 have the same CompIDs, at ports of their own.
-        role = () if session.role == TRADING else (session.role,)
+        # L2 and L3 have the same CompIDs, at ports of their own, and take no credentials. Where
+        # those count no two have the same: a Logon that is good for one is signed for no other.
+        role = (session.role,) if session.role in MARKET_DATA_ROLES else ()
         self._check_once(
             (*path, "sender_comp_id"), "session", session.sender_comp_id, target_comp_id, *role
         )

@@ -422,6 +422,6 @@ def access_book(
         firm = account_named(venue, settings.account).settings.firm
         try:
             book.add_session(added_session(config, firm, table).access)
-        except ValueError as error:  # the venue runs by another profile now
+        except ValueError as error:  # profile or drop copies are others now
             lost.append(f"session {settings.sender_comp_id} {settings.target_comp_id}: {error}")
     return book, lost

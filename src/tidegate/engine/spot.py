@@ -18,7 +18,6 @@ from tidegate.engine.matching import Matcher
 from tidegate.engine.open_orders import OpenOrders
 from tidegate.engine.order import Order
 from tidegate.engine.position_orders import PositionOrders
-from tidegate.engine.positions import Position
 from tidegate.engine.stages import Stages
 from tidegate.model.codec import CodecError, Decoder, Encoder
 from tidegate.model.instruments import Instrument
@@ -129,10 +128,6 @@ class SpotEngine:
     def scheduled_order_count(self, account: int) -> int:
         """How many of the account's open orders wait for their EffectiveTime (168)."""
         return self._open_orders.count_of_scheduled(account)
-
-    def positions_of(self, account: int) -> list[Position]:
-        """The account's open positions, by symbol. How they stand, `margin` tells."""
-        return self.margin.positions.of_account(account)
 
     def open_orders(self) -> list[Order]:
         """All open orders in entry order."""

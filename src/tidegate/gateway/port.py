@@ -45,7 +45,7 @@ class LinkHost(SessionDirectory, Protocol):
         """Nanoseconds since 1970 UTC."""
 
     def logons_refused(self) -> bool:
-        """Whether the rollover is going on."""
+        """Whether nobody may log on now: the rollover is going on, or the process is stopping."""
 
     def refused_logon(self, session: int, request: LogonRequest, text: bytes) -> bytes:
         """The Logout frame that answers a refused Logon."""
@@ -98,10 +98,6 @@ class Consulted(Protocol):
     def key_enabled(self, api_key: bytes) -> bool: ...
 
     def last_nonce(self, api_key: bytes) -> int: ...
-
-
-class VenuePort(LinkHost, CredentialDirectory, FrameSource, Protocol):
-    """The running venue: its one loop, with the journal behind it."""
 
 
 class LinkOutput(Protocol):

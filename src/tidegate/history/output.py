@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -32,13 +31,6 @@ def write_json(answer: Answer, file: TextIO) -> None:
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
     json.dump(rows, file, indent=2)
     file.write("\n")
-
-
-def csv_text(answer: Answer) -> str:
-    """As `write_csv`, as a text."""
-    file = io.StringIO()
-    write_csv(answer, file)
-    return file.getvalue()
 
 
 def write_parquet(answer: Answer, path: Path) -> None:

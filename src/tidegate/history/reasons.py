@@ -98,7 +98,7 @@ CANCELS: Final[dict[bytes, tuple[str, str]]] = {
     rejects.CANCELED_BY_VENUE: ("canceled_by_venue", "the operator, or a fault, canceled it"),
     rejects.CANCELED_DISABLED: (
         "canceled_disabled",
-        "the operator disabled its account or its session",
+        "an operator, or the configuration, disabled its account or its session",
     ),
     rejects.CANCELED_BY_AMEND: (
         "canceled_by_amend",

@@ -22,19 +22,13 @@ class Shape:
         self.level = level
         self.depth = L2_DEPTH_MAX if book and level == LEVEL_2 and depth == 0 else depth
         self.book = book
-        self._hash = hash((symbol, level, self.depth, book))
+        self._key = b"%d %d %d %s" % (level, self.depth, book, symbol)
 
     def __hash__(self) -> int:
-        return self._hash
+        return hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Shape)
-            and self.symbol == other.symbol
-            and self.level == other.level
-            and self.depth == other.depth
-            and self.book == other.book
-        )
+        return isinstance(other, Shape) and self._key == other._key
 
 
 def book_shape(symbol: bytes, level: int, depth: int) -> Shape:

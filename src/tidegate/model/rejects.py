@@ -505,7 +505,8 @@ CANCELED_BY_VENUE: Final = _ending(
     "Order canceled by the venue", "An operator canceled it, or its instrument was withdrawn."
 )
 CANCELED_DISABLED: Final = _ending(
-    "Order canceled: account or session disabled", "An operator disabled who entered it."
+    "Order canceled: account or session disabled",
+    "An operator, or the configuration, disabled who entered it.",
 )
 CANCELED_BY_AMEND: Final = _ending(
     "Order quantity amended to executed quantity", "35=G asked for no more than was executed."

@@ -24,10 +24,12 @@ from tidegate.client import (
 )
 from tidegate.config.liquidity import TAPE, TAPE_TAKER
 from tidegate.control.client import PatientClock, VenueUnreachable, ask
-from tidegate.tapes.columns import Tape, TapeInstrument, TapeMapping
+from tidegate.tapes.columns import TapeMapping
 from tidegate.tapes.events import TapeError, joined
-from tidegate.tapes.player import Summary, TapeInterrupted, TapePlayer, TapeStopped
+from tidegate.tapes.player import TapeInterrupted, TapePlayer
 from tidegate.tapes.reading import Reading
+from tidegate.tapes.rows import Tape, TapeInstrument
+from tidegate.tapes.sessions import Summary, TapeStopped
 from tidegate.tapes.source import open_source
 
 INTERRUPTED: Final = "interrupted"

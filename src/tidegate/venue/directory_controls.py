@@ -2,8 +2,8 @@
 venue runs.
 
 What is disabled loses its open orders in the same record, or in the ticks behind it where there are
-many; a session that is logged on is told why and ends. A key is a name here: whether its signature
-is right, the gateway says.
+many; what the configuration disables does so when the process starts. A session that is logged on
+is told why and ends. A key is a name here: whether its signature is right, the gateway says.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from tidegate.model.limits import API_KEY_BYTES_MAX, NAME_BYTES_MAX, OPERATED_NA
 from tidegate.model.rejects import CANCELED_DISABLED
 from tidegate.model.scaled import RATE_UNIT
 from tidegate.model.settings import AccountSettings, SessionSettings
+from tidegate.oes.directory import Account
+from tidegate.session.machine import Session
 from tidegate.session.reasons import KEY_DISABLED, SESSION_DISABLED
 from tidegate.venue.control import (
     Control,
@@ -325,20 +327,33 @@ def settings_of_account(venue: Venue, name: str) -> AccountSettings | None:
 
 def _adopt(venue: Venue, time_ns: int) -> None:
     """Put in force what an operator has disabled or enabled."""
-    accounts_on = [account.settings.enabled for account in venue.directory.accounts]
-    sessions_on = [session.enabled for session in venue.directory.sessions]
+    accounts_on = [account for account in venue.directory.accounts if account.settings.enabled]
+    sessions_on = [session for session in venue.sessions if session.settings.enabled]
     venue.adopt_again()
-    trading = venue.trading
-    for account in venue.directory.accounts:
-        if accounts_on[account.index] and not account.settings.enabled:
+    _cancel_of_disabled(venue, accounts_on, sessions_on, time_ns)
+    for session in sessions_on:  # not earlier: what becomes of its orders, a session is still told
+        if not session.settings.enabled:
+            session.expel(SESSION_DISABLED, time_ns)
+
+
+def cancel_of_disabled(venue: Venue, time_ns: int) -> None:
+    """A process has started: what its configuration disables, or names no longer, loses its open
+    orders as what an operator disables does."""
+    _cancel_of_disabled(venue, venue.directory.accounts, venue.sessions, time_ns)
+
+
+def _cancel_of_disabled(
+    venue: Venue, accounts: list[Account], sessions: list[Session], time_ns: int
+) -> None:
+    """The open orders of those among them that are disabled."""
+    for account in accounts:
+        if not account.settings.enabled:
             orders = venue.engine.account_orders(account.index)
-            trading.cancel_orders(venue.sessions, orders, CANCELED_DISABLED, time_ns)
-    ended = [s for s in venue.sessions if sessions_on[s.index] and not s.settings.enabled]
-    for session in ended:
-        orders = venue.engine.session_orders(session.index)
-        trading.cancel_orders(venue.sessions, orders, CANCELED_DISABLED, time_ns)
-    for session in ended:  # not earlier: what becomes of its orders, a session is still told
-        session.expel(SESSION_DISABLED, time_ns)
+            venue.trading.cancel_orders(venue.sessions, orders, CANCELED_DISABLED, time_ns)
+    for session in sessions:
+        if not session.settings.enabled:
+            orders = venue.engine.session_orders(session.index)
+            venue.trading.cancel_orders(venue.sessions, orders, CANCELED_DISABLED, time_ns)
 
 
 def _switch(disabled: dict[str, bool], name: str, *, on: bool) -> None:

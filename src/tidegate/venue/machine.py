@@ -28,6 +28,7 @@ from tidegate.session.reasons import DISPLACED
 from tidegate.session.states import DISCONNECTED
 from tidegate.venue import records
 from tidegate.venue.controls import read_control
+from tidegate.venue.directory_controls import cancel_of_disabled
 from tidegate.venue.disconnects import Disconnects
 from tidegate.venue.dispatching import Outbox
 from tidegate.venue.effects import Dispatch, RefusalNote, SessionNote
@@ -130,13 +131,15 @@ class Venue(SessionHost):
         self.next_deadline_ns = 0
 
     def start(self, time_ns: int) -> None:
-        """A process started: whatever links were up are gone, and a rollover that fell into the
-        time without a process is made up for. What that cancels is not done as due after all: its
-        owner was without a line when its time came."""
+        """A process started: whatever links were up are gone, what its settings disable has no
+        open orders any more, and a rollover that fell into the time without a process is made up
+        for. What that cancels is not done as due after all: its owner was without a line when its
+        time came."""
         self._record(records.START, time_ns, 0, 0, 0, b"")
         for session in self.sessions:
             session.link_lost(self.now_ns)
         self.disconnects.tick(self.now_ns)
+        cancel_of_disabled(self, self.now_ns)
         if self.rollover.is_due(self.now_ns):
             self.rollover.begin(self.now_ns)
             self.rollover.finish(self.now_ns)

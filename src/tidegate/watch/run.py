@@ -114,7 +114,7 @@ class _Watch:
                 if ALREADY_ACTIVE.decode() in refusal:
                     continue
                 raise WatchFailed(f"{credentials.sender_comp_id} may not log on: {error}") from None
-            except (ConnectFailed, OSError) as error:
+            except ConnectFailed as error:
                 raise WatchFailed(f"no market data from the venue: {error}") from None
             return client
         names = ", ".join(one.sender_comp_id for one in self._access.credentials)

@@ -57,7 +57,6 @@ class WatchState:
     trades: deque[Entry] = field(default_factory=lambda: deque(maxlen=TRADES_MAX))
     updates: int = 0
     mismatches: int = 0
-    last_fault: str = ""
     line: str = ""
     lag_ms: int | None = None
     _told_status: str = ""
@@ -72,7 +71,6 @@ class WatchState:
                 self.lag_ms = max(0, update.received_ns - update.sent_ns) // _NS_PER_MS
         elif isinstance(update, SubscriptionLost):
             self.mismatches += 1
-            self.last_fault = update.reason
         elif isinstance(update, LoggedOn):
             self.line = ""
         elif isinstance(update, Disconnected):

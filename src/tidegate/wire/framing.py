@@ -60,8 +60,7 @@ class Framer:
     def __init__(self, bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
         self._buffer: bytes = b""
-        self.garbled_count = 0  # stretches of bytes that were thrown away
-        self.garbled_bytes = 0
+        self.garbled_bytes = 0  # that were thrown away
 
     @property
     def waiting_bytes(self) -> int:
@@ -86,7 +85,6 @@ class Framer:
             next_start = -end - _SUM_WRONG
             if end == _GARBLED:
                 next_start = _next_begin(buffer, position + 1)
-            self.garbled_count += 1
             self.garbled_bytes += next_start - position
             position = next_start
         self._buffer = buffer[position:] if position else buffer

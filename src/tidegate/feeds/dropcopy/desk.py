@@ -11,7 +11,7 @@ from typing import Final
 
 from tidegate.feeds.delivery import Delivery
 from tidegate.feeds.dropcopy.marks import Mark
-from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.owners import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import CopyState, StateFile

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.feeds.dropcopy.marks import Mark
+from tidegate.feeds.dropcopy.owners import Change, Seen
 from tidegate.journal import Batch, LogFollower, Storage, oldest_batch, read_batch
 from tidegate.model.codec import Decoder
-from tidegate.model.settings import SessionSettings, VenueSettings
+from tidegate.model.settings import AccountSettings, SessionSettings, VenueSettings
 from tidegate.oes.directory import Directory
 from tidegate.venue import controls, records
 from tidegate.venue.records import Record, read_records
@@ -26,6 +27,7 @@ PIECES_KEPT: Final = 16
 _REPORT: Final = b"\x0135=8\x01"
 _SENDING_TIME: Final = b"\x0152="
 _TRAILER_BYTES: Final = 7
+_ADDITIONS: Final = (controls.ADD_ACCOUNT, controls.ADD_SESSION)
 _REPORT_AT_MOST: Final = 32  # MsgType (35) is the third field
 
 
@@ -67,17 +69,9 @@ class Report:
         return message
 
 
-class Change:
-    """Sessions were given accounts, from the record `sequence` on: pairs of index and account."""
-
-    def __init__(self, sequence: int, given: list[tuple[int, str]]) -> None:
-        self.sequence = sequence
-        self.given = given
-
-
 class Piece:
     """What a piece of the log has: `reports` in its order, and the same by session; `changes` of
-    the accounts of sessions within it. It begins with the record `sequence`."""
+    whose they are within it. It begins with the record `sequence`."""
 
     def __init__(self, sequence: int) -> None:
         self.sequence = sequence
@@ -98,10 +92,13 @@ class Piece:
 
 class ReportLog:
     """The log of `directory`. `accounts` are the venue's own, as of the end of what is read or
-    later."""
+    later; now as of the end of the turn before the record `sequence`."""
 
-    def __init__(self, directory: Path, storage: Storage, accounts: Directory) -> None:
-        self.accounts = accounts
+    def __init__(
+        self, directory: Path, storage: Storage, accounts: Directory, sequence: int
+    ) -> None:
+        self.seen = Seen(accounts, sequence)
+        self._accounts = accounts
         self._directory = directory
         self._storage = storage
         self._follower = LogFollower(directory, storage=storage)
@@ -179,6 +176,8 @@ class ReportLog:
 
     def _take(self, piece: Piece, batch: Batch) -> None:
         first = batch.first_sequence
+        if first == self.seen.sequence:
+            piece.changes.append(self.seen.origin)
         for place, record in enumerate(read_records(batch.payload)):
             kind = record.kind
             if kind == records.SENT:
@@ -187,29 +186,34 @@ class ReportLog:
                     body = report_body(frame)
                     piece.add(Report(batch.position, first, place, record.session, body))
             elif kind == records.CONFIGURE or (
-                kind == records.CONTROL and record.number == controls.ADD_SESSION
+                kind == records.CONTROL and record.number in _ADDITIONS
             ):
-                given = self._given(record)
-                if given:
-                    piece.changes.append(Change(first + place, given))
+                piece.changes.append(self._change(first + place, record))
 
-    def _given(self, record: Record) -> list[tuple[int, str]]:
-        """A file may have given a session to another account, operators may have added one."""
+    def _change(self, sequence: int, record: Record) -> Change:
+        """A file says whose everything is that it names, operators add a session or an account."""
+        sessions: list[SessionSettings] = []
+        accounts: list[AccountSettings] = []
         try:
             if record.kind == records.CONFIGURE:
-                sessions = VenueSettings.decode(record.data).sessions
-            else:
+                settings = VenueSettings.decode(record.data)
+                sessions, accounts = settings.sessions, settings.accounts
+            elif record.number == controls.ADD_SESSION:
                 sessions = [SessionSettings.load(Decoder(record.data))]
-        except ValueError:
-            return []  # of another version: nothing to be learnt from it
-        given = []
+            else:
+                accounts = [AccountSettings.load(Decoder(record.data))]
+        except ValueError:  # of another version
+            return Change(sequence, [], [], forgets=True)
+        change = Change(sequence, [], [])
         for session in sessions:
-            index = self.accounts.session_index(
+            index = self._accounts.session_index(
                 session.sender_comp_id.encode(), session.target_comp_id.encode()
             )
             if index >= 0:
-                given.append((index, session.account))
-        return given
+                change.sessions.append((index, session.account))
+        for account in accounts:
+            change.accounts.append((account.account, account.firm, account.parent))
+        return change
 
 
 def report_body(frame: bytes) -> bytes:

@@ -6,7 +6,8 @@ from collections import deque
 from typing import Final
 
 from tidegate.feeds.dropcopy.marks import Mark
-from tidegate.feeds.dropcopy.reader import Owners, Reach, ReportReader
+from tidegate.feeds.dropcopy.owners import Owners, Reach
+from tidegate.feeds.dropcopy.reader import ReportReader
 from tidegate.feeds.dropcopy.reports import Report, ReportLog
 from tidegate.feeds.dropcopy.sent import Sent
 from tidegate.feeds.dropcopy.state import CopyState, StateFile
@@ -18,6 +19,11 @@ from tidegate.wire.shared import OwnFields
 
 UNSAVED_BYTES_MAX: Final = 1024 * 1024  # of the log, read without a report for this session
 NUMBERS_RESERVED: Final = 10_000  # at once: so often the file is written for that
+
+WHOSE_UNKNOWN: Final = (
+    "segments that say whose reports are behind position %d were taken away: reports are left out "
+    "until the log says it again"
+)
 
 _POSS_RESEND: Final = b"97=Y\x01"
 
@@ -32,12 +38,14 @@ class Probe:
 
 
 class Resend:
-    """The rest of an answer to a ResendRequest."""
+    """The rest of an answer to a ResendRequest. Numbers below `first_known`, which may be many,
+    are passed over at once."""
 
-    def __init__(self, begin: int, end: int) -> None:
-        self.next_number = begin
+    def __init__(self, begin: int, end: int, first_known: int) -> None:
+        self.next_number = max(begin, min(first_known, end + 1))
         self.end = end
-        self.gap_start = 0  # of the run that is going to be gap-filled; 0 = none
+        # Of the run that is going to be gap-filled; 0 = none
+        self.gap_start = begin if begin < self.next_number else 0
 
 
 class CopySeat:
@@ -68,7 +76,7 @@ class CopySeat:
         self.own = OwnFields(session.comp_ids, b"")  # of a report's message
         self.own_again = OwnFields(session.comp_ids, _POSS_RESEND)
         self._log = log
-        self._owners = Owners()
+        self._owners = Owners(reach)
 
     @property
     def cursor(self) -> Mark | None:
@@ -100,24 +108,36 @@ class CopySeat:
         """Begin to read where the client is known to be; why not there, empty if so. `end` is how
         far the log goes."""
         state = self.state
-        reason = ""
         self.probe = None
         self.report_count = self.confirmed_count = 0
         self.unreadable = ""
+        reasons: list[str] = []
         try:
+            if state.mark is not None and not self.reach.knows(state.holdings):
+                reasons.append("it was a drop copy of another account or firm before")
+                state.mark = None
+            if state.mark is not None and not self._log.holds(state.mark, end):
+                reasons.append(f"the log does not hold position {state.mark.position} any more")
+                state.mark = None
             if state.mark is None:
-                state.mark = self._log.oldest(end)
-            elif not self._log.holds(state.mark, end):
-                reason = f"the log does not hold position {state.mark.position} any more"
-                state.mark = self._log.oldest(end)
-                state.owners = []
-                self._owners = Owners()
+                oldest = self._log.oldest(end)
+                if not self._begin_at(oldest):
+                    reasons.append(WHOSE_UNKNOWN % oldest.position)
         except JournalError as error:
             self.unreadable = str(error)
             return ""
-        self._owners.begin(state.mark.next, state.owners)
+        assert state.mark is not None
+        self._owners.begin(state.mark.next, state.holdings)
         self.reader = ReportReader(self._log, self.reach, state.mark, self._owners)
-        return reason
+        return "; ".join(reasons)
+
+    def _begin_at(self, mark: Mark) -> bool:
+        """Nothing is known of before; whether it is known whose reports are from there on."""
+        holdings = self._log.seen.holdings(mark.next, self.reach)
+        self.state.mark = mark
+        self.state.holdings = holdings or self.reach.nothing()
+        self._owners = Owners(self.reach)
+        return holdings is not None
 
     def close(self) -> None:
         """The line is gone."""
@@ -198,13 +218,13 @@ class CopySeat:
     def _move(self, mark: Mark) -> None:
         if mark != self.state.mark:
             self.state.mark = mark
-            self.state.owners = self._owners.at(mark.next)
+            self.state.holdings = self._owners.at(mark.next)
             self.dirty = True
 
     def lacks(self, begin: int, end: int) -> None:
         """The client asks for numbers again: what it may lack is not confirmed any more, whatever
         it has answered before. Raises `JournalError`."""
-        self.resends.append(Resend(begin, end))
+        self.resends.append(Resend(begin, end, self.sent.first_number))
         self.probe = None
         found = self.sent.first_report(begin)
         if found is None or self.reader is None:

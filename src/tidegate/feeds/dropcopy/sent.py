@@ -23,18 +23,19 @@ class SentReport:
 
 
 class Sent:
-    """What numbers were used for since they began anew: 24 bytes each. A report is found again in
-    the log; what was anything else is not kept."""
+    """What numbers were used for since they began anew, or since the process began; not known is
+    what those below `first_number` were. 24 bytes each: a report is found again in the log; what
+    was anything else is not kept."""
 
     def __init__(self, first_number: int, kept_max: int = KEPT_MAX) -> None:
-        self._first_number = first_number
+        self.first_number = first_number
         self._kept_max = kept_max
         self._positions = array("q")
         self._places = array("q")  # of the record in its turn, twice, plus PossResend
         self._times_ns = array("q")
 
     def clear(self, first_number: int) -> None:
-        self._first_number = first_number
+        self.first_number = first_number
         self._forget(len(self._places))
 
     def add(self, report: Report | None, time_ns: int, *, poss_resend: bool) -> None:
@@ -44,12 +45,12 @@ class Sent:
         self._places.append(place)
         self._times_ns.append(time_ns)
         if len(self._places) >= 2 * self._kept_max:
-            self._first_number += self._kept_max
+            self.first_number += self._kept_max
             self._forget(self._kept_max)
 
     def first_report(self, number: int) -> SentReport | None:
         """The first report from a number on; None where there is none."""
-        for at in range(max(0, number - self._first_number), len(self._places)):
+        for at in range(max(0, number - self.first_number), len(self._places)):
             if self._places[at] != _NOT_A_REPORT:
                 return self._at(at)
         return None
@@ -57,7 +58,7 @@ class Sent:
     def report(self, number: int) -> SentReport | None:
         """The report that was sent under a number; None for another message, or where it is not
         known any more."""
-        at = number - self._first_number
+        at = number - self.first_number
         if not 0 <= at < len(self._places) or self._places[at] == _NOT_A_REPORT:
             return None
         return self._at(at)

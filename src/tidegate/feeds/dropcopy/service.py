@@ -16,7 +16,7 @@ from tidegate.feeds.dropcopy.desk import CopyDesk
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.feeds.dropcopy.options import CopySession
 from tidegate.feeds.dropcopy.outbound import CopyWriter
-from tidegate.feeds.dropcopy.reader import Reach
+from tidegate.feeds.dropcopy.owners import Reach
 from tidegate.feeds.dropcopy.reports import ReportLog
 from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.state import StateFile
@@ -70,7 +70,9 @@ class DropCopyService(SessionPort):
         self._follower = follower
         self._fail = fail
         self._loop = asyncio.get_running_loop()
-        self._log = ReportLog(data / JOURNAL_DIRECTORY, OsStorage(), follower.venue.directory)
+        self._log = ReportLog(
+            data / JOURNAL_DIRECTORY, OsStorage(), follower.venue.directory, follower.sequence
+        )
         self._settings = follower.venue.settings
         self._key_count = 0  # of those that operators have added
         self._rolling_over = follower.rollover.is_on
@@ -116,7 +118,9 @@ class DropCopyService(SessionPort):
         session_id = self.access.add(one, settings)
         venue = self._follower.venue
         file = StateFile(data, session_id)
-        restored = file.restore(self.desk.end.sequence, venue.now_ns, venue.rollover.at_ns)
+        restored = file.restore(
+            self.desk.end.sequence, venue.now_ns, venue.rollover.at_ns, self.wall_ns()
+        )
         nonce_floor = 0
         if restored.damage:
             _log.warning(
@@ -124,7 +128,7 @@ class DropCopyService(SessionPort):
             )
             # A nonce of before the damage is too old from then on.
             nonce_floor = self.wall_ns() // 1_000_000 + one.nonce_window_ms
-        reach = Reach(venue.directory, one.firm, one.account)
+        reach = Reach(one.firm, one.account)
         index = self.desk.add_session(settings, reach, self._log, restored.state, file)
         self.places.append(Place(one, nonce_floor))
         self.indexes[session_id] = index
@@ -309,6 +313,7 @@ class DropCopyService(SessionPort):
     def _adopt_settings(self) -> None:
         """Whoever may not be there any more is logged out."""
         venue = self._follower.venue
+        self._log.seen.look(self._follower.sequence)
         self._settings = venue.settings
         self._key_count = len(venue.operated.keys)
         self.access.adopt(venue)

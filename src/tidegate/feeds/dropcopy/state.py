@@ -1,11 +1,15 @@
 """What a drop-copy session must not forget, in a small file of its own in the data directory.
 
-A file that can not be read costs redelivery and a moment without logons, and loses nothing.
+A file that can not be read costs redelivery and a moment without logons, and loses nothing. Its
+name says whose it is as far as names of files can, and a digest of the CompIDs makes it its own.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import threading
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,24 +19,29 @@ import msgspec
 from msgspec.structs import replace
 
 from tidegate.config.values import SessionId
+from tidegate.feeds.dropcopy.holdings import Holdings
 from tidegate.feeds.dropcopy.marks import Mark
 from tidegate.provision.files import DIRECTORY_MODE, SECRET_FILE_MODE, write_atomically
 
 DIRECTORY: Final = "drop_copy"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _CRC_DIGITS: Final = 8
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9-]")
+_READABLE_MAX: Final = 100
+_DIGEST_DIGITS: Final = 16
+_NS_PER_NUMBER: Final = 1_000
 
 
 class CopyState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """`mark` is what the client has confirmed, None before the first logon; `owners` the accounts
-    of sessions as of there. Records below `sent` may have been sent to it; while `is_up` so may
+    """`mark` is what the client has confirmed, None before the first logon; `holdings` say whose
+    reports are as of there. Records below `sent` may have been sent to it; while `is_up` so may
     whatever is in the log. Numbers from `reserved` on were never used; the rollover of
     `rollover_ns` begins them anew. `nonces` are the newest by key, `lines` counts logons."""
 
     format: int = FORMAT
     mark: Mark | None = None
-    owners: list[str] = []
+    holdings: Holdings = msgspec.field(default_factory=Holdings)
     sent: int = 0
     is_up: bool = False
     reserved: int = 1
@@ -60,8 +69,11 @@ class StateFile:
     """The file of one session. `save` may be called in any thread."""
 
     def __init__(self, data: Path, session_id: SessionId) -> None:
-        name = "~".join(quote(comp_id, safe="") for comp_id in session_id)
-        self.path = data / DIRECTORY / name
+        readable = _NOT_IN_NAMES.sub("_", "-".join(session_id))[:_READABLE_MAX]
+        digest = sha256(" ".join(session_id).encode()).hexdigest()  # CompIDs have no spaces
+        self.path = data / DIRECTORY / f"{readable}.{digest[:_DIGEST_DIGITS]}"
+        # Names of versions that did not keep all apart.
+        self._former = "~".join(quote(comp_id, safe="") for comp_id in session_id)
         self._lock = threading.Lock()
         self._made = 0  # how many contents there were
         self._saved = 0  # which of them the file has
@@ -71,6 +83,9 @@ class StateFile:
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
+            if self._former in _names_in(self.path.parent):
+                former = self.path.with_name(self._former)
+                raise StateDamaged(f"{former} is of an earlier version") from None
             return CopyState()
         except OSError as error:
             raise StateDamaged(f"{self.path} cannot be read: {error.strerror}") from error
@@ -85,17 +100,19 @@ class StateFile:
             raise StateDamaged(f"{self.path} has format {state.format}, not {FORMAT}")
         return state
 
-    def restore(self, end_sequence: int, time_ns: int, next_rollover_ns: int) -> Restored:
+    def restore(
+        self, end_sequence: int, time_ns: int, next_rollover_ns: int, wall_ns: int
+    ) -> Restored:
         """What is known of the session by a process whose log ends before that record, with the
-        venue's time and its next rollover there. Where it is not known what was sent, all there is
-        may have been."""
+        venue's time and its next rollover there; `wall_ns` is the machine's time. Where it is not
+        known what was sent, all there is may have been."""
         damage = ""
         try:
             state = self.load()
         except StateDamaged as error:
             damage = str(error)
-            # Each number used stands for a record, or for a message between two of them.
-            state = CopyState(is_up=True, reserved=2 * end_sequence)
+            # As many as there were microseconds: no session has used its numbers up so fast.
+            state = CopyState(is_up=True, reserved=wall_ns // _NS_PER_NUMBER)
         if state.is_up:  # the process before was killed
             state.sent = max(state.sent, end_sequence)
             state.is_up = False
@@ -118,3 +135,11 @@ class StateFile:
                 self.path.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
                 write_atomically(self.path, content, SECRET_FILE_MODE)
                 self._saved = number
+
+
+def _names_in(directory: Path) -> list[str]:
+    """Empty where it is not there yet."""
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
