@@ -125,11 +125,13 @@ def difference(
 @dataclass
 class Peer:
     """One session at a time. `requests` are the messages that came (type and fields), `wanted` the
-    subscriptions that stand; `spoil` changes the body of an outgoing 35=X."""
+    subscriptions that stand; `spoil` changes the body of an outgoing 35=X. Without `has_list` it
+    says that there is no list of instruments yet, until `send_list`."""
 
     orders: dict[bytes, list[Resting]] = field(default_factory=lambda: {b"BTC/USD": []})
     precision: bytes = b"2349=1\x015010=8\x01"
     answers_subscriptions: bool = True
+    has_list: bool = True
     wanted: list[Wanted] = field(default_factory=list)
     requests: list[tuple[bytes, dict[int, bytes]]] = field(default_factory=list)
     spoil: Callable[[bytes], bytes] = lambda body: body
@@ -183,8 +185,10 @@ class Peer:
             self.number = after
         elif kind == b"5":
             self.send(b"5", b"")
+        elif kind == b"x" and not self.has_list:
+            self.send(b"y", b"320=%s\x01322=1\x01560=4\x01" % fields[320])
         elif kind == b"x":
-            self.send(b"y", self._instruments(fields[320]))
+            self.send_list(fields[320])
         elif kind == b"g":
             self.send(b"h", b"335=%s\x01336=SESSION\x01340=%s\x01" % (fields[335], self.status))
         elif kind == b"V" and fields[263] == b"2":
@@ -192,10 +196,11 @@ class Peer:
         elif kind == b"V" and self.answers_subscriptions:
             self._subscribe(fields, kinds)
 
-    def _instruments(self, req_id: bytes) -> bytes:
+    def send_list(self, req_id: bytes) -> None:
         one = b"55=%s\x01562=0.00000001\x01%s5022=0.1\x015032=1\x01"
         entries = b"".join(one % (symbol, self.precision) for symbol in self.orders)
-        return b"320=%s\x01322=1\x01560=0\x01146=%d\x01%s" % (req_id, len(self.orders), entries)
+        head = b"320=%s\x01322=1\x01560=0\x01146=%d\x01" % (req_id, len(self.orders))
+        self.send(b"y", head + entries)
 
     def _subscribe(self, fields: dict[int, bytes], kinds: set[bytes]) -> None:
         symbol, req_id = fields[55], fields[262]

@@ -345,6 +345,29 @@ def test_another_spelling_of_a_symbol_gets_its_instrument_and_so_its_checksum() 
     assert pair.peer.requests[-1][0] == b"V"  # it is known by now
 
 
+def test_nothing_is_asked_of_a_list_that_the_venue_does_not_have_yet() -> None:
+    """It is sent later; then the names that it does not have may be other spellings."""
+    pair = Pair(Peer(has_list=False, answers_subscriptions=False))
+    pair.subscribe("BTC/USD", "ETH/USD", "XBT/USD")
+    pair.connect()
+    pair.subscribe("SOL/USD")
+    pair.step()
+
+    def lists_asked() -> list[bytes]:
+        return [f.get(55, b"all") for kind, f in pair.peer.requests if kind == b"x"]
+
+    assert lists_asked() == [b"all"]
+    (asked_first,) = (f[320] for kind, f in pair.peer.requests if kind == b"x")
+    pair.peer.send(b"y", b"320=other\x01322=2\x01560=0\x01146=1\x0155=DOT/USD\x01")
+    pair.step()
+    assert lists_asked() == [b"all"], "it is not the list that was asked for"
+    pair.peer.has_list = True
+    pair.peer.orders |= {b"ETH/USD": [], b"SOL/USD": []}
+    pair.peer.send_list(asked_first)
+    pair.step()
+    assert lists_asked() == [b"all", b"XBT/USD"]
+
+
 def test_an_instrument_list_in_fragments_and_a_refused_status() -> None:
     pair = Pair()
     pair.connect()

@@ -136,7 +136,11 @@ class Room:
         self.clients: dict[int, Client] = {}  # by link
 
     def client(self, name: str, level: int = 2, market: str = SPOT, **changes: int) -> Client:
-        """One whose session is like the trading session of that name, but for `changes`."""
+        """One with a session of `add_session`."""
+        return Client(self, self.add_session(name, level, market, **changes), name)
+
+    def add_session(self, name: str, level: int = 2, market: str = SPOT, **changes: int) -> int:
+        """The index of one that is like the trading session of that name, but for `changes`."""
         trading = next(
             s for s in self.follower.venue.directory.sessions if s.sender_comp_id == name
         )
@@ -146,7 +150,7 @@ class Room:
         settings.target_comp_id = "KRAKEN-MD"
         for field, value in changes.items():
             setattr(settings, field, value)
-        return Client(self, self.desk.add_session(settings, level, market), name)
+        return self.desk.add_session(settings, level, market)
 
     def ring(self) -> None:
         self.doorbell.show(self.days.journal.tail_position, self.days.now_ns)

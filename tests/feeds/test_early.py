@@ -17,6 +17,7 @@ from tests.feeds.room import (
     books_are_equal,
     levels_of,
 )
+from tests.feeds.test_durable import WHATEVER_IT_TAKES_S
 from tests.history.days import Days
 from tests.marketdata.plain_book import PlainBook
 from tests.peers.socket_peer import Frame, take_frames
@@ -27,7 +28,7 @@ from tidegate.feeds.follower import STEP_S, Follower
 from tidegate.feeds.logons import FeedCheck
 from tidegate.feeds.options import FeedOptions, TradingSession
 from tidegate.feeds.roster import Roster
-from tidegate.feeds.service import FeedService
+from tidegate.feeds.service import EAGER_S, FeedService
 from tidegate.feeds.settings_text import settings_text
 from tidegate.feeds.times import FeedTime
 from tidegate.gateway.port import LinkOutput
@@ -168,12 +169,14 @@ def test_more_requests_than_anybody_needs_are_refused(room: Room) -> None:
 
 
 class SlowFollower(Follower):
-    """Goes on when it is let."""
+    """Goes on when it is let. What it is let do it does, however long that takes the machine; the
+    time for it that was asked for is kept in `asked_s`."""
 
     may_go = False
 
     def step(self, applied: Callable[[], None], step_s: float = STEP_S) -> bool:
-        return super().step(applied, step_s) if self.may_go else True
+        self.asked_s = step_s
+        return super().step(applied, WHATEVER_IT_TAKES_S) if self.may_go else True
 
 
 class Wire:
@@ -320,6 +323,7 @@ def test_a_short_way_is_gone_before_anybody_is_let_in(tmp_path: Path) -> None:
         process.follower.may_go = True
         process.feeds.start()
         assert process.feeds.is_open
+        assert process.follower.asked_s == EAGER_S
         await process.feeds.stop(b"", 0.0)
 
     asyncio.run(story())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.app.venue import Venue
 from tests.feeds.clients import L2, feeds_process, venue_with_feeds
-from tests.feeds.storm import FIRMS, Storm, end, listen_to_all
+from tests.feeds.storm import FIRMS, Storm, end, hear_out, listen_to_all
 from tests.feeds.test_slow_readers import rss_bytes
 from tests.feeds.wire_truth import Line, agree
 from tests.peers.socket_peer import Frame, Peer
@@ -69,8 +69,7 @@ def test_floods_of_requests_harm_nobody(tmp_path: Path) -> None:
             for round_ in range(1, 4):
                 flood(wild, round_ * PAIRS)
                 storm.burst()
-                for ear in ears:
-                    ear.hear_all()
+                hear_out(venue, ears)
             assert rss_bytes(feeds_process(venue)) - before < GROWTH_BYTES_MAX
         storm.close()
         end(venue, ears)

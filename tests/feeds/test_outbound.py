@@ -100,6 +100,33 @@ def test_answers_count_from_when_there_is_no_room() -> None:
     played(play)
 
 
+def test_answers_that_are_read_do_not_count() -> None:
+    def play(transport: Transport, writer: FeedWriter, loop: Loop) -> None:
+        writer.write(0, 0, b"W" * (FULL_BYTES + 1))
+        for _ in range(3 * UNREAD_BYTES_MAX // FULL_BYTES):
+            writer.write(0, 0, b"y" * FULL_BYTES)
+            transport.waiting -= FULL_BYTES
+        assert not transport.aborted
+
+    played(play)
+
+
+def test_who_reads_enough_has_more_time_whatever_is_written_meanwhile() -> None:
+    """Answers come behind what waits, and are no less read than that."""
+
+    def play(transport: Transport, writer: FeedWriter, loop: Loop) -> None:
+        writer.write(0, 0, b"W" * (4 * FULL_BYTES))
+        for read in (FULL_BYTES, FULL_BYTES, FULL_BYTES - 1):
+            ((_, look),) = loop.later
+            loop.later.clear()
+            writer.write(0, 0, b"y" * (FULL_BYTES // 2))
+            transport.waiting -= read
+            look()
+            assert transport.aborted == (read < FULL_BYTES)
+
+    played(play)
+
+
 def test_who_reads_on_has_more_time_and_who_does_not_is_cut() -> None:
     def play(transport: Transport, writer: FeedWriter, loop: Loop) -> None:
         writer.write(0, 0, b"W" * (10 * FULL_BYTES))

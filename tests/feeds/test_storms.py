@@ -9,9 +9,9 @@ import signal
 from pathlib import Path
 
 from tests.app.venue import Venue, wait_for
-from tests.feeds.clients import caught_up, feeds_process, venue_with_feeds
-from tests.feeds.storm import FIRMS, SYMBOLS, Storm, end, listen_to_all
-from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Ear, Line, agree
+from tests.feeds.clients import feeds_process, venue_with_feeds
+from tests.feeds.storm import FIRMS, SYMBOLS, Storm, end, hear_out, listen_to_all
+from tests.feeds.wire_truth import L2_DEPTHS, L3_DEPTHS, Line, agree
 from tidegate.control.client import ask
 from tidegate.feeds import status as feeds
 
@@ -28,9 +28,9 @@ def test_every_message_is_the_engines_book(tmp_path: Path) -> None:
             operate(venue, number)
             if number % 8 == 0:
                 storm.deepen()
+                hear_out(venue, ears)
             storm.burst()
-            for ear in ears:
-                ear.hear_all()
+            hear_out(venue, ears)
         storm.close()
         end(venue, ears)
         assert venue.stop() == 0
@@ -65,10 +65,10 @@ def test_a_killed_venue_told_nothing_that_it_lost(tmp_path: Path) -> None:
         storm = Storm(venue, seed=3)
         before = listen_to_all(venue, "ACME", tmp_path)
         storm.deepen()
+        hear_out(venue, before)
         for _ in range(4):
             storm.burst()
-            _hear(before)
-        _hear_out(venue, before)
+            hear_out(venue, before)
         storm.send()
         venue.kill()
         for ear in before:
@@ -80,7 +80,7 @@ def test_a_killed_venue_told_nothing_that_it_lost(tmp_path: Path) -> None:
         after = listen_to_all(venue, "ACME", tmp_path)
         for _ in range(4):
             storm.burst()
-            _hear(after)
+            hear_out(venue, after)
         storm.close()
         end(venue, after)
         assert venue.stop() == 0
@@ -97,10 +97,10 @@ def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_pa
         before = listen_to_all(venue, "ACME", tmp_path)
         for _ in range(5):
             storm.burst()
-            _hear(before)
+            hear_out(venue, before)
         cut = listen_to_all(venue, "DESK", tmp_path)
         storm.burst()
-        _hear_out(venue, cut)
+        hear_out(venue, cut)
         storm.send()
         for ear in cut:
             ear.cut()
@@ -111,8 +111,7 @@ def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_pa
         before += listen_to_all(venue, "DESK", tmp_path)
         for _ in range(3):
             storm.burst()
-            _hear(before)
-        _hear_out(venue, before)
+            hear_out(venue, before)
         process = feeds_process(venue)
         storm.send()
         os.kill(process, signal.SIGKILL)
@@ -124,7 +123,7 @@ def test_cut_lines_and_a_killed_feed_leave_no_gap_for_whoever_comes_again(tmp_pa
         assert feeds_process(venue) != process
         for _ in range(4):
             storm.burst()
-            _hear(after)
+            hear_out(venue, after)
         storm.close()
         end(venue, after)
         assert venue.stop() == 0
@@ -140,9 +139,10 @@ def test_books_stay_right_where_another_configuration_changes_instruments(tmp_pa
         storm = Storm(venue, seed=6)
         before = listen_to_all(venue, "ACME", tmp_path)
         storm.deepen()
+        hear_out(venue, before)
         for _ in range(3):
             storm.burst()
-            _hear(before)
+            hear_out(venue, before)
         storm.deepen()
         storm.close()
         end(venue, before)
@@ -155,7 +155,7 @@ def test_books_stay_right_where_another_configuration_changes_instruments(tmp_pa
         after[0].until_heard(b"\x015022=0.5\x01")
         for _ in range(4):
             storm.burst()
-            _hear(after)
+            hear_out(venue, after)
         storm.close()
         end(venue, after)
         assert venue.stop() == 0
@@ -170,18 +170,6 @@ symbol = "BTC/USD"
 tick = "0.5"
 qty_min = "0.02"
 """
-
-
-def _hear(ears: list[Ear]) -> None:
-    for ear in ears:
-        ear.hear_all()
-
-
-def _hear_out(venue: Venue, ears: list[Ear]) -> None:
-    """All that was done until now."""
-    caught_up(venue.data)
-    for ear in ears:
-        ear.finish("so far")
 
 
 def _have_heard(lines: list[Line], least: int) -> None:

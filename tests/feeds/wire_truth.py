@@ -109,10 +109,6 @@ class Ear(Peer):
         self._heard = self._heard[-200:] + data
         return True
 
-    def hear_all(self) -> None:
-        while self.hear(0.001):
-            pass
-
     def until_heard(self, text: bytes) -> None:
         self._heard = b""
         self._hear_until(lambda: text in self._heard)
@@ -126,8 +122,7 @@ class Ear(Peer):
     def hear_to_end(self) -> None:
         """The other side is gone, with whatever it had not sent."""
         with contextlib.suppress(PeerClosed, ConnectionError):
-            while True:
-                self.hear(10.0)
+            self._hear_until(lambda: False)
         self.was_cut = True
         self._file.flush()
 

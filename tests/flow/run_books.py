@@ -39,7 +39,7 @@ def main() -> int:
             started = time.perf_counter()
             listener = Listener(venue, Path(directory))
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(Player(venue).play(tape))
+                runner.run(Player(venue).play(listener.told_of(tape)))
             lines = listener.finish()
             _say(f"{len(tape)} events in {time.perf_counter() - started:.1f} s")
             if venue.terminate() != 0:

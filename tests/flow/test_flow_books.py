@@ -26,7 +26,7 @@ def test_every_message_of_the_recorded_flow_is_the_engines_book(tmp_path: Path) 
     data = tmp_path / "data"
     with VenueProcess(data, config=f"market_data = true\n{VENUE_CONFIG}") as venue:
         listener = Listener(venue, tmp_path)
-        asyncio.run(_play(venue, tape))
+        asyncio.run(Player(venue).play(listener.told_of(tape)))
         lines = listener.finish()
         assert venue.terminate() == 0
     told = agree(data, lines)
@@ -46,7 +46,3 @@ def _live(tape: Iterator[TapeEvent]) -> Iterator[TapeEvent]:
             left_out.add(event.order)
         elif event.action not in (CANCEL, MODIFY) or event.order not in left_out:
             yield event
-
-
-async def _play(venue: VenueProcess, tape: list[TapeEvent]) -> None:
-    await Player(venue).play(tape)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.client.market_data_peer import START_NS, Peer, remove, rest
 from tests.client.test_market_data_core import Pair
-from tidegate.client import MarketDataUpdate, Subscription
+from tidegate.client import MarketDataUpdate, Subscription, TradSesStatus
 from tidegate.watch.numbers import fitted
 from tidegate.watch.screen import screen
 from tidegate.watch.state import WatchState
@@ -152,6 +152,22 @@ def test_status_of_pair_and_venue() -> None:
         watched.note(watched.pair.step())
         assert watched.state.status == told
         assert watched.lines()[0].startswith(f"BTC/USD  {told} ")
+
+
+def test_a_venue_that_catches_up_has_no_news_of_its_status() -> None:
+    watched = Watched(depth=10)
+    state, peer = watched.state, watched.pair.peer
+    assert state.status_is_new()
+    watched.pair.core.link_lost(START_NS)
+    watched.note(watched.pair.step())
+    peer.has_list, peer.status = False, TradSesStatus.UNKNOWN.encode()
+    watched.note(watched.pair.connect())
+    assert watched.lines()[0].startswith("BTC/USD  venue status unknown ")
+    assert not state.status_is_new()
+    for status, is_new in ((TradSesStatus.ONLINE, False), (TradSesStatus.CANCEL_ONLY, True)):
+        peer.send(b"h", b"335=q\x01336=SESSION\x01340=%s\x01" % status.encode())
+        watched.note(watched.pair.step())
+        assert state.status_is_new() == is_new
 
 
 def test_a_line_that_is_lost_is_told_until_it_is_back() -> None:

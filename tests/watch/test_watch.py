@@ -107,10 +107,12 @@ def test_a_pipe_gets_a_line_for_each_update(tmp_path: Path) -> None:
 
 def test_it_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
-        code, lines, errors = await watch(tmp_path, "BTC/USD", "--seconds", "0.5", "--l3")
+        code, lines, errors = await watch(tmp_path, "BTC/USD", "--seconds", "0.5")
         assert (code, errors) == (0, "")
-        assert LINE.fullmatch(lines[2])
-        assert venue.peer.requests[-1][0] == b"5"
+        assert lines[0].startswith("- BTC/USD connected ")
+        assert all(LINE.fullmatch(line) for line in lines[2:])  # what came within that time
+        await venue.wait_for(lambda: venue.peer.requests[-1][0] == b"5")
+        assert b"".join(kind for kind, _ in venue.peer.requests) == b"AxgV5"
 
     play(tmp_path, story)
 
@@ -148,26 +150,31 @@ def test_no_venue_and_no_market_data(tmp_path: Path) -> None:
 
 
 class RefusingPeer(LivePeer):
-    """Knows a name that is in use."""
+    """Knows a name that is in use, and one that may not log on."""
 
     def _answer(self, fields: dict[int, bytes], kinds: set[bytes]) -> None:
-        if fields[35] == b"A" and fields[49] == b"ACME":
-            self.send(b"5", b"58=Session already active\x01")
+        texts = {b"ACME": b"Session already active", b"DESK": b"Logon failed: session disabled"}
+        if fields[35] == b"A" and fields[49] in texts:
+            self.send(b"5", b"58=%s\x01" % texts[fields[49]])
         else:
             super()._answer(fields, kinds)
 
 
-def test_a_name_that_is_in_use_is_passed_over(tmp_path: Path) -> None:
+def test_a_name_that_is_refused_is_passed_over(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
-        announce(tmp_path, venue.port, ("ACME", "BETA"))
+        announce(tmp_path, venue.port, ("DESK", "ACME", "BETA"))
         code, lines, _ = await watch(tmp_path, "BTC/USD", "--updates", "1")
         assert code == 0
         assert lines[0] == f"- BTC/USD connected BETA at 127.0.0.1:{venue.port}"
-        announce(tmp_path, venue.port, ("ACME",))
+        code, lines, errors = await watch(tmp_path, "BTC/USD", "--comp-id", "DESK")
+        assert (code, lines) == (2, [])
+        assert errors == "tidegate: logon refused: Logon failed: session disabled (DESK)\n"
+        announce(tmp_path, venue.port, ("ACME", "DESK"))
         code, lines, errors = await watch(tmp_path, "BTC/USD")
         assert (code, lines) == (2, [])
         assert errors == (
-            "tidegate: Session already active: every SenderCompID is in use already (ACME)\n"
+            "tidegate: logon refused: Session already active (ACME); "
+            "Logon failed: session disabled (DESK)\n"
         )
 
     play(tmp_path, story, RefusingPeer())
@@ -332,10 +339,11 @@ def test_what_is_wrong_is_told_on_the_screen_of_before(tmp_path: Path) -> None:
 
 def test_a_terminal_that_can_not_move_its_cursor_gets_lines(tmp_path: Path) -> None:
     async def story(venue: MarketDataSocket) -> None:
-        terminal = await Terminal.start(tmp_path, "BTC/USD", "--updates", "1", term="dumb")
+        terminal = await Terminal.start(tmp_path, "BTC/USD", "--updates", "1", "--l3", term="dumb")
         assert await terminal.end() == 0
         assert b"\x1b" not in terminal.seen
         assert b" BTC/USD book bid 83999.9 1.20000000" in terminal.seen
+        assert [f[266] for kind, f in venue.peer.requests if kind == b"V"] == [b"N"]
         terminal.close()
 
     play(tmp_path, story)

@@ -64,8 +64,9 @@ class Connection:
     """See the module. `core` is the session itself.
 
     Events wait in a queue. When `events_max` are waiting, nothing more is read from the line until
-    some are taken: they are not dropped; the venue sees a slow reader and in the end gives the
-    session up.
+    some are taken: they are not dropped, and the venue sees a slow reader. Tidegate keeps reports
+    until they are read; of market data it leaves out what comes meanwhile, and it ends a line that
+    reads next to nothing of that for ten seconds.
 
     With `reconnect_delays_s` a lost line is connected again: after the first delay, then the
     second, and so on, the last one repeating. A session that lasted for less than the last delay

@@ -30,8 +30,9 @@ class MarketDataClient:
 
     A lost line is connected again by itself and everything is subscribed anew, unless
     `reconnect_delays_s` is empty. Updates wait in a queue of `events_max`; when it is full nothing
-    more is read, and a venue ends a session that does not keep up: whoever falls behind starts
-    again from a snapshot instead of from old news.
+    more is read. Tidegate then leaves out what comes meanwhile, trades too, and goes on with full
+    refreshes when there is room again: whoever falls behind gets the book as it is instead of old
+    news. It cuts whoever reads next to nothing for ten seconds.
     """
 
     def __init__(

@@ -62,6 +62,7 @@ from tidegate.wire.message import Message
 FRAME_BYTES_MAX: Final = 64 * 1024 * 1024  # a whole book of single orders is one frame
 FAULTS_MAX: Final = 3  # in a row; a subscription that goes on failing is given up
 
+_LISTED: Final = "0"  # SecurityRequestResult (560) of an answer that has what was asked for
 _RESEND_REQUEST: Final = b"\x0135=2\x01"
 _HEAD_BYTES: Final = 40  # of a frame; MsgType (35) is among them
 
@@ -91,6 +92,7 @@ class MarketDataCore(SessionCore):
         self._by_req_id: dict[str, Subscription] = {}
         self._number_by_req_id: dict[str, int] = {}  # of requests that stand, for their rejects
         self._requests = 0
+        self._list_req_id = ""  # under which the whole list was asked for on this line
         self._is_listed = False  # the whole list has come
         self._spelling_by_req_id: dict[str, str] = {}
         self._is_missing = False
@@ -173,9 +175,10 @@ class MarketDataCore(SessionCore):
         self._is_listed = False
         self._spelling_by_req_id.clear()
         self._is_missing = False
+        self._list_req_id = self._fresh_id("instruments")
         self._send(
             InstrumentListRequest(
-                security_req_id=self._fresh_id("instruments"),
+                security_req_id=self._list_req_id,
                 subscription_request_type=SubscriptionRequestType.SUBSCRIBE,
             ),
             time_ns,
@@ -242,7 +245,9 @@ class MarketDataCore(SessionCore):
         for one in event.instruments:
             self.instruments[one.symbol if spelling is None else spelling] = one
         self._set_precisions()
-        if event.is_last and spelling is None:
+        # A venue that catches up says "not yet" (560=4), and sends the list later.
+        is_whole = event.security_req_id == self._list_req_id and event.is_last
+        if is_whole and event.result == _LISTED:
             self._is_listed = True
             self._list_spellings(time_ns)
 

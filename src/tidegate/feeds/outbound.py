@@ -3,6 +3,9 @@
 There is no log to read on from, so a peer that does not keep up gets no more than fits the
 transport's buffer: then its subscriptions stop (`Desk.stall`) until there is room again. Who reads
 next to nothing for a while, or asks for more than it reads, is cut.
+
+What the system has taken of a line comes before any full refresh, too. So it is to take little
+(`SYSTEM_BYTES`): else a slow peer reads megabytes of old news.
 """
 
 from __future__ import annotations
@@ -18,7 +21,11 @@ from tidegate.gateway.port import LinkTransport
 # Bytes in the transport's buffer at which a link is full, and has room again.
 FULL_BYTES: Final = 256 * 1024
 ROOM_BYTES: Final = 64 * 1024
-# What the session itself may have to say, answers above all, while there is no room: more is cut.
+# What the system takes of a link before it can send it: enough that a quick peer waits for no turn
+# of the loop.
+SYSTEM_BYTES: Final = 128 * 1024
+# What the session itself said while there was no room, answers above all, and is not sent yet: who
+# has more of it is cut.
 # (One full refresh goes to a line in one piece, however large a book is.)
 UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
 STALLED_S_MAX: Final = 10.0  # in which a peer must have made room, or read `FULL_BYTES`
@@ -85,7 +92,7 @@ class FeedWriter(RoomWriter):
 
     def __init__(self, transport: LinkTransport, link: int, watch: RoomWatch) -> None:
         super().__init__(transport, link, watch)
-        self._unread_bytes = 0  # that came while there was no room
+        self._later_bytes = 0  # that came while there was no room
         self._overdue: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -94,15 +101,16 @@ class FeedWriter(RoomWriter):
         if transport.is_closing():
             return
         if self._paused:
-            self._unread_bytes += len(data)
-            if self._unread_bytes > UNREAD_BYTES_MAX:
-                self._give_up("asks for much and reads nothing")
+            self._later_bytes += len(data)
+            unsent_bytes = transport.get_write_buffer_size() + len(data)
+            if min(self._later_bytes, unsent_bytes) > UNREAD_BYTES_MAX:
+                self._give_up("asks for much and reads little")
                 return
         transport.write(data)  # may call `pause`
 
     def pause(self) -> None:
         if not self._paused:
-            self._unread_bytes = 0
+            self._later_bytes = 0
             self._watch_out()
             super().pause()
 
@@ -114,14 +122,17 @@ class FeedWriter(RoomWriter):
             super().resume()
 
     def _watch_out(self) -> None:
-        unsent_bytes = self._transport.get_write_buffer_size()
-        self._overdue = self._loop.call_later(STALLED_S_MAX, self._look, unsent_bytes)
+        self._overdue = self._loop.call_later(STALLED_S_MAX, self._look, self._left_bytes())
 
-    def _look(self, unsent_bytes: int) -> None:
-        """There were so many unsent a while ago, and there has been no room since."""
+    def _look(self, left_bytes: int) -> None:
+        """There were so many left a while ago, and there has been no room since."""
         if not self._paused or self._transport.is_closing():
             return
-        if unsent_bytes - self._transport.get_write_buffer_size() >= FULL_BYTES:
+        if left_bytes - self._left_bytes() >= FULL_BYTES:
             self._watch_out()
         else:
             self._give_up(f"reads too slowly: no room for {STALLED_S_MAX:g} s")
+
+    def _left_bytes(self) -> int:
+        """What is unsent of what was there when the room ended, less what was read beyond that."""
+        return self._transport.get_write_buffer_size() - self._later_bytes

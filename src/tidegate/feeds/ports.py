@@ -13,6 +13,7 @@ from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.follower import Follower
 from tidegate.feeds.logons import FeedCheck, feed_doctor
 from tidegate.feeds.options import FeedOptions
+from tidegate.feeds.outbound import SYSTEM_BYTES
 from tidegate.feeds.service import FeedService
 from tidegate.feeds.times import FeedTime
 from tidegate.gateway.authentication import Authenticator, LogonCheck
@@ -86,6 +87,7 @@ class FeedPorts:
             logons_per_second_max=self._options.logons_per_second_max,
             shares=self._shares,
             doctor=doctor,
+            system_bytes_max=SYSTEM_BYTES,
         )
         listener.start(socket.socket(fileno=self._options.sockets[name]))
         self._listeners.append(listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from typing import Final
@@ -54,7 +55,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Listener:
-    """Accepts links of one service."""
+    """Accepts links of one service. `system_bytes_max` is what the system may take of a link before
+    it can send it; None leaves that to the system, which takes megabytes."""
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class Listener:
         strangers_max: int = STRANGERS_MAX,
         laboratory: Laboratory | None = None,
         doctor: LogonDoctor | None = None,
+        system_bytes_max: int | None = None,
     ) -> None:
         self._venue = venue
         self._laboratory = laboratory
@@ -82,6 +85,7 @@ class Listener:
             doctor=doctor,
         )
         self._logon_timeout_s = logon_timeout_s
+        self._system_bytes_max = system_bytes_max
         self._loop = asyncio.get_running_loop()
         self._bound: socket.socket | None = None
         self._resume: asyncio.TimerHandle | None = None
@@ -110,8 +114,17 @@ class Listener:
                 self._resume = self._loop.call_later(ACCEPT_PAUSE_S, self._accept_again)
                 return
             accepted.setblocking(False)
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._tune(accepted)
             self._open(accepted, str(address[0]))
+
+    def _tune(self, accepted: socket.socket) -> None:
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._system_bytes_max is not None:
+            # Here and not before: who waits in line may have come before the bound socket had it.
+            with contextlib.suppress(OSError):  # a sandbox may not know it
+                accepted.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._system_bytes_max
+                )
 
     def _accept_again(self) -> None:
         if self._bound is not None:

@@ -28,7 +28,6 @@ from tidegate.client import (
     SubscriptionRefused,
     TradesUpdate,
 )
-from tidegate.session.logon import ALREADY_ACTIVE
 from tidegate.waiting import wait_at_most
 from tidegate.watch.access import Access, WatchFailed, access_of, clock_of
 from tidegate.watch.plain import plain_lines
@@ -101,8 +100,9 @@ class _Watch:
             await asyncio.wait([follow])
 
     async def _connected(self) -> MarketDataClient:
-        """As the first of the CompIDs that is not in use: a session is one line."""
-        refusal = ""
+        """As the first of the CompIDs that is let in: one may be in use, because a session is one
+        line, one disabled, one not for this address."""
+        refused: dict[str, list[str]] = {}  # SenderCompIDs by the venue's words
         for credentials in self._access.credentials:
             client = MarketDataClient(
                 self._access.endpoint, credentials, clock_ns=clock_of(self._options.data)
@@ -110,15 +110,13 @@ class _Watch:
             try:
                 await client.connect()
             except LogonRefused as error:
-                refusal = str(error)
-                if ALREADY_ACTIVE.decode() in refusal:
-                    continue
-                raise WatchFailed(f"{credentials.sender_comp_id} may not log on: {error}") from None
+                refused.setdefault(str(error), []).append(credentials.sender_comp_id)
             except ConnectFailed as error:
                 raise WatchFailed(f"no market data from the venue: {error}") from None
-            return client
-        names = ", ".join(one.sender_comp_id for one in self._access.credentials)
-        raise WatchFailed(f"{refusal}: every SenderCompID is in use already ({names})")
+            else:
+                return client
+        reasons = "; ".join(f"{text} ({', '.join(names)})" for text, names in refused.items())
+        raise WatchFailed(f"logon refused: {reasons}")
 
     def _state(self, client: MarketDataClient) -> WatchState:
         options, endpoint = self._options, self._access.endpoint

@@ -80,8 +80,10 @@ class WatchState:
 
     @property
     def is_status_known(self) -> bool:
-        """Whether the venue has told that of the pair and its own."""
-        return self.symbol in self.core.instruments and self.core.session_status != ""
+        """Whether the venue has told that of the pair and its own. One that catches up says that it
+        does not know its own."""
+        is_told = self.core.session_status not in ("", TradSesStatus.UNKNOWN)
+        return is_told and self.symbol in self.core.instruments
 
     @property
     def status(self) -> str:
