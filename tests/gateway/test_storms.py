@@ -16,7 +16,7 @@ from tests.peers.socket_peer import Frame, Peer
 from tidegate.gateway.logon_rate import BURST_S
 from tidegate.model.limits import RESEND_FREE_MESSAGES, RESEND_HISTORIES, RESEND_MESSAGES_PER_S
 
-PER_SECOND = 20
+PER_SECOND = 10  # much less than any machine knocks
 TOO_MANY = "Logon failed: too many logons"
 RESET = "98=0|108=60|141=Y"
 ROUND_TRIP_S_MAX = 2.0  # on a machine that is busy with other tests
@@ -245,12 +245,11 @@ def test_a_flood_of_resend_requests_is_slowed_down_by_name(venue: Venue, beta: P
 
 def test_a_stranger_gets_no_session_by_knocking(venue: Venue, beta: Peer) -> None:
     """Addresses that name no session share one count."""
-    text = ""
-    for number in range(PER_SECOND * BURST_S + 10 * PER_SECOND):
-        with Peer(replace(venue.login("ACME"), sender_comp_id=f"N{number}")) as peer:
+    texts: list[str] = []
+    while TOO_MANY not in texts:
+        with Peer(replace(venue.login("ACME"), sender_comp_id=f"N{len(texts)}")) as peer:
             peer.socket.sendall(peer.logon_message(RESET))
             (answer,) = peer.read_to_end()
-            text = answer[58]
-            assert text in ("Logon failed: unknown CompID", TOO_MANY)
-    assert text == TOO_MANY
+            texts.append(answer[58])
+    assert set(texts[:-1]) <= {"Logon failed: unknown CompID"}
     assert beta.round_trip(new_id()) < ROUND_TRIP_S_MAX

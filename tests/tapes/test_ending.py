@@ -98,6 +98,8 @@ def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not
         assert "5 events in " in out
         assert "sent: 5 new" in out
         assert re.search(r"tidegate: session TAPE(-TAKER)? lost its line: Link lost\n$", err)
+        before = orders_entered(venue.directory)  # an order that is seen may not be kept yet
+        assert 5 - unanswered(out) <= before <= 5
 
         venue.restart()
         assert resting(venue) == 0, "the line was lost, and with it the orders"
@@ -116,7 +118,7 @@ def test_a_venue_that_is_killed_ends_the_tape_with_what_was_sent_and_what_is_not
         assert unknown <= 256
         venue.restart()
         assert venue.terminate() == 0
-        assert sent - unknown <= orders_entered(venue.directory) - 5 <= sent
+        assert sent - unknown <= orders_entered(venue.directory) - before <= sent
     done = tidegate("verify", "--data", venue.directory)
     assert done.returncode == 0, done.stderr.decode()
 
