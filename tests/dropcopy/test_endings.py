@@ -7,8 +7,10 @@ from pathlib import Path
 
 from tests.dropcopy.room import CopyClient, CopyRoom
 from tests.peers.socket_peer import Frame
+from tidegate.feeds.dropcopy.desk import MESSAGES_PER_TURN
 from tidegate.model.limits import CANCELS_PER_RECORD
 from tidegate.model.time import utc_timestamp
+from tidegate.session.machine import LOGOUT_WAIT_NS
 from tidegate.venue import controls
 from tidegate.venue.controls import NO_SESSION, EnableFirm
 
@@ -171,5 +173,49 @@ def test_whoever_is_sent_away_and_does_not_read_is_not_waited_for(tmp_path: Path
     room.desk.end = room.end
     room.desk.expel(0, b"API key disabled", room.days.now_ns)
     room.follow()
+    assert not client.cut
+    room.days.now_ns += LOGOUT_WAIT_NS
+    room.follow()
     assert client.cut
     assert client.booked == {}
+
+
+def test_whoever_is_sent_away_and_reads_slowly_is_told_all(tmp_path: Path) -> None:
+    """A line is full now and then; its reader is waited for anew with each piece that it takes."""
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    rest(room, 1, 3 * MESSAGES_PER_TURN)
+    room.desk.end = room.end
+    room.desk.expel(0, b"API key disabled", room.days.now_ns)
+    while not client.cut:
+        room.desk.drained(client.link)
+        room.desk.step(room.days.now_ns)
+        room.desk.full(client.link)
+        room.deliver()
+        room.days.now_ns += LOGOUT_WAIT_NS - 1
+        room.desk.step(room.days.now_ns)
+        room.deliver()
+    assert client.booked == room.truth("ACME")
+    assert client.received[-1][58] == "API key disabled"
+
+
+def test_what_is_asked_for_while_somebody_is_sent_away_comes_on_the_next_line(
+    tmp_path: Path,
+) -> None:
+    room = CopyRoom(tmp_path)
+    client = room.client("ACME", "ACME", "ACME-1")
+    client.logon()
+    rest(room, 1, 10)
+    room.follow()
+    room.ask()
+    assert room.seats[0].state.mark == room.end
+    room.desk.expel(0, b"API key disabled", room.days.now_ns)
+    client.received.clear()
+    client.send("2", "7=1|16=0")
+    room.follow()
+    assert client.cut
+    assert client.reports() == []
+    client.logon()
+    room.follow()
+    assert len(client.reports()) == 10

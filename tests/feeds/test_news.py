@@ -98,6 +98,29 @@ def test_many_are_told_in_steps_and_others_have_their_turn(room: Room) -> None:
     assert {client.types() for client in clients} == {"h" + "y" * PAIRS}
 
 
+@pytest.mark.parametrize(
+    ("msg_type", "body", "answer"),
+    [
+        ("1", "112=T", "0"),
+        ("V", "262=B|263=1|264=10|267=2|269=0|269=1|146=1|55=BTC/USD", "W"),
+        ("V", "262=B|263=1|264=10|267=2|269=0|269=1|146=1|55=NO/PAIR", "Y"),
+        ("g", "335=T|336=SESSION|263=0", "h"),
+        ("D", "11=1", "j"),
+    ],
+)
+def test_no_answer_comes_before_what_has_changed_before_it(
+    room: Room, msg_type: str, body: str, answer: str
+) -> None:
+    clients = listeners(room, 50)
+    last = clients[-1]
+    halt(room, halted=True)
+    take(room)
+    assert last.received == []
+    room.desk.frames(last.index, last.link, [last.frame(msg_type, body)], room.days.now_ns)
+    room.deliver()
+    assert last.types() == "h" + "y" * PAIRS + answer
+
+
 def test_whoever_asks_for_something_meanwhile_knows_before_it_is_answered(room: Room) -> None:
     clients = listeners(room, 50)
     last = clients[-1]

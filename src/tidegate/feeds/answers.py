@@ -74,10 +74,8 @@ class Answers:
             else:
                 _hold(seat, message, time_ns)
         elif msg_type == b"x":
-            self.news.tell(desk, seat, time_ns)
             self._security_list(seat, message, time_ns)
         elif msg_type == b"g":
-            self.news.tell(desk, seat, time_ns)
             self._trading_session(seat, message, time_ns)
         elif msg_type != b"j":  # never answered, lest two sides refuse each other's for ever
             session = seat.session

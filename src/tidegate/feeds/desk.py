@@ -91,6 +91,7 @@ class Desk(LineDesk[FeedLine]):
         for frame in frames:
             if session.link != link:
                 return
+            self.answers.news.tell(self, self.seats[index], time_ns)
             session.receive(frame, time_ns)
 
     def log_out_all(self, text: bytes, time_ns: int) -> None:

@@ -2,8 +2,8 @@
 
 Each change is encoded once, however many get it; only header, request id, SecurityResponseID (322)
 and CheckSum are each receiver's own. Sessions are told in turn, some in each step of the desk, so
-that nobody else waits for all of them. A session that asks for something meanwhile is told first:
-for each of them it is as if everybody had been told at once.
+that nobody else waits for all of them. A session that says something meanwhile is told first: no
+answer comes before what has changed before it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tidegate.feeds.lines import END, LOGON, Line, LineDesk
 from tidegate.journal import JournalError
 from tidegate.model.limits import RESENDS_PENDING_MAX
 from tidegate.model.settings import DUPLICATE_DISPLACE, SessionSettings
-from tidegate.session.machine import Session
+from tidegate.session.machine import LOGOUT_WAIT_NS, Session
 from tidegate.session.reasons import DISPLACED
 from tidegate.session.resend import gap_fill
 from tidegate.session.states import ACTIVE, DISCONNECTED, LOGOUT_SENT
@@ -41,13 +41,15 @@ _REFUSALS: Final = (b"3", b"j")
 
 class CopyLine(Line):
     """The link of a session, which has logged on by `api_key`. Where `parting` says why, the
-    session is to go, once it was told of the log before `last_position`."""
+    session is to go, once it was told of the log before `last_position`; it is not waited for
+    beyond `parts_at_ns` unless it reads."""
 
     def __init__(self, number: int, api_key: str) -> None:
         super().__init__(number)
         self.api_key = api_key
         self.parting = b""
         self.last_position = 0
+        self.parts_at_ns = 0
 
 
 class CopyDesk(LineDesk[CopyLine]):
@@ -139,8 +141,8 @@ class CopyDesk(LineDesk[CopyLine]):
                 session.finish(time_ns)
 
     def expel(self, index: int, text: bytes, time_ns: int) -> None:
-        """End a session. It is still told what became of orders by the same cause, if it keeps up:
-        `step` ends it behind that."""
+        """End a session. It is still told what became of orders by the same cause, as long as it
+        reads: `step` ends it behind that."""
         session = self.sessions[index]
         if session.state != ACTIVE:
             session.expel(text, time_ns)
@@ -149,6 +151,7 @@ class CopyDesk(LineDesk[CopyLine]):
         if not line.parting:
             line.parting = text
             line.last_position = self.end.position
+            line.parts_at_ns = time_ns + LOGOUT_WAIT_NS
 
     def full(self, link: int) -> None:
         """The link's transport takes no more."""
@@ -188,8 +191,11 @@ class CopyDesk(LineDesk[CopyLine]):
             return 0
         line = self._lines[session.link]
         done = 0 if line.full else self._serve_guarded(seat, time_ns)
-        if line.parting and (line.full or self._is_told(seat, line)):
-            session.expel(line.parting, time_ns)
+        if line.parting:
+            if done:
+                line.parts_at_ns = time_ns + LOGOUT_WAIT_NS
+            if time_ns >= line.parts_at_ns or self._is_told(seat, line):
+                session.expel(line.parting, time_ns)
         return done
 
     def _is_told(self, seat: CopySeat, line: CopyLine) -> bool:
@@ -319,8 +325,6 @@ class CopyDesk(LineDesk[CopyLine]):
 
     def resend(self, session: Session, begin: int, end: int, time_ns: int) -> None:
         seat = self.seats[session.index]
-        if self._lines[session.link].parting:
-            return  # whoever is to go begins nothing any more
         if len(seat.resends) >= RESENDS_PENDING_MAX:
             session.expel(TOO_MANY_RESENDS, time_ns)
             return
@@ -328,6 +332,8 @@ class CopyDesk(LineDesk[CopyLine]):
             seat.lacks(begin, end)
         except JournalError as error:
             seat.unreadable = str(error)
+        if self._lines[session.link].parting:
+            seat.resends.pop()  # whoever is to go gets it on the next line
 
     def deliver(self, session: Session, message: Message, time_ns: int) -> None:
         """An answer to a question, or what is refused by 35=3: a drop copy has no business
