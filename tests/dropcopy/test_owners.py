@@ -32,13 +32,14 @@ def configure(room: CopyRoom, change: Callable[[VenueSettings], None]) -> None:
     room.die()
 
 
-def order(room: CopyRoom, sender: str) -> None:
-    body = b"11=%d\x0155=BTC/USD\x0154=1\x0140=2\x0138=0.1\x0144=1000\x0159=1\x01" % (
-        room.days.now_ns // 1_000_000
-    )
+def order(room: CopyRoom, sender: str) -> str:
+    """Its ClOrdID (11)."""
+    cl_ord_id = room.days.now_ns // 1_000_000
+    body = b"11=%d\x0155=BTC/USD\x0154=1\x0140=2\x0138=0.1\x0144=1000\x0159=1\x01" % cl_ord_id
     room.days.now_ns += 1_000_000
     room.days.send(sender, b"D", body + b"60=20261103-09:15:00.000\x01")
     room.days.end_turn()
+    return str(cl_ord_id)
 
 
 def take_away(room: CopyRoom) -> None:
@@ -157,6 +158,36 @@ def test_where_the_log_does_not_say_whose_reports_are_they_are_nobodys_and_that_
     assert acme.booked == {}
     assert beta.booked.keys() == new
     assert known_before < known.booked.keys() <= old
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_is_made_behind_the_start_of_the_process_comes_though_the_log_does_not_say_whose_it_is(
+    tmp_path: Path, is_there: bool
+) -> None:
+    """Whether somebody has read up to there before, or reads it with what is nobody's."""
+    days = Days(tmp_path, 1, segment_bytes_max=16 * 1024)
+    room = CopyRoom(tmp_path, days=days)
+    firm, account_alone = room.client("FIRM", "ACME"), room.client("ACCOUNT", "ACME", "ACME-1")
+    room.play(300)
+    order(room, "ACME")
+    order(room, "BETA")
+    room.die()
+    take_away(room)
+    if is_there:
+        begin(room, firm, account_alone)
+    new = []
+    for _ in range(3):
+        new.append(order(room, "ACME"))
+        order(room, "BETA")
+    if is_there:
+        room.follow()
+    else:
+        begin(room, firm, account_alone)
+    told = [(event.index, event.reason) for event in room.desk.events if event.reason]
+    assert [seat for seat, _ in told] == [0, 1]
+    assert all("left out until the log says it again" in reason for _, reason in told)
+    for client in (firm, account_alone):
+        assert [report[11] for report in client.reports()] == new
 
 
 def test_what_the_process_has_seen_is_known_though_the_log_does_not_hold_it(

@@ -20,10 +20,11 @@ from tidegate.feeds.dropcopy.seat import CopySeat
 from tidegate.feeds.dropcopy.service import DropCopyService
 from tidegate.feeds.dropcopy.state import StateFile
 from tidegate.journal import OsStorage, segment_positions
+from tidegate.model.limits import CANCELS_PER_RECORD
 from tidegate.model.time import NS_PER_S, utc_timestamp
 from tidegate.recovery import JOURNAL_DIRECTORY
 from tidegate.venue import controls
-from tidegate.venue.controls import NO_SESSION, AddSession, EnableKey
+from tidegate.venue.controls import NO_SESSION, AddSession, EnableFirm, EnableKey
 from tidegate.wire.render import frame_of
 
 FIRMS = {"ACME": "ACME-1", "BETA": "BETA-1"}
@@ -82,6 +83,11 @@ class Service:
         """The replica is where the venue is."""
         self.follow()
         self.service.advanced()
+
+    def pumps(self) -> None:
+        """More often than the desk has anything to do."""
+        for _ in range(100):
+            self.service.pump()
 
     def _fail(self, error: Exception) -> None:
         self.failures.append(error)
@@ -224,6 +230,43 @@ def test_who_is_sent_away_by_a_key_is_told_all_that_was_before_that(tmp_path: Pa
     asyncio.run(serve())
 
 
+def test_who_is_sent_away_with_a_firm_is_told_of_all_the_orders_that_are_cancelled_bit_by_bit(
+    tmp_path: Path,
+) -> None:
+    """More than one record cancels: between two of them the log has nothing to tell."""
+    resting = CANCELS_PER_RECORD + 20
+
+    async def serve() -> None:
+        one = Service(Days(tmp_path, 1))
+        days, wire = one.days, one.wires[0]
+        body = b"55=BTC/USD\x0154=1\x0140=2\x0138=0.1\x0144=1000\x0159=1\x01"
+        sent_at = b"60=%s\x01" % utc_timestamp(days.now_ns)
+        for number in range(resting):
+            days.send("ACME", b"D", b"11=%d\x01" % (number + 1) + body + sent_at)
+        days.control(NO_SESSION, controls.ENABLE_FIRM, EnableFirm("ACME", on=False))
+        days.end_turn()
+        cancels = days.venue.trading.cancels
+        assert cancels.pending
+        one.follows()
+        one.pumps()
+        told = [frame for frame in take_frames(wire.data) if frame.type == "8"]
+        assert len(told) == resting + CANCELS_PER_RECORD
+        assert wire.data == b"", "it is not cut"
+        while cancels.pending:
+            days.venue.tick(days.now_ns)
+            days.end_turn()
+        one.follows()
+        one.pumps()
+        assert wire.data.endswith(b"cut")
+        *rest, last = take_frames(wire.data)
+        told += rest
+        assert [frame[17] for frame in told] == list(CopyRoom(tmp_path, days=days).truth("ACME"))
+        assert [frame[150] for frame in told].count("4") == resting
+        assert (last.type, last[58]) == ("5", "Session disabled")
+
+    asyncio.run(serve())
+
+
 def test_a_damaged_file_keeps_those_out_alone_whose_keys_open_its_session(tmp_path: Path) -> None:
     days = Days(tmp_path, 1)
 
@@ -260,8 +303,7 @@ def test_it_remembers_whose_a_session_is_that_operators_added_before_what_is_lef
         wire: Any = Wire()
         logon = one._frame("ACME", "A", 1, "98=0|108=30|141=Y")
         one.service.logon(0, wire, b"ACME", 2, logon)
-        for _ in range(100):
-            one.service.pump()
+        one.pumps()
         told = [frame[11] for frame in take_frames(wire.data) if frame.type == "8"]
         assert len(told) > 1
         assert told[-1] == "1"
