@@ -198,10 +198,10 @@ class Process:
 
     def __init__(self, data: Path, days: Days, *names: str) -> None:
         heard, rung = make_bell()
-        doorbell = Doorbell(data, rung)
-        doorbell.show(days.journal.tail_position, days.now_ns)
-        reader = DoorbellReader(data, heard)
         self.days = days
+        self.doorbell = Doorbell(data, rung)
+        self.ring()
+        reader = DoorbellReader(data, heard)
         self.follower = SlowFollower(data, reader, MarketData(), at_once=False)
         answers = Answers(self.follower.venue, is_open=False)
         self.failures: list[Exception] = []
@@ -213,6 +213,10 @@ class Process:
             self.failures.append,
         )
         self.port = self.feeds.port(L2)
+
+    def ring(self) -> None:
+        """What the venue has done is durable."""
+        self.doorbell.show(self.days.journal.tail_position, self.days.now_ns)
 
     def refusal(self, name: str) -> bytes:
         request = read_logon(self.frame(name, "A", 1, "98=0|108=30|141=Y"))

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.feeds.room import Client, Room
-from tidegate.feeds.news import CHANGES_MAX, MESSAGES_PER_STEP
+from tidegate.feeds.news import CHANGES_MAX, MESSAGES_PER_STEP, MarketNews
+from tidegate.marketdata.listing import SESSION_MAINTENANCE, ListedInstrument
+from tidegate.model.instruments import SPOT
 from tidegate.model.market_state import CANCEL_ONLY, ONLINE
+from tidegate.model.time import NS_PER_MS
 from tidegate.venue.controls import SET_HALTED, SET_STATUS
 from tidegate.venue.market_controls import SetHalted, SetStatus
 
@@ -77,6 +80,35 @@ def test_a_change_is_the_same_for_all_but_for_their_ids(room: Room) -> None:
     assert bodies[0] == bodies[1] == bodies[2]
     assert len(bodies[0]) == PAIRS
     assert len(set(response_ids)) == 3 * PAIRS
+
+
+def test_a_change_is_encoded_once_for_all_who_are_told_within_one_millisecond(room: Room) -> None:
+    """Those of several steps included; behind that it has another SendingTime (52)."""
+    clients = listeners(room, 50)
+    venue = room.follower.venue
+    listed = [
+        ListedInstrument(one, venue.engine.market_state(one.symbol))
+        for one in venue.directory.instruments
+    ]
+    news = MarketNews(listed, SESSION_MAINTENANCE)
+    assert news.status is not None
+    kept = [news.status, *(shared for _, shared in news.instruments)]
+    assert len(kept) == 1 + PAIRS
+    room.desk.answers.news.add(room.desk, {SPOT: news}, room.days.now_ns)
+    timestamps = room.desk.tools.timestamps
+    sending_time = timestamps.text(room.days.now_ns)
+    first = [shared.message(sending_time) for shared in kept]
+    steps = 0
+    while room.desk.has_more:
+        steps += 1
+        take(room)
+        for shared, message in zip(kept, first, strict=True):
+            assert shared.message(sending_time) is message
+    assert steps > 1, "or there was one step for all"
+    assert {client.types() for client in clients} == {"h" + "y" * PAIRS}
+    later = timestamps.text(room.days.now_ns + NS_PER_MS)
+    for shared, message in zip(kept, first, strict=True):
+        assert shared.message(later) is shared.message(later) is not message
 
 
 def test_many_are_told_in_steps_and_others_have_their_turn(room: Room) -> None:

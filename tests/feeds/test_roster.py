@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from tests.feeds.test_early import Process, until
+from tests.history.days import Days
 from tests.scenario.settings import session, venue_settings
 from tidegate.feeds.observer import BookObserver
 from tidegate.feeds.options import FeedOptions, OwnSession, TradingSession
 from tidegate.feeds.roster import Entry, Roster
-from tidegate.feeds.settings_text import settings_text
+from tidegate.feeds.settings_text import settings_of, settings_text
 from tidegate.marketdata.fold import MarketData
 from tidegate.model.instruments import SPOT
 from tidegate.provision.secrets import FILE_NAME, AddedSession, open_secrets
@@ -177,3 +180,34 @@ def test_sessions_are_news_only_where_they_may_have_changed(venue: Venue) -> Non
     venue.configure(venue_settings().encode(), 3)
     assert observer.sessions_are_new
     assert observer.markets_are_new
+
+
+def test_a_change_of_one_session_leaves_the_others_at_their_ports_untouched(
+    tmp_path: Path,
+) -> None:
+    """What the desk has given them meanwhile stays."""
+    days = Days(tmp_path / "data", 1)
+
+    async def story() -> None:
+        process = Process(tmp_path / "data", days, "ACME", "BETA")
+        process.follower.may_go = True
+        process.feeds.start()
+        assert process.feeds.is_open
+        desk, port = process.feeds.desk, process.port
+        acme, beta = (
+            desk.sessions[port.session_index(n, b"KRAKEN-MD")] for n in (b"ACME", b"BETA")
+        )
+        given = [settings_of(settings_text(one.settings)) for one in (acme, beta)]
+        for one, settings in zip((acme, beta), given, strict=True):
+            desk.adopt(one.index, settings, days.now_ns)
+        for on in (False, True):
+            days.control(BETA, ENABLE_SESSION, EnableSession(on=on))
+            days.end_turn()
+            process.ring()
+            await until(lambda on=on: beta.settings.enabled is on)
+            assert acme.settings is given[0]
+            assert beta.settings is not given[1]
+        assert process.failures == []
+        await process.feeds.stop(b"", 0.0)
+
+    asyncio.run(story())
