@@ -42,10 +42,11 @@ def tape(
     ] = None,
     speed: Annotated[str, typer.Option(help="Times as fast as it was, or max.")] = "1",
     session: Annotated[
-        str | None, typer.Option(help="SenderCompID (49) of what rests [TAPE].")
+        str | None, typer.Option(help="SenderCompID (49) of what rests.", show_default="TAPE")
     ] = None,
     taker: Annotated[
-        str | None, typer.Option(help="SenderCompID (49) of what trades [TAPE-TAKER].")
+        str | None,
+        typer.Option(help="SenderCompID (49) of what trades.", show_default="TAPE-TAKER"),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave in the book what rests at the end.")
@@ -190,7 +191,8 @@ def _print_played(played: Played) -> None:
     )
     rejected = summary.rejects.total()
     print(f"{summary.events} events in {summary.seconds:.1f} s, {played.skipped} rows left out")
-    print(f"sent: {sent}; {summary.overtaken} not sent, the order was over or of before the tape")
+    why = "the order was over, of before the tape, or so already"
+    print(f"sent: {sent}; {summary.overtaken} not sent, {why}")
     if summary.unanswered:
         print(f"{summary.unanswered} of them have no answer; what became of them is not known")
     print(f"trades: {summary.trades}, {summary.traded_qty:f} in all; rejected: {rejected}")

@@ -120,6 +120,9 @@ def test_fields_of_an_amend() -> None:
         ({"symbol": "BTC\x01USD"}, ValueError, r"Symbol (55) is 'BTC\x01USD': SOH ends a field"),
         ({"symbol": "\ud800"}, ValueError, r"Symbol (55) is '\ud800': half a character"),
         ({"expire_time_ns": 1.5}, TypeError, "ExpireTime (126) is of type float; give nanoseconds"),
+        ({"expire_time_ns": True}, TypeError, "ExpireTime (126) is of type bool; give nanoseconds"),
+        ({"expire_time_ns": -1}, ValueError, "ExpireTime (126) is -1; give nanoseconds since 1970"),
+        ({"expire_time_ns": 1 << 63}, ValueError, f"ExpireTime (126) is {1 << 63}; give nano"),
         (
             {"extra": b"58=x"},
             ValueError,

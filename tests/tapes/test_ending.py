@@ -78,7 +78,8 @@ def test_a_tape_that_is_interrupted_tells_how_far_it_got_and_leaves_nothing_unle
             out, err = ended(process)
             assert UNANSWERED.search(out) is None
             assert "5 events in " in out
-            assert "sent: 5 new, 0 cancels, 0 amends" in out
+            assert "sent: 5 new, 0 cancels, 0 amends; 0 not sent, the order was over, of" in out
+            assert "of before the tape, or so already\n" in out
             assert "83%" in err, "the bar tells what is played, not what is read"
             assert err.endswith("tidegate: interrupted\n")
             assert resting(venue) == left

@@ -83,8 +83,9 @@ def test_while_rows_are_left_out_others_get_their_turn(venue: VenueProcess, tmp_
             if progress == 10:
                 asyncio.get_running_loop().call_soon(player.stop)
 
-        with pytest.raises(TapeInterrupted):  # by a loop that is not kept busy
-            await player.play(repeat(None), speed=None, progress=stop_after_some)
+        with pytest.raises(TapeInterrupted):
+            await player.play(repeat(None, 100_000), speed=None, progress=stop_after_some)
+        assert progress < 100_000, "the loop was kept busy"
         return player.summary
 
     assert asyncio.run(play()).events == 0

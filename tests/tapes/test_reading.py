@@ -76,6 +76,23 @@ def test_of_a_cancel_neither_price_nor_size_is_looked_at(tmp_path: Path) -> None
     assert [(event.price, event.qty, event.display) for event in found] == [(0, 0, None)] * 3
 
 
+def test_a_mistake_in_what_became_of_an_order_of_before_the_tape_leaves_the_row_out(
+    tmp_path: Path,
+) -> None:
+    wrong = (
+        "2,BTC/USD,M,B,84000,0,{0}\n",
+        "2,BTC/USD,M,B,84000.05,1,{0}\n",
+        "2,BTC/USX,M,B,84000,1,{0}\n",
+        "2,BTC/USX,C,B,84000,1,{0}\n",
+    )
+    rows = "".join(row.format(9) for row in wrong)
+    known = ORDERS + "1,BTC/USD,A,B,84000,1,7\n"
+    path = written(tmp_path, f"{known}{rows}3,BTC/USD,M,B,84000,2,9\n")
+    assert [(event.action, event.line) for event in read(path)] == [("A", 2), ("M", 7)]
+    for row in wrong:
+        assert refused(written(tmp_path, known + row.format(7))).startswith("line 3, column ")
+
+
 def test_trades_with_times_in_seconds_keep_every_nanosecond(tmp_path: Path) -> None:
     path = written(
         tmp_path,

@@ -14,6 +14,7 @@ from tidegate.wire.dictionary import field_name
 
 Number = Decimal | int | str
 
+_TIME_NS_MAX: Final = (1 << 63) - 1
 _NUMBER: Final = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _FIELDS: Final = re.compile(rb"(?:[0-9]+=[^\x01]*\x01)*")
 
@@ -43,10 +44,13 @@ def number(tag: bytes, value: Number) -> bytes:
 
 
 def time(tag: bytes, time_ns: int) -> bytes:
-    """Nanoseconds since 1970 UTC. Raises `TypeError` for another type than `int`."""
-    if not isinstance(time_ns, int):
+    """Nanoseconds since 1970 UTC. Raises `TypeError` for another type than `int`, and
+    `ValueError` for what 64 bits do not hold."""
+    if isinstance(time_ns, bool) or not isinstance(time_ns, int):
         kind = type(time_ns).__name__
         raise TypeError(f"{name_of(tag)} is of type {kind}; give nanoseconds since 1970, an int")
+    if not 0 <= time_ns <= _TIME_NS_MAX:
+        raise ValueError(f"{name_of(tag)} is {time_ns}; give nanoseconds since 1970")
     return utc_timestamp(time_ns)
 
 

@@ -37,11 +37,12 @@ from tidegate.client import (
 from tidegate.config.liquidity import LiquiditySettings, MarketMaking, lots_text, price_text
 from tidegate.liquidity.bands import BandOf
 from tidegate.liquidity.changes import Change, changes
-from tidegate.liquidity.market import NS_PER_S, Market
+from tidegate.liquidity.market import Market
 from tidegate.liquidity.own_orders import OwnOrders
 from tidegate.liquidity.plan import Quote, wanted_quotes, wanted_trade
 from tidegate.liquidity.taker import Taker
 from tidegate.model.rejects import UNKNOWN_ORDER
+from tidegate.model.time import NS_PER_S
 from tidegate.waiting import wait_at_most
 
 RETRY_S: Final = 1.0  # after a first logon that failed

@@ -10,10 +10,9 @@ from tidegate.client import Side
 from tidegate.config.liquidity import MarketMaking
 from tidegate.liquidity.plan import Band, Reference, advanced, first_reference, within
 from tidegate.model.rejects import PRICE_BAND
+from tidegate.model.time import NS_PER_MS, NS_PER_S
 
 REFUSED_S: Final = 5.0  # of the steps' clock, that a side which was refused is left alone
-NS_PER_MS: Final = 1_000_000
-NS_PER_S: Final = 1_000_000_000
 
 _log = structlog.get_logger("tidegate.liquidity")
 

@@ -56,7 +56,7 @@ class Taker:
             outcome = await self._place(symbol, side, price, qty)
             if isinstance(outcome, Refused):
                 raise FillRefused(f"the venue refused the taker's order: {outcome.text}")
-            if outcome is None or not await self.client.synchronize():
+            if outcome is None or not await self._has_heard_all():
                 raise FillRefused("the taker lost its line; what it traded is not known")
             return format(
                 sum(
@@ -69,6 +69,13 @@ class Taker:
                 ),
                 "f",
             )
+
+    async def _has_heard_all(self) -> bool:
+        """What an order traded is among the events."""
+        try:
+            return await self.client.synchronize()
+        except NotLoggedOn:
+            return False
 
     async def _place(self, symbol: str, side: str, price: str, qty: str) -> Outcome | None:
         order = NewOrder(

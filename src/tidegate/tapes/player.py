@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from tidegate.client import Cancel, Client, MassCancel, NotLoggedOn, Side
+from tidegate.model.time import NS_PER_S
 from tidegate.tapes.events import ADD, CANCEL, PRINT, TRADE, TapeError, TapeEvent
 from tidegate.tapes.requests import STEP_WAIT_S, Window, request_of
 from tidegate.tapes.sessions import PlayedOrder, Summary, TapeOrders, TapeSession, TapeStopped
 from tidegate.waiting import wait_at_most
 
 WINDOW: Final = 256  # requests without an answer
-NS_PER_S: Final = 1_000_000_000
 
 
 class TapeInterrupted(Exception):

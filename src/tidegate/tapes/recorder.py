@@ -236,7 +236,7 @@ def _pair_to_come(data: Path, name: str, since_ns: int) -> Instrument:
     """The pair that is first known by that name behind that time. Raises `TapeError`."""
     replica = _replica_at(data, since_ns)
     try:
-        found = None
+        found = _pair_named(replica.venue, name)
         while found is None and (batches := replica.follower.read(LOOK_BYTES_MAX)):
             for batch in batches:
                 replica.replay(batch)

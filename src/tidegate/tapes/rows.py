@@ -128,13 +128,18 @@ class Tape:
             return None
         if action == ADD and order in self._open:
             raise self._wrong(line, "order_id", f"order {order} is added twice")
-        instrument = self._instrument(line, fields)
         price, qty, display = _NO_TERMS
+        try:
+            instrument = self._instrument(line, fields)
+            if action != CANCEL:
+                price, qty, display = self._terms(line, fields, instrument)
+        except TapeError:
+            if action in (CANCEL, MODIFY) and order not in self._open:
+                return None  # of before the tape, so nothing would be sent: no reason to end it
+            raise
         if action == CANCEL:
             self._open.pop(order, None)
-        else:
-            price, qty, display = self._terms(line, fields, instrument)
-        if action == ADD or (action == MODIFY and order in self._open):
+        elif action == ADD or (action == MODIFY and order in self._open):
             self._open[order] = qty
         return TapeEvent(
             time_ns=time_ns,

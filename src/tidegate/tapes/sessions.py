@@ -45,9 +45,9 @@ class PlayedOrder:
 @dataclass(slots=True)
 class Summary:
     """What came of a tape. `rejects` are counted by their text; `overtaken` are events of orders
-    that were over already, or of before the tape began; trades and quantity are those of the
-    session that takes. `unanswered` are requests whose fate is not known, because the venue went
-    away."""
+    that were over already or of before the tape began, or that change nothing; trades and
+    quantity are those of the session that takes. `unanswered` are requests whose fate is not known,
+    because the venue went away."""
 
     events: int = 0
     sent: Counter[str] = field(default_factory=Counter)  # by MsgType (35)
