@@ -160,17 +160,24 @@ def test_where_the_log_does_not_say_whose_reports_are_they_are_nobodys_and_that_
     assert known_before < known.booked.keys() <= old
 
 
+@pytest.mark.parametrize("last", ["order", "session", "account"])
 @pytest.mark.parametrize("is_there", [True, False])
 def test_what_is_made_behind_the_start_of_the_process_comes_though_the_log_does_not_say_whose_it_is(
-    tmp_path: Path, is_there: bool
+    tmp_path: Path, is_there: bool, last: str
 ) -> None:
-    """Whether somebody has read up to there before, or reads it with what is nobody's."""
+    """Whether somebody has read up to there before, or reads it with what is nobody's, and
+    whatever the last record before it was."""
     days = Days(tmp_path, 1, segment_bytes_max=16 * 1024)
     room = CopyRoom(tmp_path, days=days)
     firm, account_alone = room.client("FIRM", "ACME"), room.client("ACCOUNT", "ACME", "ACME-1")
     room.play(300)
     order(room, "ACME")
     order(room, "BETA")
+    if last == "session":
+        days.control(NO_SESSION, controls.ADD_SESSION, AddSession(session("LATE", "BETA-1")))
+    elif last == "account":
+        days.control(NO_SESSION, controls.ADD_ACCOUNT, AddAccount(account("BETA-2", balances={})))
+    days.end_turn()
     room.die()
     take_away(room)
     if is_there:

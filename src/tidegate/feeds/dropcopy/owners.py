@@ -36,6 +36,15 @@ class Change:
         self.accounts = accounts
         self.forgets = forgets
 
+    def says(self, other: Change) -> bool:
+        """Whether both say the same."""
+        return (
+            self.sequence == other.sequence
+            and self.sessions == other.sessions
+            and self.accounts == other.accounts
+            and self.forgets == other.forgets
+        )
+
 
 class Reach:
     """Which reports: those of `account` and its sub-accounts while it is an account of `firm`, or
@@ -104,10 +113,17 @@ class Owners:
             self._applied = 0
 
     def change(self, change: Change) -> None:
-        """As the log says; it may say so again to who reads again."""
-        last = self._sequences[-1] if self._sequences else self._since - 1
-        if change.sequence > last:
-            self._changes.append(change)
+        """As the log says; it may say so again to who reads again. Of one record there may be
+        several: what it says itself, and what was seen behind it."""
+        changes = self._changes
+        place = len(changes)
+        while place and changes[place - 1].sequence == change.sequence:
+            place -= 1
+            if changes[place].says(change):
+                return
+        last = self._sequences[-1] if changes else self._since
+        if change.sequence >= last:
+            changes.append(change)
             self._sequences.append(change.sequence)
 
     def at(self, sequence: int) -> Holdings:
