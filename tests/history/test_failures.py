@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 import structlog
@@ -63,6 +66,29 @@ def test_the_last_of_a_disk_is_left_to_the_journal(tmp_path: Path) -> None:
     ):
         with pytest.raises(HistoryUnavailable, match="MiB are left on the disk"):
             projector.catch_up()
+        assert store.progress() is None
+
+
+def test_who_looks_while_another_makes_the_tables_sees_all_of_them_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / FILE_NAME
+    others: list[Thread] = []
+
+    class Looking(sqlite3.Connection):
+        """Whoever makes the tables does so now, if it can."""
+
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            found = super().execute(sql, *parameters)
+            if sql == "PRAGMA application_id" and not others:
+                others.append(Thread(target=lambda: SqliteStore(path).close()))
+                others[0].start()
+                others[0].join(0.3)
+            return found
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Looking))
+    with closing(SqliteStore(path)) as store:
+        others[0].join()
         assert store.progress() is None
 
 

@@ -103,9 +103,14 @@ class SqliteStore:
 
     def _prepare(self) -> None:
         connection = self._connection
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        is_empty = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        connection.execute("BEGIN")  # one look: somebody else may be making the tables
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            is_empty = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
         if not is_empty and application != APPLICATION_ID:
             raise HistoryRefused(
                 f"{self.path} is not a history of this program; move it away, then: {REBUILD}"
